@@ -1,1 +1,42 @@
-//! placeholder
+//! Here are rows; keep them; show me one consistent list of files.
+//!
+//! A *lake* is a folder or bucket prefix with one or more *stores*. A store is a set of Delta tables
+//! that move together: the record tables, the *ledger* (`objects`, one row per source object),
+//! `variants` and `rejects`. Rows enter in *rounds*; the commit of the main table is the one point
+//! at which a round happens, and every other table follows under the same token.
+//!
+//! The crate knows no CloudTrail words and no SQL: what a record is arrives as a [`StoreSpec`],
+//! how two records compare as a [`Content`].
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
+mod input;
+mod spec;
+
+mod layout;
+
+mod durable;
+mod lake;
+mod log;
+mod round;
+mod snapshot;
+
+mod data_file;
+mod duplicates;
+mod keys;
+mod ledger;
+
+mod error;
+
+pub use durable::{Fsync, RealFsync};
+pub use error::{Error, ErrorKind, Result};
+pub use input::{
+    Comparison, Content, Counts, KnownObject, ObjectRow, ObjectState, PartRows, RejectRow, RoundInput, RoundPart,
+    RoundReceipt, SpilledPart,
+};
+pub use lake::{Lake, OpenOptions, Store, StoreInfo};
+pub use round::{Step, StepHook, StoreWriter};
+pub use snapshot::{At, ColumnStats, LiveFile, ScalarStat, StoreSnapshot, TableSnapshot};
+pub use spec::{Identity, StoreSpec, TableSpec};

@@ -1,0 +1,1 @@
+//! Owned by S2; being written.

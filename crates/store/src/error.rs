@@ -1,0 +1,184 @@
+//! Everything that can go wrong in a lake, by what the caller can do about it.
+
+use std::path::PathBuf;
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What a caller can do about an [`Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The lake, store or table asked for does not exist.
+    NotFound,
+    /// What was asked for cannot be: a bad name, a folder that is not a lake, a file system that
+    /// cannot hold one.
+    Refused,
+    /// The lake was written by a newer version.
+    Newer,
+    /// The storage failed; trying again may help.
+    Storage,
+    /// The lake does not hold what its own log promises.
+    Corrupt,
+}
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The folder is empty or absent.
+    #[error("there is no lake at `{location}`")]
+    NoLake {
+        /// The location asked for.
+        location: String,
+    },
+    /// The folder holds something else.
+    #[error("`{location}` is neither empty nor a lake")]
+    NotALake {
+        /// The location asked for.
+        location: String,
+    },
+    /// A location that cannot be understood.
+    #[error("`{location}` is not a place for a lake: {reason}")]
+    Location {
+        /// The location asked for.
+        location: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The file system has no hard links, on which atomic commits rest.
+    #[error("the file system of `{}` has no hard links", folder.display())]
+    NoHardLinks {
+        /// The folder tried.
+        folder: PathBuf,
+        /// The refusal.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Format of a newer version.
+    #[error("{what} has format version {found}, this traillake reads up to {supported}")]
+    NewerFormat {
+        /// The file.
+        what: String,
+        /// Its version.
+        found: u64,
+        /// The newest this version reads.
+        supported: u64,
+    },
+    /// A table that needs Delta features this version does not know.
+    #[error("table `{table}` needs features this traillake does not know: {features}")]
+    TableFeatures {
+        /// The table.
+        table: String,
+        /// The features or protocol versions.
+        features: String,
+    },
+    /// A store that does not exist.
+    #[error("there is no store `{name}`")]
+    NoStore {
+        /// The name asked for.
+        name: String,
+    },
+    /// A store that exists already.
+    #[error("store `{name}` exists already")]
+    StoreExists {
+        /// The name asked for.
+        name: String,
+    },
+    /// A name no store can have.
+    #[error("`{name}` cannot be the name of a store")]
+    StoreName {
+        /// The name asked for.
+        name: String,
+    },
+    /// Files to remove are not live: another rewrite was there first.
+    #[error("{count} files to remove from table `{table}` are no longer in it, first `{first}`")]
+    NotLive {
+        /// The table.
+        table: String,
+        /// How many.
+        count: usize,
+        /// The first of them.
+        first: String,
+    },
+    /// Nothing was committed at or before the time asked for.
+    #[error("the store holds nothing as old as {at}")]
+    TooOld {
+        /// The time or round asked for.
+        at: String,
+    },
+    /// Input that breaks the contract of a round.
+    #[error("the round cannot be taken: {reason}")]
+    Input {
+        /// Why not.
+        reason: String,
+    },
+    /// A file that does not hold what it should.
+    #[error("{what} is damaged: {reason}")]
+    Corrupt {
+        /// The file or table.
+        what: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The storage failed.
+    #[error("could not {action}")]
+    Storage {
+        /// What was tried.
+        action: String,
+        /// The failure.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Error {
+    /// What a caller can do about it.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Error::NoLake { .. } | Error::NoStore { .. } | Error::TooOld { .. } => {
+                ErrorKind::NotFound
+            }
+            Error::NotALake { .. }
+            | Error::Location { .. }
+            | Error::NoHardLinks { .. }
+            | Error::StoreExists { .. }
+            | Error::StoreName { .. }
+            | Error::NotLive { .. }
+            | Error::Input { .. } => ErrorKind::Refused,
+            Error::NewerFormat { .. } | Error::TableFeatures { .. } => ErrorKind::Newer,
+            Error::Corrupt { .. } => ErrorKind::Corrupt,
+            Error::Storage { .. } => ErrorKind::Storage,
+        }
+    }
+
+    /// What to try next, where that can be said.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Error::NoLake { .. } => "`ingest` creates a lake; or name another one with `--lake`",
+            Error::NotALake { .. } => "name an empty folder, or one that does not exist yet",
+            Error::NoHardLinks { .. } => {
+                "exFAT and FAT cannot hold a lake; use a folder on ext4, xfs, btrfs, APFS or NTFS"
+            }
+            Error::NewerFormat { .. } | Error::TableFeatures { .. } => "use a newer traillake",
+            Error::NoStore { .. } => "`store list` shows the stores of the lake",
+            Error::StoreName { .. } => {
+                "use 1 to 64 lower-case letters, digits, `-` or `_`, a letter or digit first; \
+                 `system` is taken"
+            }
+            Error::NotLive { .. } => "another rewrite was there first; plan again",
+            _ => return None,
+        })
+    }
+
+    /// A failure of the storage while doing `action` (an infinitive: "read `x`").
+    pub(crate) fn storage(
+        action: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Error {
+        Error::Storage { action: action.into(), source: source.into() }
+    }
+
+    /// `what` does not hold what it should.
+    pub(crate) fn corrupt(what: impl Into<String>, reason: impl ToString) -> Error {
+        Error::Corrupt { what: what.into(), reason: reason.to_string() }
+    }
+}
