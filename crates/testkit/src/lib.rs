@@ -1,1 +1,18 @@
-//! placeholder
+//! What the other crates test with: trails that never happened, stores that fail on command,
+//! scenarios written as text.
+//!
+//! | module | gives |
+//! |---|---|
+//! | [`random`] | one seed, one sequence: everything below is repeatable |
+//! | [`faults`] | an object store that stops, lies or waits; a disk that loses what was not synced |
+//! | [`trail`] | realistic CloudTrail trails of any size, as native files in their key layout |
+//! | [`demo`] | the small trail `traillake demo` carries, with its story and its truth |
+//! | [`scenario`] | the runner of `testdata/scenarios` |
+//!
+//! *Invariant*: knows nothing of the other crates, so that each of them can depend on it in its
+//! tests. It is never part of a release.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod faults;
+pub mod random;

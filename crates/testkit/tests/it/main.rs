@@ -1,0 +1,5 @@
+//! The test doubles keep their own promises.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod faults;
