@@ -1,0 +1,120 @@
+//! What can be wrong with a statement, and how it is shown: the place, what was expected, a hint.
+
+use std::fmt;
+
+use thiserror::Error;
+
+/// What the caller must do about an error; front ends map it to their own codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The text is not SQL we can read.
+    Syntax,
+    /// A statement that is not one SELECT, VALUES, EXPLAIN, SHOW or DESCRIBE.
+    NotReadOnly,
+    /// A column, table, field or function that does not exist.
+    UnknownName,
+    /// A parameter without a value, or a value without a parameter.
+    Parameter,
+    /// Valid SQL, but with types that do not fit or a rule of Trino's that it breaks.
+    Semantic,
+    /// Valid Trino that TrailLake does not run.
+    Unsupported,
+}
+
+/// An error in a statement, with its place when that is known.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub struct SqlError {
+    /// What is wrong: lowercase, literals in backticks.
+    pub message: String,
+    /// Line of the fault, from 1; 0 when the place is unknown.
+    pub line: usize,
+    /// Column of the fault in characters, from 1; 0 when the place is unknown.
+    pub column: usize,
+    /// Characters to underline, at least 1 when the place is known.
+    pub length: usize,
+    /// What to try instead.
+    pub hint: Option<String>,
+    /// What sort of error it is.
+    pub kind: Kind,
+}
+
+impl SqlError {
+    /// Returns an error without a place or hint.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { message: message.into(), line: 0, column: 0, length: 0, hint: None, kind }
+    }
+
+    /// Returns the error placed at `line` and `column` (both from 1), `length` characters long.
+    #[must_use]
+    pub fn at(mut self, line: usize, column: usize, length: usize) -> Self {
+        (self.line, self.column, self.length) = (line, column, length.max(1));
+        self
+    }
+
+    /// Returns the error with a hint.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Returns the message, the faulty line of `sql` with a caret line under it, and the hint.
+    /// Control characters of the statement are shown escaped.
+    pub fn render(&self, sql: &str) -> String {
+        Rendered { error: self, sql }.to_string()
+    }
+}
+
+struct Rendered<'a> {
+    error: &'a SqlError,
+    sql: &'a str,
+}
+
+impl fmt::Display for Rendered<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let error = self.error;
+        write!(f, "{}", error.message)?;
+        if error.line > 0
+            && let Some(line) = self.sql.lines().nth(error.line - 1)
+        {
+            let gutter = error.line.to_string();
+            let before: String = line.chars().take(error.column.saturating_sub(1)).collect();
+            let marked = line.chars().skip(error.column.saturating_sub(1)).count();
+            let carets = error.length.clamp(1, marked.max(1));
+            write!(f, "\n{gutter} | {}", printable(line))?;
+            write!(
+                f,
+                "\n{:width$} | {:indent$}{}",
+                "",
+                "",
+                "^".repeat(carets),
+                width = gutter.len(),
+                indent = printable(&before).chars().count(),
+            )?;
+        }
+        match &error.hint {
+            Some(hint) => write!(f, "\nhint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Tabs become one space so that the caret stays under its character; what a terminal would obey
+/// is escaped, because statements are pasted from anywhere.
+fn printable(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    for c in line.chars() {
+        match c {
+            '\t' => out.push(' '),
+            c if c.is_control() || is_bidi_control(c) => out.extend(c.escape_unicode()),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+fn is_bidi_control(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
