@@ -1,1 +1,140 @@
-//! The dialect.
+//! What the parser accepts beyond sqlparser's generic SQL.
+
+use std::any::TypeId;
+
+use datafusion::sql::sqlparser::ast::{CastKind, DataType, Expr, Ident, ObjectName};
+use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::Token;
+
+/// Trino's dialect.
+///
+/// It passes for [`GenericDialect`], because sqlparser asks for that one by type in a hundred
+/// places (UNNEST among them), and adds what Trino has: lambdas, nested types in CAST, typed
+/// literals of any type.
+#[derive(Debug, Default)]
+pub(crate) struct TrinoDialect;
+
+impl Dialect for TrinoDialect {
+    fn dialect(&self) -> TypeId {
+        TypeId::of::<GenericDialect>()
+    }
+    fn is_identifier_start(&self, c: char) -> bool {
+        c.is_alphabetic() || c == '_'
+    }
+    fn is_identifier_part(&self, c: char) -> bool {
+        c.is_alphanumeric() || c == '_' || c == '$'
+    }
+    fn is_delimited_identifier_start(&self, c: char) -> bool {
+        c == '"' || c == '`'
+    }
+    fn supports_lambda_functions(&self) -> bool {
+        true
+    }
+    fn supports_filter_during_aggregation(&self) -> bool {
+        true
+    }
+    fn supports_group_by_expr(&self) -> bool {
+        true
+    }
+    fn supports_within_after_array_aggregation(&self) -> bool {
+        true
+    }
+    fn supports_window_function_null_treatment_arg(&self) -> bool {
+        true
+    }
+    fn supports_window_clause_named_window_reference(&self) -> bool {
+        true
+    }
+    fn supports_interval_options(&self) -> bool {
+        true
+    }
+    fn supports_unicode_string_literal(&self) -> bool {
+        true
+    }
+    fn supports_parens_around_table_factor(&self) -> bool {
+        true
+    }
+    fn supports_explain_with_utility_options(&self) -> bool {
+        true
+    }
+    fn allow_extract_custom(&self) -> bool {
+        true
+    }
+
+    fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+        let Token::Word(word) = &parser.peek_token_ref().token else { return None };
+        if word.quote_style.is_some() {
+            return None;
+        }
+        let (keyword, name) = (word.keyword, word.value.to_ascii_lowercase());
+        match parser.peek_nth_token_ref(1).token {
+            Token::LParen => match keyword {
+                Keyword::CAST => Some(parse_cast(parser, CastKind::Cast)),
+                Keyword::TRY_CAST => Some(parse_cast(parser, CastKind::TryCast)),
+                _ => None,
+            },
+            Token::SingleQuotedString(_) if is_literal_type(&name) => {
+                Some(parse_literal(parser, &name))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Types whose literals are `TYPE 'text'` and which sqlparser does not read as such. (`DATE`,
+/// `TIME`, `TIMESTAMP` and `INTERVAL` it does.)
+fn is_literal_type(name: &str) -> bool {
+    matches!(
+        name,
+        "json" | "ipaddress" | "uuid" | "varchar" | "double" | "real" | "decimal" | "bigint"
+            | "integer" | "smallint" | "tinyint" | "boolean"
+    )
+}
+
+fn parse_literal(parser: &mut Parser, type_name: &str) -> Result<Expr, ParserError> {
+    parser.next_token();
+    let value = parser.parse_value()?;
+    Ok(cast(CastKind::Cast, Expr::Value(value), type_name))
+}
+
+/// `CAST(expr AS type)`: the type is kept as text, since sqlparser's tree has no room for Trino's
+/// (`array(row(x integer))`, `map(varchar, json)`, `ipaddress`); the rewrite of casts reads it.
+fn parse_cast(parser: &mut Parser, kind: CastKind) -> Result<Expr, ParserError> {
+    parser.next_token();
+    parser.expect_token(&Token::LParen)?;
+    let expr = parser.parse_expr()?;
+    parser.expect_keyword(Keyword::AS)?;
+    let type_name = parse_type_text(parser)?;
+    parser.expect_token(&Token::RParen)?;
+    Ok(cast(kind, expr, &type_name))
+}
+
+fn cast(kind: CastKind, expr: Expr, type_name: &str) -> Expr {
+    let name = ObjectName::from(vec![Ident::with_quote('"', type_name)]);
+    let data_type = DataType::Custom(name, Vec::new());
+    Expr::Cast { kind, expr: Box::new(expr), data_type, array: false, format: None }
+}
+
+/// Reads tokens up to the parenthesis that ends the cast.
+fn parse_type_text(parser: &mut Parser) -> Result<String, ParserError> {
+    let mut text = String::new();
+    let mut depth = 0_usize;
+    loop {
+        match &parser.peek_token_ref().token {
+            Token::RParen if depth == 0 && !text.is_empty() => return Ok(text),
+            Token::LParen => depth += 1,
+            Token::RParen if depth > 0 => depth -= 1,
+            Token::Word(_) | Token::Number(..) | Token::Comma | Token::Lt | Token::Gt
+            | Token::Colon => {}
+            Token::LBracket | Token::RBracket => {}
+            _ => return parser.expected("a type", parser.peek_token()),
+        }
+        let token = parser.next_token().token;
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(&token.to_string());
+    }
+}

@@ -1,9 +1,20 @@
 //! One read-only statement: tokens, syntax tree, rewrites, headers as typed.
 
 use datafusion::arrow::datatypes::Schema;
-use datafusion::sql::parser::Statement;
+use datafusion::common::format::{ExplainFormat, ExplainStatementOptions};
+use datafusion::sql::parser::{ExplainStatement, Statement};
+use datafusion::sql::sqlparser::ast;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
+use crate::dialect::TrinoDialect;
+use crate::rewrite::{self, headers::Headers, mistakes};
+use crate::tokens::{Tokens, tokenize};
 use crate::{Kind, Names, Parameters, SqlError};
+
+/// Nesting of expressions and queries at which parsing stops with an error.
+const DEPTH_MAX: usize = 100;
 
 /// What a statement does. All of them only read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,15 +37,16 @@ pub enum StatementKind {
 pub struct TableName {
     /// Catalog, schema and table, as many as were typed, in canonical spelling.
     pub parts: Vec<String>,
-    /// Line and column of the first part, from 1.
+    /// Line of the first part, from 1.
     pub line: usize,
-    /// See `line`.
+    /// Column of the first part in characters, from 1.
     pub column: usize,
     /// Characters to underline.
     pub length: usize,
 }
 
-/// A parsed statement, ready for `SessionState::statement_to_plan`.
+/// A parsed statement, ready for `SessionState::statement_to_plan` once its parameters are bound
+/// and its tables resolved.
 #[derive(Clone, Debug)]
 pub struct Parsed {
     /// The statement in DataFusion's syntax tree.
@@ -43,14 +55,136 @@ pub struct Parsed {
     pub kind: StatementKind,
     /// Things the user should know: accepted, but not as typed.
     pub notes: Vec<String>,
+    headers: Headers,
 }
 
 /// Parses one statement of CloudTrail Lake's SQL.
 ///
 /// # Errors
 /// [`SqlError`] with the place of the fault.
-pub fn parse(_sql: &str, _names: &Names) -> Result<Parsed, SqlError> {
-    Err(SqlError::new(Kind::Unsupported, "not yet"))
+pub fn parse(sql: &str, names: &Names) -> Result<Parsed, SqlError> {
+    let Tokens { tokens, typed } = tokenize(sql, names)?;
+    mistakes::check(&tokens)?;
+    let words = statement_words(&tokens);
+    let mut parser = Parser::new(&TrinoDialect)
+        .with_recursion_limit(DEPTH_MAX)
+        .with_tokens_with_locations(tokens.clone());
+    let outcome = parse_statement(&mut parser, &words);
+    let (kind, mut statement) = outcome.map_err(|error| mistakes::explain(error, &tokens))?;
+    expect_end(&mut parser, &tokens)?;
+
+    let mut notes = Vec::new();
+    let headers = Headers::of(&statement, &typed);
+    rewrite::apply(&mut statement, &typed, names, &mut notes)?;
+    let statement = match kind {
+        StatementKind::Explain { analyze } => explain(statement, analyze),
+        _ => Statement::Statement(Box::new(statement)),
+    };
+    Ok(Parsed { statement, kind, notes, headers })
+}
+
+/// The first words of the statement that are not comments: enough to tell its kind.
+fn statement_words(tokens: &[TokenWithSpan]) -> Vec<Keyword> {
+    tokens
+        .iter()
+        .filter_map(|token| match &token.token {
+            Token::Word(word) => Some(word.keyword),
+            Token::LParen => Some(Keyword::SELECT),
+            _ => None,
+        })
+        .take(2)
+        .collect()
+}
+
+type Outcome = Result<(StatementKind, ast::Statement), ParseFault>;
+
+/// Why a statement was not parsed.
+#[derive(Debug)]
+pub(crate) enum ParseFault {
+    Sql(SqlError),
+    Parser(ParserError),
+}
+
+impl From<ParserError> for ParseFault {
+    fn from(error: ParserError) -> Self {
+        Self::Parser(error)
+    }
+}
+
+fn parse_statement(parser: &mut Parser, words: &[Keyword]) -> Outcome {
+    match words.first() {
+        Some(Keyword::SELECT | Keyword::WITH | Keyword::VALUES | Keyword::TABLE) => {
+            Ok((StatementKind::Query, ast::Statement::Query(parser.parse_query()?)))
+        }
+        Some(Keyword::EXPLAIN) => {
+            parser.next_token();
+            let analyze = parse_explain_options(parser)?;
+            let query = ast::Statement::Query(parser.parse_query()?);
+            Ok((StatementKind::Explain { analyze }, query))
+        }
+        Some(Keyword::SHOW) => Ok((StatementKind::Show, parser.parse_statement()?)),
+        Some(Keyword::DESCRIBE | Keyword::DESC) => {
+            Ok((StatementKind::Describe, parser.parse_statement()?))
+        }
+        _ => Err(not_read_only(parser)),
+    }
+}
+
+/// `EXPLAIN [ANALYZE] [VERBOSE] [(TYPE …, FORMAT …)]`; returns whether to analyze.
+fn parse_explain_options(parser: &mut Parser) -> Result<bool, ParserError> {
+    let analyze = parser.parse_keyword(Keyword::ANALYZE);
+    let _verbose = parser.parse_keyword(Keyword::VERBOSE);
+    let options = matches!(
+        (&parser.peek_nth_token_ref(0).token, &parser.peek_nth_token_ref(1).token),
+        (Token::LParen, Token::Word(word))
+            if matches!(word.value.to_ascii_lowercase().as_str(), "type" | "format")
+    );
+    if options {
+        while !matches!(parser.next_token().token, Token::RParen | Token::EOF) {}
+    }
+    Ok(analyze)
+}
+
+fn not_read_only(parser: &Parser) -> ParseFault {
+    let token = parser.peek_token();
+    let (line, column) = (token.span.start.line as usize, token.span.start.column as usize);
+    let length = token.token.to_string().chars().count();
+    let error = match &token.token {
+        Token::EOF => SqlError::new(Kind::Syntax, "the statement is empty"),
+        Token::Word(word) if word.keyword != Keyword::NoKeyword => SqlError::new(
+            Kind::NotReadOnly,
+            format!("`{}` statements cannot be run: a query only reads", word.value.to_uppercase()),
+        )
+        .with_hint("start with SELECT, WITH, VALUES, EXPLAIN, SHOW or DESCRIBE")
+        .at(line, column, length),
+        other => SqlError::new(Kind::Syntax, format!("a statement cannot start with `{other}`"))
+            .with_hint("start with SELECT, WITH, VALUES, EXPLAIN, SHOW or DESCRIBE")
+            .at(line, column, length),
+    };
+    ParseFault::Sql(error)
+}
+
+fn expect_end(parser: &mut Parser, tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
+    let mut ended = false;
+    while parser.consume_token(&Token::SemiColon) {
+        ended = true;
+    }
+    let next = parser.peek_token();
+    if next.token == Token::EOF {
+        return Ok(());
+    }
+    Err(mistakes::after_the_end(&next, ended, tokens))
+}
+
+fn explain(statement: ast::Statement, analyze: bool) -> Statement {
+    let options = ExplainStatementOptions {
+        analyze,
+        verbose: false,
+        format: (!analyze).then_some(ExplainFormat::Indent),
+        ..ExplainStatementOptions::default()
+    };
+    let statement = Box::new(Statement::Statement(Box::new(statement)));
+    Statement::Explain(ExplainStatement { options, statement })
 }
 
 impl Parsed {
@@ -58,8 +192,8 @@ impl Parsed {
     ///
     /// # Errors
     /// A parameter without a value, a value without a parameter, a value that does not fit.
-    pub fn bind(&mut self, _parameters: &Parameters) -> Result<(), SqlError> {
-        Ok(())
+    pub fn bind(&mut self, parameters: &Parameters) -> Result<(), SqlError> {
+        rewrite::parameters::bind(self.tree(), parameters)
     }
 
     /// Calls `resolve` for every table the statement reads (not for its own WITH names); the name
@@ -69,14 +203,34 @@ impl Parsed {
     /// The first error of `resolve`.
     pub fn resolve_tables(
         &mut self,
-        _resolve: impl FnMut(&TableName) -> Result<Option<Vec<String>>, SqlError>,
+        resolve: impl FnMut(&TableName) -> Result<Option<Vec<String>>, SqlError>,
     ) -> Result<(), SqlError> {
-        Ok(())
+        rewrite::tables::resolve(self.tree(), resolve)
     }
 
     /// Returns the headers of the answer as the user typed them; `schema` is the plan's.
     /// Trino's rules: an alias or the last part of a name, else `_colN`; duplicates are allowed.
     pub fn headers(&self, schema: &Schema) -> Vec<String> {
-        schema.fields().iter().map(|field| field.name().clone()).collect()
+        self.headers.of_schema(schema)
     }
+
+    fn tree(&mut self) -> &mut ast::Statement {
+        let mut statement = &mut self.statement;
+        loop {
+            match statement {
+                Statement::Explain(explain) => statement = &mut explain.statement,
+                Statement::Statement(tree) => return tree,
+                // `parse` makes no other statement.
+                _ => unreachable!("parse makes only queries"),
+            }
+        }
+    }
+}
+
+/// Lower-cases the first letter: sqlparser's messages are sentences, ours are not.
+pub(crate) fn lower_first(message: &str) -> String {
+    let mut chars = message.chars();
+    chars.next().map_or_else(String::new, |first| {
+        first.to_lowercase().chain(chars).collect()
+    })
 }

@@ -14,7 +14,6 @@ pub fn session_config() -> SessionConfig {
     options.sql_parser.enable_ident_normalization = false;
     options.sql_parser.default_null_ordering = "nulls_last".to_owned();
     options.sql_parser.collect_spans = true;
-    options.sql_parser.recursion_limit = 200;
     options.execution.time_zone = Some("UTC".to_owned());
     config
 }

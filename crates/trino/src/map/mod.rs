@@ -22,8 +22,13 @@ static CONVERTED: AtomicU64 = AtomicU64::new(0);
 
 /// Returns `field` marked as a map; its type must be a string type holding JSON objects.
 pub fn mark(field: Field) -> Field {
+    marked(field, MAP)
+}
+
+/// Returns `field` marked as a value of the Trino type `name`.
+pub fn marked(field: Field, name: &str) -> Field {
     let mut metadata: HashMap<_, _> = field.metadata().clone();
-    metadata.insert(TYPE_KEY.to_owned(), MAP.to_owned());
+    metadata.insert(TYPE_KEY.to_owned(), name.to_owned());
     field.with_metadata(metadata)
 }
 

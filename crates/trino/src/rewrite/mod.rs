@@ -1,1 +1,107 @@
-//! Syntax tree rewrites.
+//! What Trino writes, as DataFusion's planner wants it; one rewrite a file.
+//!
+//! One walk over the syntax tree keeps track of the relations and lambda parameters in scope and
+//! hands every query, select and expression to the rewrites below.
+
+mod aggregates;
+mod calls;
+mod casts;
+mod fields;
+pub(crate) mod headers;
+mod limits;
+mod literals;
+pub(crate) mod mistakes;
+pub(crate) mod parameters;
+mod scope;
+pub(crate) mod tables;
+mod tree;
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{Expr, Query, Select, Statement, VisitMut, VisitorMut};
+
+use crate::tokens::Typed;
+use crate::{Names, SqlError};
+
+use scope::Scope;
+
+/// Names of the functions that rewrites introduce; no user can type them.
+pub(crate) mod internal {
+    /// `row.name`, `map.name`.
+    pub(crate) const FIELD: &str = "$field";
+    /// `array[i]`, `map[k]`.
+    pub(crate) const SUBSCRIPT: &str = "$subscript";
+    /// `CAST(x AS type)`; the second argument is the type's name.
+    pub(crate) const CAST: &str = "$cast";
+    /// `TRY_CAST(x AS type)`.
+    pub(crate) const TRY_CAST: &str = "$try_cast";
+}
+
+/// Applies all rewrites.
+pub(crate) fn apply(
+    statement: &mut Statement,
+    typed: &Typed,
+    names: &Names,
+    notes: &mut Vec<String>,
+) -> Result<(), SqlError> {
+    let mut rewriter = Rewriter { typed, names, notes, scope: Scope::default() };
+    match statement.visit(&mut rewriter) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(*error),
+    }
+}
+
+struct Rewriter<'a> {
+    typed: &'a Typed,
+    names: &'a Names,
+    notes: &'a mut Vec<String>,
+    scope: Scope,
+}
+
+type Flow = ControlFlow<Box<SqlError>>;
+
+fn flow(outcome: Result<(), SqlError>) -> Flow {
+    match outcome {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => ControlFlow::Break(Box::new(error)),
+    }
+}
+
+impl VisitorMut for Rewriter<'_> {
+    type Break = Box<SqlError>;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> Flow {
+        self.scope.enter_query();
+        headers::name_values(query);
+        flow(limits::rewrite(query))
+    }
+
+    fn post_visit_query(&mut self, _query: &mut Query) -> Flow {
+        self.scope.leave_query();
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> Flow {
+        self.scope.add_relations(select);
+        headers::name_items(select, &self.scope);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> Flow {
+        if let Expr::Lambda(lambda) = expr {
+            self.scope.enter_lambda(lambda);
+        }
+        flow(fields::rewrite(expr, &self.scope, self.typed))
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> Flow {
+        if matches!(expr, Expr::Lambda(_)) {
+            self.scope.leave_lambda();
+        }
+        let rewritten = literals::rewrite(expr)
+            .and_then(|()| casts::rewrite(expr))
+            .and_then(|()| aggregates::rewrite(expr))
+            .and_then(|()| calls::rewrite(expr, self.names, self.notes));
+        flow(rewritten)
+    }
+}

@@ -1,0 +1,150 @@
+//! Trino's aggregates that DataFusion has under another form.
+
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    FunctionArgumentList, FunctionArguments, Ident, NullTreatment, ObjectName, OrderByExpr,
+    OrderByOptions,
+};
+
+use datafusion::sql::sqlparser::tokenizer::Span;
+
+use super::tree;
+use crate::{Kind, SqlError};
+
+pub(crate) fn rewrite(expr: &mut Expr) -> Result<(), SqlError> {
+    let Expr::Function(function) = expr else { return Ok(()) };
+    let Some(name) = tree::name_of(function) else { return Ok(()) };
+    match name.as_str() {
+        "count_if" => count_if(function),
+        "arbitrary" | "any_value" => first_of_group(function),
+        "max_by" => extreme_by(expr, false),
+        "min_by" => extreme_by(expr, true),
+        "max" | "min" => extremes(function, name == "min"),
+        "every" => rename(function, "bool_and"),
+        "listagg" | "string_agg" => listagg(function),
+        "approx_percentile" => rename(function, "$approx_percentile"),
+        "stddev" => rename(function, "stddev_samp"),
+        "variance" => rename(function, "var_samp"),
+        "bitwise_and_agg" => rename(function, "bit_and"),
+        "bitwise_or_agg" => rename(function, "bit_or"),
+        "bitwise_xor_agg" => rename(function, "bit_xor"),
+        _ => Ok(()),
+    }
+}
+
+fn rename(function: &mut Function, name: &str) -> Result<(), SqlError> {
+    let span = tree::span_of(function);
+    function.name = ObjectName::from(vec![Ident { value: name.into(), quote_style: None, span }]);
+    Ok(())
+}
+
+/// `count_if(x)` is `count(*) FILTER (WHERE x)`.
+fn count_if(function: &mut Function) -> Result<(), SqlError> {
+    let condition = one_argument(function)?;
+    filter(function, condition);
+    function.args = FunctionArguments::List(FunctionArgumentList {
+        duplicate_treatment: None,
+        args: vec![FunctionArg::Unnamed(FunctionArgExpr::Wildcard)],
+        clauses: Vec::new(),
+    });
+    rename(function, "count")
+}
+
+/// `arbitrary(x)` is any value that is not NULL.
+fn first_of_group(function: &mut Function) -> Result<(), SqlError> {
+    one_argument(function)?;
+    function.null_treatment = Some(NullTreatment::IgnoreNulls);
+    rename(function, "first_value")
+}
+
+/// `max_by(x, y)` is the first `x` by `y` descending, rows without `y` left out; with a third
+/// argument `n` it is the first `n` of them.
+fn extreme_by(expr: &mut Expr, ascending: bool) -> Result<(), SqlError> {
+    let Expr::Function(function) = expr else { return Ok(()) };
+    let span = tree::span_of(function);
+    let args = tree::args_of(function).unwrap_or_default();
+    let (value, key, count) = match args.as_slice() {
+        [value, key] => (value.clone(), key.clone(), None),
+        [value, key, count] => (value.clone(), key.clone(), Some(count.clone())),
+        _ => return Err(arity(function, "(value, key) or (value, key, n)")),
+    };
+    filter(function, Expr::IsNotNull(Box::new(key.clone())));
+    let name = if count.is_some() { "array_agg" } else { "first_value" };
+    set_ordered(function, name, value, key, ascending)?;
+    if let Some(count) = count {
+        let all = expr.clone();
+        *expr = tree::call("$first_of_array", vec![all, count], span);
+    }
+    Ok(())
+}
+
+/// `max(x, n)`: the `n` largest.
+fn extremes(function: &mut Function, ascending: bool) -> Result<(), SqlError> {
+    let args = tree::args_of(function).unwrap_or_default();
+    let [value, count] = args.as_slice() else { return Ok(()) };
+    let span = tree::span_of(function);
+    let (value, count) = (value.clone(), count.clone());
+    filter(function, Expr::IsNotNull(Box::new(value.clone())));
+    set_ordered(function, "array_agg", value.clone(), value, ascending)?;
+    let all = Expr::Function(function.clone());
+    *function = tree::function("$first_of_array", vec![all, count], span);
+    Ok(())
+}
+
+/// `listagg(x, separator) WITHIN GROUP (ORDER BY y)`.
+fn listagg(function: &mut Function) -> Result<(), SqlError> {
+    let order = std::mem::take(&mut function.within_group);
+    if let FunctionArguments::List(list) = &mut function.args {
+        if list.args.len() == 1 {
+            let empty = tree::text("", Span::empty());
+            list.args.push(FunctionArg::Unnamed(FunctionArgExpr::Expr(empty)));
+        }
+        // ON OVERFLOW ERROR is what DataFusion does at its own limits.
+        list.clauses.retain(|clause| !matches!(clause, FunctionArgumentClause::OnOverflow(_)));
+        if !order.is_empty() {
+            list.clauses.push(FunctionArgumentClause::OrderBy(order));
+        }
+    }
+    rename(function, "string_agg")
+}
+
+fn set_ordered(
+    function: &mut Function,
+    name: &str,
+    value: Expr,
+    key: Expr,
+    ascending: bool,
+) -> Result<(), SqlError> {
+    let options = OrderByOptions { asc: Some(ascending), nulls_first: Some(false) };
+    let order = OrderByExpr { expr: key, options, with_fill: None };
+    function.args = FunctionArguments::List(FunctionArgumentList {
+        duplicate_treatment: None,
+        args: vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(value))],
+        clauses: vec![FunctionArgumentClause::OrderBy(vec![order])],
+    });
+    rename(function, name)
+}
+
+fn filter(function: &mut Function, condition: Expr) {
+    let condition = Box::new(condition);
+    function.filter = Some(match function.filter.take() {
+        None => condition,
+        Some(filter) => Box::new(Expr::BinaryOp {
+            left: Box::new(Expr::Nested(filter)),
+            op: BinaryOperator::And,
+            right: Box::new(Expr::Nested(condition)),
+        }),
+    });
+}
+
+fn one_argument(function: &Function) -> Result<Expr, SqlError> {
+    match tree::args_of(function).as_deref() {
+        Some([argument]) => Ok(argument.clone()),
+        _ => Err(arity(function, "one argument")),
+    }
+}
+
+fn arity(function: &Function, expected: &str) -> SqlError {
+    let message = format!("`{}` takes {expected}", function.name);
+    tree::error_at(Kind::Semantic, message, tree::span_of(function))
+}

@@ -1,0 +1,171 @@
+//! Mistakes that are seen in published queries, each with a hint.
+
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::ParserError;
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+
+use crate::parse::{ParseFault, lower_first};
+use crate::{Kind, SqlError};
+
+/// Keywords that follow another word so often that they are typed without the space.
+const RUN_TOGETHER: [&str; 9] =
+    ["ORDER", "LIMIT", "GROUP", "WHERE", "FROM", "HAVING", "AND", "UNION", "DESC"];
+
+/// Finds mistakes that no parser should see: placeholders left in, doubled keywords.
+pub(crate) fn check(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
+    let words: Vec<&TokenWithSpan> = significant(tokens).collect();
+    for (at, token) in words.iter().enumerate() {
+        let next = words.get(at + 1).map(|next| &next.token);
+        match &token.token {
+            Token::Placeholder(name) if name.starts_with('$') => {
+                return Err(placeholder(name, token));
+            }
+            Token::Word(word) if word.keyword == Keyword::FROM && keyword_is(next, Keyword::FROM) => {
+                return Err(at_token(Kind::Syntax, "`FROM` stands twice", words[at + 1])
+                    .with_hint("remove one `FROM`"));
+            }
+            Token::Char(c) if matches!(c, '‘' | '’' | '“' | '”') => {
+                let message = format!("`{c}` is a typographic quote");
+                return Err(at_token(Kind::Syntax, message, token)
+                    .with_hint("use straight quotes: 'text', \"name\""));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn placeholder(name: &str, token: &TokenWithSpan) -> SqlError {
+    at_token(Kind::Parameter, format!("`{name}` is a placeholder that was not filled in"), token)
+        .with_hint("put the table's name there, such as `events`, or use a parameter `:name`")
+}
+
+/// Turns the parser's error into ours: a recognised mistake, else what was expected and where.
+pub(crate) fn explain(fault: ParseFault, tokens: &[TokenWithSpan]) -> SqlError {
+    let error = match fault {
+        ParseFault::Sql(error) => return error,
+        ParseFault::Parser(error) => error,
+    };
+    let message = match error {
+        ParserError::TokenizerError(message) | ParserError::ParserError(message) => message,
+        ParserError::RecursionLimitExceeded => {
+            return SqlError::new(Kind::Unsupported, "the statement is nested too deeply");
+        }
+    };
+    let (text, place) = split_place(&message);
+    let found = place.and_then(|place| position(tokens, place));
+    if let Some(mistake) = found.and_then(|at| recognise(tokens, at)) {
+        return mistake;
+    }
+    let text = text.trim_start_matches("sql parser error: ");
+    let error = SqlError::new(Kind::Syntax, quote_found(&lower_first(text)));
+    match (found, place) {
+        (Some(at), _) => place_at(error, &tokens[at]),
+        (None, Some((line, column))) => error.at(line, column, 1),
+        (None, None) => error,
+    }
+}
+
+/// What stands after a whole statement.
+pub(crate) fn after_the_end(
+    next: &TokenWithSpan,
+    ended: bool,
+    tokens: &[TokenWithSpan],
+) -> SqlError {
+    let place = (next.span.start.line as usize, next.span.start.column as usize);
+    if ended {
+        return at_token(Kind::Syntax, "a second statement starts here", next)
+            .with_hint("run one statement at a time");
+    }
+    if let Some(mistake) = position(tokens, place).and_then(|at| recognise(tokens, at)) {
+        return mistake;
+    }
+    at_token(Kind::Syntax, format!("expected the end of the statement, found `{}`", next.token), next)
+}
+
+fn recognise(tokens: &[TokenWithSpan], at: usize) -> Option<SqlError> {
+    let found = &tokens[at];
+    let before = tokens[..at].iter().rev().filter(|t| !matches!(t.token, Token::Whitespace(_)));
+    for token in std::iter::once(found).chain(before.clone().take(2)) {
+        let Token::Word(word) = &token.token else { continue };
+        let upper = word.value.to_uppercase();
+        let run = RUN_TOGETHER.iter().find(|keyword| {
+            word.keyword == Keyword::NoKeyword
+                && word.value.ends_with(*keyword)
+                && upper.len() > keyword.len()
+        });
+        if let Some(keyword) = run {
+            let first = &word.value[..word.value.len() - keyword.len()];
+            let message = format!("`{}` looks like two words run together", word.value);
+            return Some(at_token(Kind::Syntax, message, token)
+                .with_hint(format!("write `{first} {keyword}`")));
+        }
+    }
+    match &found.token {
+        Token::Lt | Token::LBrace | Token::LBracket => {
+            let inside: String = significant(&tokens[at + 1..])
+                .take_while(|t| !matches!(t.token, Token::Gt | Token::RBrace | Token::RBracket))
+                .take(6)
+                .map(|t| t.token.to_string())
+                .collect();
+            let previous = before.clone().next().map(|t| &t.token);
+            let table_position =
+                keyword_is(previous, Keyword::FROM) || keyword_is(previous, Keyword::JOIN);
+            table_position.then(|| placeholder(&inside, found))
+        }
+        Token::Word(word) if word.keyword == Keyword::SELECT => {
+            Some(at_token(Kind::Syntax, "a second SELECT starts here", found).with_hint(
+                "run one statement at a time, or join them with UNION ALL; a query inside \
+                 another stands in parentheses",
+            ))
+        }
+        Token::DoubleQuotedString(_) => None,
+        _ => None,
+    }
+}
+
+fn significant(tokens: &[TokenWithSpan]) -> impl Iterator<Item = &TokenWithSpan> {
+    tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)))
+}
+
+fn keyword_is(token: Option<&Token>, keyword: Keyword) -> bool {
+    matches!(token, Some(Token::Word(word)) if word.keyword == keyword)
+}
+
+fn at_token(kind: Kind, message: impl Into<String>, token: &TokenWithSpan) -> SqlError {
+    place_at(SqlError::new(kind, message), token)
+}
+
+fn place_at(error: SqlError, token: &TokenWithSpan) -> SqlError {
+    let start = token.span.start;
+    error.at(start.line as usize, start.column as usize, token.token.to_string().chars().count())
+}
+
+fn position(tokens: &[TokenWithSpan], (line, column): (usize, usize)) -> Option<usize> {
+    tokens.iter().position(|token| {
+        let start = token.span.start;
+        (start.line as usize, start.column as usize) == (line, column)
+    })
+}
+
+/// Takes ` at Line: 1, Column: 8` off a message.
+fn split_place(message: &str) -> (&str, Option<(usize, usize)>) {
+    let Some((text, place)) = message.rsplit_once(" at Line: ") else { return (message, None) };
+    let numbers = place.split_once(", Column: ").and_then(|(line, column)| {
+        Some((line.parse().ok()?, column.trim_end_matches('.').trim().parse().ok()?))
+    });
+    (text, numbers)
+}
+
+/// `expected: x, found: y` with the found token quoted.
+fn quote_found(message: &str) -> String {
+    match message.split_once(", found: ") {
+        Some((expected, found)) if found == "EOF" => {
+            format!("{}, but the statement ends", expected.replacen("expected: ", "expected ", 1))
+        }
+        Some((expected, found)) => {
+            format!("{}, found `{found}`", expected.replacen("expected: ", "expected ", 1))
+        }
+        None => message.to_owned(),
+    }
+}
