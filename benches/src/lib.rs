@@ -1,1 +1,16 @@
-//! placeholder
+//! Programs that measure `traillake` from outside, as a user would: they make trails, run the
+//! binary they are given, and print figures. They link nothing of the product.
+//!
+//! | program | prints |
+//! |---|---|
+//! | `generate` | a [workload](Workload) as files |
+//! | `ingest` | speed, peak memory and size of the lake for every workload |
+//! | `compare.py` | ingest and some twenty audit queries beside DuckDB and ClickHouse |
+//!
+//! Results are kept in `runs/<date>-<machine class>/README.md`, with versions and commands.
+
+pub mod process;
+pub mod workload;
+
+pub use process::{Finished, Program};
+pub use workload::Workload;

@@ -16,3 +16,4 @@
 
 pub mod faults;
 pub mod random;
+pub mod trail;

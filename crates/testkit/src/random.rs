@@ -17,9 +17,7 @@ impl Random {
     /// Returns a generator of its own for `label` (an object's number, say), so that a part can be
     /// made without making what comes before it. Does not advance `self`.
     pub fn part(&self, label: u64) -> Self {
-        let mut part = Self::new(self.state ^ label.wrapping_mul(0xD134_2543_DE82_EF95));
-        part.next();
-        part
+        Self::new(Self::new(self.state ^ label.wrapping_mul(0xD134_2543_DE82_EF95)).next())
     }
 
     /// Returns the next 64 bits.
@@ -47,21 +45,21 @@ impl Random {
 
     /// Returns one of `choices`, which must not be empty.
     #[inline]
-    pub fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
-        &choices[self.below(choices.len() as u64) as usize]
+    pub fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len() as u64) as usize]
     }
 
     /// Returns one of `choices` of `(weight, value)`, as often as its weight says. The weights must
     /// not all be 0.
-    pub fn weighted<'a, T>(&mut self, choices: &'a [(u32, T)]) -> &'a T {
+    pub fn weighted<T: Copy>(&mut self, choices: &[(u32, T)]) -> T {
         let total: u64 = choices.iter().map(|(weight, _)| u64::from(*weight)).sum();
         let mut left = self.below(total);
         for (weight, value) in choices {
             match left.checked_sub(u64::from(*weight)) {
-                None => return value,
+                None => return *value,
                 Some(rest) => left = rest,
             }
         }
-        &choices[0].1
+        choices[0].1
     }
 }

@@ -1,0 +1,101 @@
+//! Runs a program and measures it.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// A program to measure, given by its path.
+#[derive(Debug, Clone)]
+pub struct Program {
+    path: PathBuf,
+}
+
+/// What a run took and said.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// Wall clock time from start to exit.
+    pub elapsed: Duration,
+    /// Peak resident memory in bytes (`VmHWM`, asked for every few milliseconds; 0 where there is
+    /// no `/proc`).
+    pub memory_bytes_max: u64,
+    /// Standard output.
+    pub output: String,
+}
+
+impl Program {
+    /// Returns the program at `path`.
+    ///
+    /// # Errors
+    /// When nothing is there.
+    pub fn at(path: &Path) -> Result<Self> {
+        let path = path.canonicalize().with_context(|| format!("no program at `{path:?}`"))?;
+        Ok(Self { path })
+    }
+
+    /// Runs the program to its end.
+    ///
+    /// # Errors
+    /// When it cannot be started or exits other than 0; the error has what it said.
+    pub fn run(&self, arguments: &[&OsStr]) -> Result<Finished> {
+        let begun = Instant::now();
+        let mut child = Command::new(&self.path)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let memory_bytes_max = watch(&mut child)?;
+        let elapsed = begun.elapsed();
+        let said = child.wait_with_output()?;
+        if !said.status.success() {
+            let talk = String::from_utf8_lossy(&said.stderr);
+            bail!("`{}` {arguments:?} ended with {}: {talk}", self.path.display(), said.status);
+        }
+        let output = String::from_utf8_lossy(&said.stdout).into_owned();
+        Ok(Finished { elapsed, memory_bytes_max, output })
+    }
+}
+
+/// Waits for the child and returns the highest `VmHWM` seen. What the child says must fit into a
+/// pipe (64 kB): reports do.
+fn watch(child: &mut Child) -> Result<u64> {
+    let status = PathBuf::from(format!("/proc/{}/status", child.id()));
+    let mut highest = 0;
+    while child.try_wait()?.is_none() {
+        highest = highest.max(high_water_mark(&status).unwrap_or(0));
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(highest)
+}
+
+fn high_water_mark(status: &Path) -> Option<u64> {
+    let status = std::fs::read_to_string(status).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+/// Returns the bytes and the number of all files below `folder`.
+///
+/// # Errors
+/// When a folder cannot be read.
+pub fn size_of(folder: &Path) -> Result<(u64, u64)> {
+    let (mut bytes, mut files) = (0, 0);
+    let mut pending = vec![folder.to_path_buf()];
+    while let Some(folder) = pending.pop() {
+        for entry in std::fs::read_dir(&folder)? {
+            let entry = entry?;
+            let metadata = entry.metadata()?;
+            if metadata.is_dir() {
+                pending.push(entry.path());
+            } else {
+                bytes += metadata.len();
+                files += 1;
+            }
+        }
+    }
+    Ok((bytes, files))
+}
