@@ -14,11 +14,13 @@ mod template;
 use chrono::{Months, NaiveDate};
 
 pub use event::Event;
+pub(crate) use files::key;
 pub use files::{Written, gzip};
+pub(crate) use template::{push_letters, push_uuid};
 
 use crate::random::Random;
 use calls::{CALLS, Call, REGIONAL};
-use template::{Scene, fill, push_letters, push_uuid};
+use template::{Scene, fill};
 
 const REGIONS: [&str; 13] = [
     "us-east-1",
@@ -288,6 +290,37 @@ impl Trail {
         let data = random.chance(self.data_share) && !self.data_calls.is_empty();
         let call = random.pick(if data { &self.data_calls } else { &self.management_calls });
         if call.global && region != "us-east-1" { &REGIONAL } else { call }
+    }
+}
+
+/// Events one at a time, for stories that need a crowd around them.
+#[derive(Debug)]
+pub(crate) struct Extras {
+    calls: Vec<&'static Call>,
+}
+
+impl Extras {
+    /// Returns the crowd.
+    pub(crate) fn new() -> Self {
+        Self { calls: CALLS.iter().flat_map(|call| vec![call; call.weight as usize]).collect() }
+    }
+
+    /// Returns an ordinary event of `account`; `partner` is an account it may deal with.
+    pub(crate) fn event(
+        &self,
+        account: &str,
+        partner: &str,
+        region: &str,
+        time: i64,
+        random: &mut Random,
+    ) -> Event {
+        let call = random.pick(&self.calls);
+        let call = if call.global && region != REGIONS[0] { &REGIONAL } else { call };
+        let (things, own) = (random.part(1), random.part(2));
+        let scene = Scene { account, partner, region, time, things, own };
+        let mut event = Event::default();
+        stage(call, &mut event, &scene, 0.02, random);
+        event
     }
 }
 
