@@ -13,6 +13,10 @@ pub struct RoundInput {
     pub objects: Vec<ObjectRow>,
     /// Records that could not become a row.
     pub rejects: Vec<RejectRow>,
+    /// The writer's token before it was first asked what the ledger knows about these objects. What
+    /// others brought since is found out at the commit. Without it every object is looked up again
+    /// in the whole ledger.
+    pub planned_at: Option<i64>,
 }
 
 /// Some of a round's rows.
@@ -170,6 +174,8 @@ pub struct KnownObject {
     pub etag: Option<String>,
     /// Modification time at the source.
     pub modified_at: Option<DateTime<Utc>>,
+    /// SHA-256 of the bytes as stored; none when they could not be read whole.
+    pub sha256: Option<[u8; 32]>,
     /// What became of it.
     pub state: ObjectState,
 }

@@ -1,16 +1,20 @@
-//! Lakes and the stores in them.
+//! Lakes: opening and creating them, and the stores in them.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use object_store::ObjectStore;
-use uuid::Uuid;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode};
+use serde_json::json;
+use url::Url;
 
-use crate::durable::{Fsync, RealFsync};
+use crate::durable::{DurableFolder, Fsync, RealFsync};
 use crate::error::{Error, Result};
+use crate::layout::{self, Layout};
 use crate::round::{StepHook, StoreWriter};
-use crate::snapshot::{At, StoreSnapshot};
 use crate::spec::StoreSpec;
+use crate::store::{Store, StoreInfo};
 
 /// Puts something between a lake and its storage; for tests.
 pub type Wrap = Arc<dyn Fn(Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> + Send + Sync>;
@@ -35,7 +39,10 @@ impl Default for OpenOptions {
 /// A lake, open. Cheap to clone.
 #[derive(Clone)]
 pub struct Lake {
-    location: String,
+    location: Arc<str>,
+    layout: Layout,
+    objects: Arc<dyn ObjectStore>,
+    steps: Option<StepHook>,
 }
 
 impl Lake {
@@ -47,7 +54,8 @@ impl Lake {
         Lake::open_with(location, OpenOptions::default()).await
     }
 
-    /// Opens the lake at `location`, creating it in a folder that is empty or absent.
+    /// Opens the lake at `location`, creating it in a folder that is empty or absent. Any number of
+    /// processes may do this at once.
     ///
     /// # Errors
     /// [`Error::NotALake`], [`Error::NoHardLinks`], [`Error::NewerFormat`].
@@ -59,24 +67,86 @@ impl Lake {
     ///
     /// # Errors
     /// As [`Lake::open`].
-    pub async fn open_with(location: &str, _options: OpenOptions) -> Result<Lake> {
-        Err(Error::NoLake { location: location.to_string() })
+    pub async fn open_with(location: &str, options: OpenOptions) -> Result<Lake> {
+        let path = local_path(location)?;
+        if !path.exists() {
+            return Err(Error::NoLake { location: location.to_string() });
+        }
+        let (lake, _) = Lake::at(location, path, false, options)?;
+        lake.check().await?;
+        Ok(lake)
     }
 
     /// As [`Lake::open_or_create`].
     ///
     /// # Errors
     /// As [`Lake::open_or_create`].
-    pub async fn open_or_create_with(location: &str, _options: OpenOptions) -> Result<Lake> {
-        Err(Error::NoLake { location: location.to_string() })
+    pub async fn open_or_create_with(location: &str, options: OpenOptions) -> Result<Lake> {
+        let (lake, folder) = Lake::at(location, local_path(location)?, true, options)?;
+        match lake.check().await {
+            Err(Error::NoLake { .. }) => {}
+            done => return done.map(|()| lake),
+        }
+        let probed = folder.probe_hard_links();
+        let probed =
+            probed.map_err(|error| Error::storage(format!("write to `{location}`"), error))?;
+        probed.map_err(|source| Error::NoHardLinks { folder: location.into(), source })?;
+        let bytes = json!({ "format": layout::FORMAT, "what": "a lake of TrailLake" }).to_string();
+        put_new(&lake.objects, &lake.layout.lake_file(), bytes).await?;
+        lake.check().await?;
+        Ok(lake)
     }
 
     /// Whether there is a lake at `location`.
     ///
     /// # Errors
     /// When that cannot be found out.
-    pub async fn is_lake(_location: &str) -> Result<bool> {
-        Ok(false)
+    pub async fn is_lake(location: &str) -> Result<bool> {
+        match Lake::open(location).await {
+            Ok(_) | Err(Error::NewerFormat { .. }) => Ok(true),
+            Err(Error::NoLake { .. } | Error::NotALake { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn at(
+        location: &str,
+        path: PathBuf,
+        create: bool,
+        options: OpenOptions,
+    ) -> Result<(Lake, Arc<DurableFolder>)> {
+        if path.exists() && !path.is_dir() {
+            return Err(Error::NotALake { location: location.to_string() });
+        }
+        let folder = DurableFolder::open(&path, create, options.fsync)
+            .map_err(|error| Error::storage(format!("open the folder `{location}`"), error))?;
+        let folder = Arc::new(folder);
+        let objects: Arc<dyn ObjectStore> = match options.wrap {
+            Some(wrap) => wrap(folder.clone()),
+            None => folder.clone(),
+        };
+        let layout = Layout::new(Path::default());
+        let lake = Lake { location: location.into(), layout, objects, steps: options.steps };
+        Ok((lake, folder))
+    }
+
+    /// Says what kind of place this is: a lake we can read, or why not.
+    async fn check(&self) -> Result<()> {
+        let location = || self.location.to_string();
+        if let Some(bytes) = get(&self.objects, &self.layout.lake_file()).await? {
+            return check_format(layout::LAKE_FILE, &bytes);
+        }
+        let root = self.layout.root();
+        let listed = self.objects.list_with_delimiter(Some(root)).await;
+        let listed =
+            listed.map_err(|error| Error::storage(format!("list `{}`", self.location), error))?;
+        if listed.objects.iter().any(|object| object.location == self.layout.lake_file()) {
+            return Box::pin(self.check()).await; // created since we looked
+        }
+        if listed.objects.is_empty() && listed.common_prefixes.is_empty() {
+            return Err(Error::NoLake { location: location() });
+        }
+        Err(Error::NotALake { location: location() })
     }
 
     /// Where it is, as given.
@@ -89,7 +159,16 @@ impl Lake {
     /// # Errors
     /// When they cannot be listed.
     pub async fn stores(&self) -> Result<Vec<StoreInfo>> {
-        Ok(Vec::new())
+        let folder = self.layout.stores();
+        let listed = self.objects.list_with_delimiter(Some(&folder)).await;
+        let listed = listed.map_err(|error| Error::storage(format!("list `{folder}`"), error))?;
+        let mut stores = Vec::new();
+        for prefix in listed.common_prefixes {
+            let Some(name) = prefix.filename() else { continue };
+            stores.extend(StoreInfo::read(&self.objects, &self.layout, name).await?);
+        }
+        stores.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(stores)
     }
 
     /// Creates a store that must not exist yet.
@@ -99,10 +178,13 @@ impl Lake {
     pub async fn create_store(
         &self,
         name: &str,
-        _spec: &StoreSpec,
-        _now: DateTime<Utc>,
+        spec: &StoreSpec,
+        now: DateTime<Utc>,
     ) -> Result<StoreInfo> {
-        Err(Error::StoreName { name: name.to_string() })
+        match StoreInfo::create(&self.objects, &self.layout, name, spec, now).await? {
+            (info, true) => Ok(info),
+            (info, false) => Err(Error::StoreExists { name: info.name }),
+        }
     }
 
     /// Opens a store for reading.
@@ -110,7 +192,10 @@ impl Lake {
     /// # Errors
     /// [`Error::NoStore`].
     pub async fn store(&self, name: &str) -> Result<Store> {
-        Err(Error::NoStore { name: name.to_string() })
+        match StoreInfo::read(&self.objects, &self.layout, name).await? {
+            Some(info) => Ok(Store::new(info, self.layout.clone(), self.objects.clone())),
+            None => Err(Error::NoStore { name: name.to_string() }),
+        }
     }
 
     /// Opens a store for writing: creates what is missing and completes the last round.
@@ -120,43 +205,70 @@ impl Lake {
     pub async fn writer(
         &self,
         name: &str,
-        _spec: &StoreSpec,
-        _now: DateTime<Utc>,
+        spec: &StoreSpec,
+        now: DateTime<Utc>,
     ) -> Result<StoreWriter> {
-        Err(Error::NoStore { name: name.to_string() })
+        let info = match StoreInfo::read(&self.objects, &self.layout, name).await? {
+            Some(info) => info,
+            None => StoreInfo::create(&self.objects, &self.layout, name, spec, now).await?.0,
+        };
+        let (layout, objects) = (self.layout.clone(), self.objects.clone());
+        StoreWriter::open(info, layout, objects, spec, self.steps.clone(), now).await
     }
 }
 
-/// Who a store is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoreInfo {
-    /// Its name, also its folder.
-    pub name: String,
-    /// Its identity, also the application id of its commits.
-    pub id: Uuid,
-    /// An ARN-shaped name.
-    pub arn: String,
-    /// When it was created.
-    pub created_at: DateTime<Utc>,
+fn local_path(location: &str) -> Result<PathBuf> {
+    let refused =
+        |reason: &str| Error::Location { location: location.into(), reason: reason.into() };
+    if location.is_empty() {
+        return Err(refused("it is empty"));
+    }
+    if !location.contains("://") {
+        return Ok(PathBuf::from(location));
+    }
+    match Url::parse(location) {
+        Ok(url) if url.scheme() == "file" => {
+            url.to_file_path().map_err(|()| refused("the URL names no folder of this machine"))
+        }
+        Ok(_) => Err(refused("only folders and `file://` URLs can hold a lake")),
+        Err(error) => Err(refused(&error.to_string())),
+    }
 }
 
-/// A store, open for reading. Cheap to clone.
-#[derive(Clone)]
-pub struct Store {
-    info: StoreInfo,
+/// The whole of a small file; none when it does not exist.
+pub(crate) async fn get(objects: &Arc<dyn ObjectStore>, path: &Path) -> Result<Option<Vec<u8>>> {
+    let failed = |error| Error::storage(format!("read `{path}`"), error);
+    match objects.get(path).await {
+        Ok(found) => Ok(Some(found.bytes().await.map_err(failed)?.to_vec())),
+        Err(object_store::Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(failed(error)),
+    }
 }
 
-impl Store {
-    /// Who it is.
-    pub fn info(&self) -> &StoreInfo {
-        &self.info
+/// Puts a small file that must be new; whether it was.
+pub(crate) async fn put_new(
+    objects: &Arc<dyn ObjectStore>,
+    path: &Path,
+    bytes: String,
+) -> Result<bool> {
+    match objects.put_opts(path, bytes.into(), PutMode::Create.into()).await {
+        Ok(_) => Ok(true),
+        Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+        Err(error) => Err(Error::storage(format!("write `{path}`"), error)),
     }
+}
 
-    /// One consistent state of all its tables: the latest, or an older one.
-    ///
-    /// # Errors
-    /// [`Error::TooOld`]; when the log cannot be read.
-    pub async fn snapshot(&self, _at: Option<At>) -> Result<StoreSnapshot> {
-        Err(Error::NoStore { name: self.info.name.clone() })
+/// Refuses a file of a newer format.
+pub(crate) fn check_format(what: &str, bytes: &[u8]) -> Result<()> {
+    #[derive(serde::Deserialize)]
+    struct Versioned {
+        format: u64,
     }
+    let file: Versioned = serde_json::from_slice(bytes)
+        .map_err(|error| Error::corrupt(format!("`{what}`"), error))?;
+    if file.format > layout::FORMAT {
+        let (found, supported) = (file.format, layout::FORMAT);
+        return Err(Error::NewerFormat { what: format!("`{what}`"), found, supported });
+    }
+    Ok(())
 }

@@ -7,10 +7,7 @@
 //!
 //! The crate knows no CloudTrail words and no SQL: what a record is arrives as a [`StoreSpec`],
 //! how two records compare as a [`Content`].
-#![cfg_attr(
-    test,
-    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)
-)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod input;
 mod spec;
@@ -18,10 +15,14 @@ mod spec;
 mod layout;
 
 mod durable;
+mod history;
 mod lake;
 mod log;
+mod rewrite;
 mod round;
 mod snapshot;
+mod store;
+mod vacuum;
 
 mod data_file;
 mod duplicates;
@@ -33,10 +34,13 @@ mod error;
 pub use durable::{Fsync, RealFsync};
 pub use error::{Error, ErrorKind, Result};
 pub use input::{
-    Comparison, Content, Counts, KnownObject, ObjectRow, ObjectState, PartRows, RejectRow, RoundInput, RoundPart,
-    RoundReceipt, SpilledPart,
+    Comparison, Content, Counts, KnownObject, ObjectRow, ObjectState, PartRows, RejectRow,
+    RoundInput, RoundPart, RoundReceipt, SpilledPart,
 };
-pub use lake::{Lake, OpenOptions, Store, StoreInfo};
+pub use lake::{Lake, OpenOptions, Wrap};
+pub use layout::FORMAT;
 pub use round::{Step, StepHook, StoreWriter};
 pub use snapshot::{At, ColumnStats, LiveFile, ScalarStat, StoreSnapshot, TableSnapshot};
-pub use spec::{Identity, StoreSpec, TableSpec};
+pub use spec::{INDEX, Identity, OBJECT, StoreSpec, TableSpec};
+pub use store::{Store, StoreInfo};
+pub use vacuum::Orphan;

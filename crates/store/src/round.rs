@@ -1,14 +1,44 @@
 //! A round of ingest and its one commit point.
+//!
+//! ```text
+//! pin     events, then objects: one token t       (unequal: somebody's round is unfinished: recover)
+//! write   data files of every table                invisible, durable
+//! write   rounds/<t+1>-<uuid>.json                 the manifest: which files belong to which table
+//! commit  events as the version after the pinned   THE commit point; a conflict: rebase, try again
+//! commit  every other table, objects last          anybody can do this from the manifest
+//! ```
+//!
+//! The commit of `events` carries the token `t + 1` and the round's UUID even without files, so that
+//! two rounds can never both be number `t + 1`. A round whose `events` commit does not exist never
+//! happened; its files are swept up by vacuum.
+
+mod draft;
+mod manifest;
+mod publish;
+mod winners;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
+use object_store::ObjectStore;
+use uuid::Uuid;
 
+use self::draft::Draft;
+use self::publish::Publisher;
+use self::winners::Winners;
 use crate::error::{Error, Result};
 use crate::input::{Content, KnownObject, RoundInput, RoundReceipt};
-use crate::lake::StoreInfo;
+use crate::layout::Layout;
+use crate::ledger::{self, InflatedIndex};
+use crate::log::{CommitResult, TableLog};
+use crate::snapshot::{LiveFile, StoreSnapshot, TableSnapshot};
+use crate::spec::{StoreSpec, TableSpec};
+use crate::store::{self, StoreInfo};
+
+/// A table is checkpointed when its version passes a multiple of this.
+const CHECKPOINT_EVERY: u64 = 64;
 
 /// A named point of a round or of recovery, where a process may die.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,50 +79,217 @@ impl fmt::Display for Step {
 /// Called at every [`Step`].
 pub type StepHook = Arc<dyn Fn(&Step) + Send + Sync>;
 
-/// A store, open for writing.
+/// A store, open for writing. Rounds of one writer happen one after another; any number of writers,
+/// in any number of processes, may write at once.
 pub struct StoreWriter {
     info: StoreInfo,
+    objects: Arc<dyn ObjectStore>,
+    publisher: Publisher,
+    tables: Vec<TableSpec>,
+    pinned: Mutex<Arc<StoreSnapshot>>,
+    inflated: InflatedIndex,
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl StoreWriter {
+    /// Opens a store, creates tables it does not have yet, completes the last round.
+    pub(crate) async fn open(
+        info: StoreInfo,
+        layout: Layout,
+        objects: Arc<dyn ObjectStore>,
+        spec: &StoreSpec,
+        steps: Option<StepHook>,
+        now: DateTime<Utc>,
+    ) -> Result<StoreWriter> {
+        let tables = store::tables(spec);
+        let mut logs = Vec::with_capacity(tables.len());
+        for table in &tables {
+            let folder = layout.table(&info.name, table.name);
+            let log = TableLog::new(table.name, folder, objects.clone(), info.id)?;
+            if !log.exists().await? {
+                log.create(table, now).await?;
+            }
+            logs.push(log);
+        }
+        let publisher = Publisher::new(info.clone(), layout, objects.clone(), logs, steps);
+        let pinned = publisher.pin(None).await?;
+        check_schemas(&tables, &pinned)?;
+        Ok(StoreWriter {
+            info,
+            objects,
+            publisher,
+            tables,
+            pinned: Mutex::new(Arc::new(pinned)),
+            inflated: InflatedIndex::default(),
+            turn: tokio::sync::Mutex::new(()),
+        })
+    }
+
     /// Who the store is.
     pub fn info(&self) -> &StoreInfo {
         &self.info
     }
 
+    /// Number of the last round this writer has seen: what [`StoreWriter::known`] and
+    /// [`StoreWriter::find_inflated`] answer from.
+    pub fn token(&self) -> i64 {
+        self.pinned().token
+    }
+
+    /// The state of the store this writer has seen last: after its own last round or later.
+    pub fn snapshot(&self) -> Arc<StoreSnapshot> {
+        self.pinned()
+    }
+
     /// What the ledger knows about `keys` delivered in `month` (`YYYY-MM`; none: objects without a
-    /// delivery time). A key that is not in the answer is new.
+    /// delivery time). A key that is not in the answer is new; of a key with several rows the newest
+    /// answers.
     ///
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn known(
         &self,
-        _month: Option<&str>,
-        _keys: &[&str],
+        month: Option<&str>,
+        keys: &[&str],
     ) -> Result<HashMap<String, KnownObject>> {
-        Ok(HashMap::new())
+        let files = ledger_of(&self.pinned())?.files().await?;
+        let files: Vec<LiveFile> =
+            files.iter().filter(|file| file.partition.as_deref() == month).cloned().collect();
+        ledger::known(&self.objects, &files, keys).await
     }
 
     /// The `object_key` of an object whose rows stand, by inflated SHA-256.
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub async fn find_inflated(&self, _hashes: &[[u8; 32]]) -> Result<HashMap<[u8; 32], String>> {
-        Ok(HashMap::new())
+    pub async fn find_inflated(&self, hashes: &[[u8; 32]]) -> Result<HashMap<[u8; 32], String>> {
+        let files = ledger_of(&self.pinned())?.files().await?;
+        self.inflated.find(&self.objects, &files, hashes).await
     }
 
     /// Makes a round happen: drops duplicates, writes files, commits every table, rebases when
     /// another ingester wins. When it returns an error, the round either happened whole or will
-    /// never have; opening the store for writing again settles which.
+    /// never have; opening the store for writing again, or the next round, settles which.
     ///
     /// # Errors
     /// [`Error::Input`]; when the storage fails.
     pub async fn commit_round(
         &self,
-        _round: RoundInput,
-        _content: &dyn Content,
-        _now: DateTime<Utc>,
+        round: RoundInput,
+        content: &dyn Content,
+        now: DateTime<Utc>,
     ) -> Result<RoundReceipt> {
-        Err(Error::Input { reason: "not yet".to_string() })
+        let _turn = self.turn.lock().await;
+        let mut pin = self.pinned();
+        let mut seen = round.planned_at;
+        let mut draft = Draft::new(&self.objects, &self.tables, content, round, now)?;
+        for rebased in 0.. {
+            let winners = Winners::since(seen, &pin);
+            draft.give_way(&winners).await?;
+            if draft.is_empty() {
+                return Ok(draft.receipt(pin.token, main_of(&pin)?.version(), rebased));
+            }
+            let id = Uuid::new_v4();
+            let tables = draft.write(&pin).await?;
+            self.publisher.step(Step::DataWritten);
+            let manifest = self.publisher.announce(pin.token + 1, id, now, tables).await?;
+            match self.publisher.commit_main(&pin, &manifest).await {
+                CommitResult::Committed(version) => {
+                    self.publisher.complete(&pin, &manifest).await?;
+                    self.settle(&pin).await;
+                    return Ok(draft.receipt(manifest.number, version, rebased));
+                }
+                CommitResult::Conflict => {
+                    tracing::info!(round = manifest.number, "another ingester won, rebasing");
+                    seen = Some(pin.token);
+                    pin = Arc::new(self.publisher.pin(Some(&pin)).await?);
+                    self.repin(&pin);
+                }
+                CommitResult::Failed(error) => return Err(error),
+            }
+        }
+        Err(Error::Input { reason: "it was rebased for ever".to_string() })
+    }
+
+    /// After a round: sees it, and lets replay start nearer. What fails here fails no round.
+    async fn settle(&self, before: &StoreSnapshot) {
+        let now = match self.publisher.pin(Some(before)).await {
+            Ok(now) => Arc::new(now),
+            Err(error) => return tracing::warn!(%error, "could not look at the store"),
+        };
+        self.repin(&now);
+        for table in now.tables() {
+            let was = before.table(table.name()).map_or(0, TableSnapshot::version);
+            if table.version() / CHECKPOINT_EVERY > was / CHECKPOINT_EVERY {
+                if let Err(error) = table.log().checkpoint(table.version()).await {
+                    tracing::warn!(%error, "could not write a checkpoint");
+                }
+            }
+        }
+    }
+
+    pub(crate) fn pinned(&self) -> Arc<StoreSnapshot> {
+        self.pinned.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn repin(&self, pin: &Arc<StoreSnapshot>) {
+        *self.pinned.lock().unwrap_or_else(PoisonError::into_inner) = pin.clone();
+    }
+
+    pub(crate) fn tables(&self) -> &[TableSpec] {
+        &self.tables
+    }
+
+    pub(crate) fn objects(&self) -> &Arc<dyn ObjectStore> {
+        &self.objects
+    }
+
+    pub(crate) fn publisher(&self) -> &Publisher {
+        &self.publisher
+    }
+}
+
+/// The ledger of a pinned store.
+pub(crate) fn ledger_of(pin: &StoreSnapshot) -> Result<&TableSnapshot> {
+    table_of(pin, ledger::objects_table().name)
+}
+
+/// The main table of a pinned store: the first.
+fn main_of(pin: &StoreSnapshot) -> Result<&TableSnapshot> {
+    pin.tables().first().ok_or_else(|| Error::corrupt("the store", "it has no tables"))
+}
+
+/// A table that a writer has seen to.
+pub(crate) fn table_of<'a>(pin: &'a StoreSnapshot, name: &str) -> Result<&'a TableSnapshot> {
+    pin.table(name).ok_or_else(|| Error::corrupt("the store", format!("it has no table `{name}`")))
+}
+
+/// Every column we are about to write must exist in the table, and be of that type.
+fn check_schemas(tables: &[TableSpec], pin: &StoreSnapshot) -> Result<()> {
+    for spec in tables {
+        let schema = table_of(pin, spec.name)?.schema();
+        for field in spec.schema.fields() {
+            let found = schema.field_with_name(field.name()).ok();
+            if found.is_none_or(|found| !same_type(found.data_type(), field.data_type())) {
+                let reason = format!("column `{}` is missing or of another type", field.name());
+                return Err(Error::corrupt(format!("table `{}`", spec.name), reason));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether types are the same but for the names and nullability of what they nest.
+fn same_type(a: &arrow::datatypes::DataType, b: &arrow::datatypes::DataType) -> bool {
+    use arrow::datatypes::DataType::{List, Struct};
+    match (a, b) {
+        (List(a), List(b)) => same_type(a.data_type(), b.data_type()),
+        (Struct(a), Struct(b)) => {
+            a.len() == b.len()
+                && a.iter()
+                    .zip(b)
+                    .all(|(a, b)| a.name() == b.name() && same_type(a.data_type(), b.data_type()))
+        }
+        _ => a == b,
     }
 }

@@ -8,6 +8,7 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 
 use crate::error::Result;
+use crate::log::{TableLog, TableState};
 
 /// An older state of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,12 +24,20 @@ pub enum At {
 pub struct StoreSnapshot {
     /// Number of the last round in it; 0 before the first.
     pub token: i64,
-    /// When that round was committed; none before the first.
+    /// When the ledger's last commit was made.
     pub committed_at: Option<DateTime<Utc>>,
     tables: Vec<TableSnapshot>,
 }
 
 impl StoreSnapshot {
+    pub(crate) fn new(
+        token: i64,
+        committed_at: Option<DateTime<Utc>>,
+        tables: Vec<TableSnapshot>,
+    ) -> StoreSnapshot {
+        StoreSnapshot { token, committed_at, tables }
+    }
+
     /// The table of that name.
     pub fn table(&self, name: &str) -> Option<&TableSnapshot> {
         self.tables.iter().find(|table| table.name() == name)
@@ -43,51 +52,59 @@ impl StoreSnapshot {
 /// A table at one version. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct TableSnapshot {
-    name: String,
-    version: u64,
-    schema: SchemaRef,
-    partition_column: Option<String>,
-    objects: Arc<dyn ObjectStore>,
-    prefix: Path,
+    log: TableLog,
+    state: Arc<TableState>,
 }
 
 impl TableSnapshot {
+    pub(crate) fn new(log: TableLog, state: TableState) -> TableSnapshot {
+        TableSnapshot { log, state: Arc::new(state) }
+    }
+
+    pub(crate) fn log(&self) -> &TableLog {
+        &self.log
+    }
+
+    pub(crate) fn state(&self) -> &TableState {
+        &self.state
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
-        &self.name
+        self.log.name()
     }
 
     /// The version of its log.
     pub fn version(&self) -> u64 {
-        self.version
+        self.state.version()
     }
 
     /// Its columns, the partition column last.
     pub fn schema(&self) -> &SchemaRef {
-        &self.schema
+        self.state.schema()
     }
 
     /// The partition column, `YYYY-MM`.
     pub fn partition_column(&self) -> Option<&str> {
-        self.partition_column.as_deref()
+        self.state.partition_column()
     }
 
     /// Where its files are.
     pub fn object_store(&self) -> &Arc<dyn ObjectStore> {
-        &self.objects
+        self.log.objects()
     }
 
     /// Its folder in [`TableSnapshot::object_store`].
     pub fn prefix(&self) -> &Path {
-        &self.prefix
+        self.log.folder()
     }
 
-    /// The live files for which `keep` is true, by path; all without one.
+    /// Its live files, by path. Read from the log once, at the first call.
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub fn files(&self, _keep: Option<&dyn Fn(&LiveFile) -> bool>) -> Result<Vec<LiveFile>> {
-        Ok(Vec::new())
+    pub async fn files(&self) -> Result<Arc<[LiveFile]>> {
+        self.log.files(&self.state).await
     }
 }
 
@@ -110,7 +127,7 @@ pub struct LiveFile {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ColumnStats {
     /// The column.
-    pub column: String,
+    pub column: Arc<str>,
     /// No value is smaller (text: possibly cut short).
     pub min: Option<ScalarStat>,
     /// No value is larger (text: possibly rounded up).
@@ -135,6 +152,6 @@ pub enum ScalarStat {
 impl LiveFile {
     /// The statistics of `column`.
     pub fn stats(&self, column: &str) -> Option<&ColumnStats> {
-        self.stats.iter().find(|stats| stats.column == column)
+        self.stats.iter().find(|stats| *stats.column == *column)
     }
 }

@@ -1,0 +1,217 @@
+//! The lines of a commit file: the part of the Delta protocol that we write, and read back.
+//!
+//! One JSON object a line (Delta protocol, "Actions"). Written here and not by a library, so that
+//! what stands in a lake for ever is exactly what this file says.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// Reader and writer version of every table; no table features.
+pub(super) const PROTOCOL: (i64, i64) = (1, 2);
+
+/// The key of the round's UUID in `commitInfo`.
+const ROUND: &str = "traillake.round";
+
+/// A data file to be added, as a manifest keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Addition {
+    /// Path from the table's folder.
+    pub(crate) path: String,
+    /// Bytes.
+    pub(crate) size: u64,
+    /// Value of the partition column.
+    pub(crate) partition: Option<String>,
+    /// Statistics as Delta spells them, row count included.
+    pub(crate) stats: String,
+}
+
+/// A commit to be made.
+#[derive(Debug, Clone)]
+pub(crate) struct Commit<'a> {
+    /// What made it, for `DESCRIBE HISTORY` and people.
+    pub(crate) operation: &'static str,
+    /// Its UUID: found in the log means committed.
+    pub(crate) round: Uuid,
+    /// When.
+    pub(crate) at: DateTime<Utc>,
+    /// Application transactions: id and version.
+    pub(crate) tokens: &'a [(String, i64)],
+    /// Files to add.
+    pub(crate) adds: &'a [Addition],
+    /// Paths to remove, from the table's folder, with size and partition.
+    pub(crate) removes: &'a [Addition],
+    /// Whether rows come or go; false when they are only moved between files.
+    pub(crate) data_change: bool,
+}
+
+impl Commit<'_> {
+    /// The commit file's bytes.
+    pub(super) fn lines(&self, partition_column: Option<&str>) -> String {
+        let at = self.at.timestamp_millis();
+        let partition = |file: &Addition| -> HashMap<String, Option<String>> {
+            partition_column
+                .map(|column| (column.to_string(), file.partition.clone()))
+                .into_iter()
+                .collect()
+        };
+        let mut lines = vec![json!({ "commitInfo": {
+            "timestamp": at,
+            "operation": self.operation,
+            "operationParameters": {},
+            "isBlindAppend": false,
+            "engineInfo": concat!("traillake/", env!("CARGO_PKG_VERSION")),
+            ROUND: self.round,
+        }})];
+        lines.extend(self.tokens.iter().map(|(application, version)| {
+            json!({ "txn": { "appId": application, "version": version, "lastUpdated": at } })
+        }));
+        lines.extend(self.removes.iter().map(|file| {
+            json!({ "remove": {
+                "path": file.path,
+                "deletionTimestamp": at,
+                "dataChange": self.data_change,
+                "extendedFileMetadata": true,
+                "partitionValues": partition(file),
+                "size": file.size,
+            }})
+        }));
+        lines.extend(self.adds.iter().map(|file| {
+            json!({ "add": {
+                "path": file.path,
+                "partitionValues": partition(file),
+                "size": file.size,
+                "modificationTime": at,
+                "dataChange": self.data_change,
+                "stats": file.stats,
+            }})
+        }));
+        join(&lines)
+    }
+}
+
+/// The first commit of a table.
+pub(super) fn first_commit(
+    schema: &str,
+    partition_column: Option<&str>,
+    stats_columns: &[&str],
+    at: DateTime<Utc>,
+) -> String {
+    let at = at.timestamp_millis();
+    let configuration: HashMap<&str, String> =
+        HashMap::from([("delta.dataSkippingStatsColumns", stats_columns.join(","))]);
+    join(&[
+        json!({ "commitInfo": {
+            "timestamp": at,
+            "operation": "CREATE TABLE",
+            "operationParameters": {},
+            "engineInfo": concat!("traillake/", env!("CARGO_PKG_VERSION")),
+        }}),
+        json!({ "protocol": {
+            "minReaderVersion": PROTOCOL.0,
+            "minWriterVersion": PROTOCOL.1,
+        }}),
+        json!({ "metaData": {
+            "id": Uuid::new_v4(),
+            "format": { "provider": "parquet", "options": {} },
+            "schemaString": schema,
+            "partitionColumns": partition_column.into_iter().collect::<Vec<_>>(),
+            "configuration": configuration,
+            "createdTime": at,
+        }}),
+    ])
+}
+
+fn join(lines: &[Value]) -> String {
+    let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+    lines.join("\n") + "\n"
+}
+
+/// What we need of a commit that stands.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Entry {
+    /// Its UUID, where it is one of ours.
+    pub(crate) round: Option<Uuid>,
+    /// When, as its writer said.
+    pub(crate) at: Option<DateTime<Utc>>,
+    /// Application transactions.
+    pub(crate) tokens: HashMap<String, i64>,
+    /// Files that brought rows.
+    pub(crate) adds: Vec<Addition>,
+    /// Paths of the files it removed.
+    pub(crate) removed: Vec<String>,
+    /// Protocol it asks for, and features.
+    pub(crate) protocol: Option<Value>,
+}
+
+impl Entry {
+    /// Reads a commit file.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Entry, serde_json::Error> {
+        let mut entry = Entry::default();
+        for line in serde_json::Deserializer::from_slice(bytes).into_iter::<Line>() {
+            let line = line?;
+            if let Some(info) = line.commit_info {
+                entry.at = info.timestamp.and_then(DateTime::from_timestamp_millis);
+                entry.round = info.round.and_then(|text| text.parse().ok());
+            }
+            if let Some(txn) = line.txn {
+                entry.tokens.insert(txn.app_id, txn.version);
+            }
+            if let Some(add) = line.add.filter(|add| add.data_change) {
+                entry.adds.push(Addition {
+                    path: add.path,
+                    size: add.size,
+                    partition: add.partition_values.into_values().next().flatten(),
+                    stats: add.stats.unwrap_or_default(),
+                });
+            }
+            entry.removed.extend(line.remove.map(|remove| remove.path));
+            entry.protocol = line.protocol.or(entry.protocol);
+        }
+        Ok(entry)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Line {
+    commit_info: Option<InfoLine>,
+    txn: Option<TxnLine>,
+    add: Option<AddLine>,
+    remove: Option<RemoveLine>,
+    protocol: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct InfoLine {
+    timestamp: Option<i64>,
+    #[serde(rename = "traillake.round")]
+    round: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TxnLine {
+    app_id: String,
+    version: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AddLine {
+    path: String,
+    #[serde(default)]
+    partition_values: HashMap<String, Option<String>>,
+    size: u64,
+    #[serde(default)]
+    data_change: bool,
+    stats: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct RemoveLine {
+    path: String,
+}

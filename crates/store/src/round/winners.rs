@@ -1,0 +1,55 @@
+//! What others committed since a round was planned.
+
+use std::sync::Arc;
+
+use super::{ledger_of, table_of};
+use crate::error::Result;
+use crate::snapshot::{LiveFile, StoreSnapshot, TableSnapshot};
+
+/// The rounds after `since` that a pinned state shows.
+pub(super) struct Winners<'a> {
+    pin: &'a StoreSnapshot,
+    since: Option<i64>,
+}
+
+impl<'a> Winners<'a> {
+    /// Rounds after `since`; without it, every round there is.
+    pub(super) fn since(since: Option<i64>, pin: &'a StoreSnapshot) -> Winners<'a> {
+        Winners { pin, since }
+    }
+
+    /// Whether there are any.
+    pub(super) fn any(&self) -> bool {
+        self.since.is_none_or(|since| since < self.pin.token)
+    }
+
+    /// Their ledger files.
+    pub(super) async fn ledger(&self) -> Result<Arc<[LiveFile]>> {
+        self.files_of(ledger_of(self.pin)?).await
+    }
+
+    /// Their files in a table.
+    pub(super) async fn files(&self, table: &str) -> Result<Arc<[LiveFile]>> {
+        self.files_of(table_of(self.pin, table)?).await
+    }
+
+    async fn files_of(&self, table: &TableSnapshot) -> Result<Arc<[LiveFile]>> {
+        let Some(since) = self.since else { return table.files().await };
+        let mut files = Vec::new();
+        if !self.any() {
+            return Ok(files.into());
+        }
+        let log = table.log();
+        for version in (1..=table.version()).rev() {
+            let Some(entry) = log.read_commit(version).await? else {
+                return table.files().await; // cleaned up: all there is, theirs among it
+            };
+            match log.token_of(&entry) {
+                Some(token) if token <= since => break,
+                Some(_) => files.extend(log.added(table.state(), &entry)?),
+                None => {} // a rewrite moves rows and brings none
+            }
+        }
+        Ok(files.into())
+    }
+}
