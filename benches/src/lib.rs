@@ -9,6 +9,8 @@
 //!
 //! Results are kept in `runs/<date>-<machine class>/README.md`, with versions and commands.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 pub mod process;
 pub mod workload;
 

@@ -9,6 +9,9 @@ use traillake_testkit::trail::{Filling, Trail, TrailOptions, days_of_months};
 pub enum Workload {
     /// A month of five accounts, about 1,500 events an object: 1,000 objects.
     Ordinary,
+    /// [`Ordinary`](Self::Ordinary) without its duplicates, to compare with programs that keep
+    /// them.
+    Unique,
     /// A month of twenty accounts, five events an object: 77,000 objects.
     Tiny,
     /// 24 months of 50 accounts: 36,500 objects of about 100 events.
@@ -26,6 +29,7 @@ impl Workload {
         let ordinary = TrailOptions { objects: scaled(1000), ..TrailOptions::default() };
         match self {
             Self::Ordinary => Trail::new(ordinary),
+            Self::Unique => Trail::new(TrailOptions { duplicate_share: 0.0, ..ordinary }),
             Self::Retold => Trail::new(ordinary).retold(),
             Self::Tiny => Trail::new(TrailOptions {
                 accounts: 20,

@@ -1,0 +1,90 @@
+//! Each program also runs tiny, so that it still works on the day it is needed.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Returns the `traillake` built beside this test, if there is one; a test of this package alone
+/// does not build it.
+fn traillake() -> Option<PathBuf> {
+    let mut folder = std::env::current_exe().unwrap();
+    folder.pop();
+    folder.pop();
+    let path = folder.join("traillake");
+    if !path.exists() {
+        eprintln!("SKIPPED: no `traillake` at {}; run `cargo build` first", path.display());
+        return None;
+    }
+    Some(path)
+}
+
+fn succeeded(output: Output) -> String {
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    said
+}
+
+fn files_in(folder: &Path) -> usize {
+    let (_, files) = traillake_benches::process::size_of(folder).unwrap();
+    files as usize
+}
+
+#[test]
+fn generate_writes_every_workload() {
+    let expected =
+        [("ordinary", 10), ("unique", 10), ("tiny", 770), ("backfill", 365), ("retold", 10)];
+    for (workload, objects) in expected {
+        let folder = tempfile::tempdir().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_generate"))
+            .args([workload, "--scale", "0.01"])
+            .arg(folder.path())
+            .output()
+            .unwrap();
+        let said = succeeded(output);
+        assert!(said.starts_with(&format!("{objects} objects, ")), "{said}");
+        assert_eq!(files_in(folder.path()), objects);
+    }
+}
+
+#[test]
+fn ingest_prints_a_line_for_every_figure() {
+    let Some(traillake) = traillake() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_ingest"))
+        .arg("--traillake")
+        .arg(traillake)
+        .arg("--work")
+        .arg(folder.path())
+        .args(["--scale", "0.002"])
+        .output()
+        .unwrap();
+    let said = succeeded(output);
+    let lines = said.lines().filter(|line| line.starts_with("| ")).count();
+    assert_eq!(lines, 1 + 3 + 1 + 10, "{said}");
+    assert_eq!(said.lines().filter(|line| line.starts_with("- ")).count(), 4, "{said}");
+}
+
+#[test]
+fn compare_runs_with_all_engines() {
+    let Some(traillake) = traillake() else { return };
+    let python = |arguments: &[&str]| Command::new("python3").args(arguments).output();
+    if !python(&["-c", "import duckdb, chdb"]).is_ok_and(|output| output.status.success()) {
+        eprintln!("SKIPPED: python3 with duckdb and chdb is not here; pip install duckdb chdb");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (trail, work) = (folder.path().join("trail"), folder.path().join("work"));
+    let [trail, work] = [trail.to_str().unwrap(), work.to_str().unwrap()];
+    let generate = Command::new(env!("CARGO_BIN_EXE_generate"))
+        .args(["unique", trail, "--scale", "0.002"])
+        .output()
+        .unwrap();
+    succeeded(generate);
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/compare.py");
+    let traillake = traillake.to_str().unwrap();
+    let arguments = ["--traillake", traillake, "--trail", trail, "--work", work, "--runs", "1"];
+    let said = succeeded(python(&[&[script], &arguments[..]].concat()).unwrap());
+    assert!(said.contains("| user agent | 1 |"), "{said}");
+    assert!(said.contains("| **geometric mean** |"), "{said}");
+}
