@@ -22,6 +22,8 @@ mod analyze;
 mod dialect;
 mod error;
 pub mod functions;
+mod json;
+mod json_path;
 pub mod map;
 pub mod names;
 pub mod parameters;

@@ -1,6 +1,70 @@
 //! Trino's functions, one a file, in families.
 
-/// Returns the names of all functions a statement may call.
+mod arrays;
+pub(crate) mod internal;
+pub(crate) mod json;
+pub(crate) mod maps;
+pub(crate) mod regex;
+pub(crate) mod support;
+pub(crate) mod text;
+pub(crate) mod time;
+mod url;
+
+use std::sync::LazyLock;
+
+use datafusion::logical_expr::ScalarUDF;
+
+/// One function of Trino's.
+pub(crate) struct Function {
+    /// `maps`, `json`, …: the folder of its file.
+    pub(crate) family: &'static str,
+    /// How it is called, for the reference.
+    pub(crate) syntax: &'static str,
+    /// What it returns, its NULLs, errors and ranges.
+    pub(crate) doc: &'static str,
+    /// The page of Trino's documentation.
+    pub(crate) url: &'static str,
+    pub(crate) udf: ScalarUDF,
+}
+
+static ALL: LazyLock<Vec<Function>> = LazyLock::new(|| {
+    let families = [
+        arrays::functions(),
+        json::functions(),
+        maps::functions(),
+        regex::functions(),
+        text::functions(),
+        time::functions(),
+        url::functions(),
+    ];
+    families.into_iter().flatten().collect()
+});
+
+/// Returns the functions of this crate in the order of their families.
+pub(crate) fn all() -> &'static [Function] {
+    &ALL
+}
+
+/// Returns the functions that rewrites introduce.
+pub(crate) fn internal() -> Vec<ScalarUDF> {
+    internal::functions()
+}
+
+/// Returns the names of this crate's functions.
 pub fn names() -> impl Iterator<Item = String> {
-    std::iter::empty()
+    all().iter().flat_map(|function| {
+        let aliases = function.udf.aliases().iter().cloned();
+        std::iter::once(function.udf.name().to_owned()).chain(aliases)
+    })
+}
+
+/// Returns a function of this crate by its name.
+pub(crate) fn named(name: &str) -> Option<std::sync::Arc<ScalarUDF>> {
+    let found = all().iter().find(|function| function.udf.name() == name);
+    found.map(|function| std::sync::Arc::new(function.udf.clone()))
+}
+
+/// Returns the functions that take lambdas.
+pub(crate) fn higher_order() -> Vec<std::sync::Arc<datafusion::logical_expr::HigherOrderUDF>> {
+    Vec::new()
 }

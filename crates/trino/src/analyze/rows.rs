@@ -1,0 +1,402 @@
+//! Rows of views dissolve into their columns.
+//!
+//! A row made by `row_if` is never passed from operator to operator: its fields are, as columns
+//! named `userIdentity.arn`. So `userIdentity.arn = 'x'` becomes a condition on the bare column
+//! that the view put there, through any number of projections, subqueries and joins, and prunes.
+//! Where a row is needed whole (the answer, a grouping key, an argument) it is made there from its
+//! columns; `IS NULL` asks the column that says whether it is present.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, Result, ScalarValue, TableReference};
+use datafusion::logical_expr::expr::{Alias, ScalarFunction};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::{
+    Expr, JoinType, LogicalPlan, LogicalPlanBuilder, Projection, Subquery, SubqueryAlias,
+};
+use datafusion::optimizer::AnalyzerRule;
+
+use crate::functions::internal::field::position_of_name;
+use crate::rewrite::internal::FIELD;
+use crate::row_if;
+
+/// Takes rows made by `row_if` apart.
+#[derive(Debug)]
+pub(super) struct DissolveRows;
+
+impl AnalyzerRule for DissolveRows {
+    fn name(&self) -> &str {
+        "dissolve_rows"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
+        if !makes_rows(&plan)? {
+            return Ok(plan);
+        }
+        whole(&plan, &[])
+    }
+}
+
+fn makes_rows(plan: &LogicalPlan) -> Result<bool> {
+    let mut found = false;
+    plan.apply_with_subqueries(|plan| {
+        plan.apply_expressions(|expr| {
+            found |= expr.exists(|expr| Ok(row_if::parts(expr).is_some()))?;
+            Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        })
+    })?;
+    Ok(found)
+}
+
+/// A row in parts: its leaves are expressions over the plan that the row is an output of.
+#[derive(Clone, Debug)]
+enum Tree {
+    Leaf(Expr),
+    Row { present: Box<Expr>, fields: Vec<(String, Tree)> },
+}
+
+impl Tree {
+    /// Returns the row whole.
+    fn whole(self) -> Expr {
+        match self {
+            Self::Leaf(expr) => expr,
+            Self::Row { present, fields } => row_if::row_if(
+                *present,
+                fields.into_iter().map(|(name, tree)| (name, tree.whole())).collect(),
+            ),
+        }
+    }
+
+    fn field(self, name: &str) -> Option<Self> {
+        let Self::Row { fields, .. } = self else { return None };
+        let at = position_of_name(fields.iter().map(|(name, _)| name.as_str()), name)?;
+        fields.into_iter().nth(at).map(|(_, tree)| tree)
+    }
+
+    fn map_leaves(self, map: &impl Fn(Expr) -> Expr) -> Self {
+        match self {
+            Self::Leaf(expr) => Self::Leaf(map(expr)),
+            Self::Row { present, fields } => Self::Row {
+                present: Box::new(map(*present)),
+                fields: fields
+                    .into_iter()
+                    .map(|(name, tree)| (name, tree.map_leaves(map)))
+                    .collect(),
+            },
+        }
+    }
+}
+
+/// The rows among a plan's outputs, by the column they were.
+#[derive(Clone, Debug, Default)]
+struct Rows(HashMap<Column, Tree>);
+
+impl Rows {
+    fn get(&self, column: &Column) -> Option<Tree> {
+        if let Some(tree) = self.0.get(column) {
+            return Some(tree.clone());
+        }
+        let mut unqualified =
+            self.0.iter().filter(|(known, _)| column.relation.is_none() && known.name == column.name);
+        unqualified.next().map(|(_, tree)| tree.clone())
+    }
+}
+
+/// What an expression reads: rows of its inputs, and rows of the queries around it.
+struct Reads<'a> {
+    rows: &'a Rows,
+    outer: &'a [&'a Rows],
+}
+
+/// Returns the plan with rows dissolved inside and its outputs as they were.
+fn whole(plan: &LogicalPlan, outer: &[&Rows]) -> Result<LogicalPlan> {
+    let schema = Arc::clone(plan.schema());
+    let (plan, rows) = dissolve(plan, outer)?;
+    if rows.0.is_empty() {
+        return Ok(plan);
+    }
+    let outputs = schema.iter().map(|(relation, field)| {
+        let column = Column::new(relation.cloned(), field.name());
+        match rows.get(&column) {
+            Some(tree) => tree.whole().alias_qualified(relation.cloned(), field.name()),
+            None => Expr::Column(column),
+        }
+    });
+    let outputs = outputs.collect();
+    Ok(LogicalPlan::Projection(Projection::try_new(outputs, Arc::new(plan))?))
+}
+
+/// Returns the plan with its row outputs replaced by their leaves.
+fn dissolve(plan: &LogicalPlan, outer: &[&Rows]) -> Result<(LogicalPlan, Rows)> {
+    match plan {
+        LogicalPlan::Projection(projection) => dissolve_projection(projection, outer),
+        LogicalPlan::SubqueryAlias(alias) => dissolve_alias(alias, outer),
+        LogicalPlan::Subquery(subquery) => {
+            let (inner, rows) = dissolve(&subquery.subquery, outer)?;
+            Ok((LogicalPlan::Subquery(requery(subquery, inner)), rows))
+        }
+        LogicalPlan::Unnest(unnest) => {
+            let (input, rows) = dissolve(&unnest.input, outer)?;
+            let plan = LogicalPlanBuilder::from(input)
+                .unnest_columns_with_options(unnest.exec_columns.clone(), unnest.options.clone())?
+                .build()?;
+            Ok((plan, rows))
+        }
+        LogicalPlan::Filter(_)
+        | LogicalPlan::Sort(_)
+        | LogicalPlan::Limit(_)
+        | LogicalPlan::Repartition(_)
+        | LogicalPlan::Window(_)
+        | LogicalPlan::Join(_) => dissolve_through(plan, outer),
+        LogicalPlan::Aggregate(aggregate) => {
+            let (input, rows) = dissolve(&aggregate.input, outer)?;
+            let exprs = substituted(plan, &rows, outer)?;
+            Ok((plan.with_new_exprs(exprs, vec![input])?, Rows::default()))
+        }
+        other => {
+            let inputs = other.inputs();
+            if inputs.is_empty() {
+                return Ok((other.clone(), Rows::default()));
+            }
+            let inputs = inputs.into_iter().map(|input| whole(input, outer));
+            let inputs = inputs.collect::<Result<Vec<_>>>()?;
+            let exprs = substituted(other, &Rows::default(), outer)?;
+            Ok((other.with_new_exprs(exprs, inputs)?, Rows::default()))
+        }
+    }
+}
+
+/// An operator that passes the columns of its inputs on.
+fn dissolve_through(plan: &LogicalPlan, outer: &[&Rows]) -> Result<(LogicalPlan, Rows)> {
+    let mut inputs = Vec::new();
+    let mut all = Rows::default();
+    let mut passed = Rows::default();
+    for (at, input) in plan.inputs().into_iter().enumerate() {
+        let (input, rows) = dissolve(input, outer)?;
+        inputs.push(input);
+        all.0.extend(rows.0.clone());
+        let dropped = match plan {
+            LogicalPlan::Join(join) => match join.join_type {
+                JoinType::LeftSemi | JoinType::LeftAnti | JoinType::LeftMark => at == 1,
+                JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => at == 0,
+                _ => false,
+            },
+            _ => false,
+        };
+        if !dropped {
+            passed.0.extend(rows.0);
+        }
+    }
+    let exprs = substituted(plan, &all, outer)?;
+    Ok((plan.with_new_exprs(exprs, inputs)?, passed))
+}
+
+fn dissolve_alias(alias: &SubqueryAlias, outer: &[&Rows]) -> Result<(LogicalPlan, Rows)> {
+    let (input, rows) = dissolve(&alias.input, outer)?;
+    let name = alias.alias.clone();
+    let plan = SubqueryAlias::try_new(Arc::new(input), name.clone())?;
+    let renamed = |expr: Expr| match expr {
+        Expr::Column(column) => Expr::Column(Column::new(Some(name.clone()), column.name)),
+        other => other,
+    };
+    let rows = rows.0.into_iter().map(|(column, tree)| {
+        (Column::new(Some(name.clone()), column.name), tree.map_leaves(&renamed))
+    });
+    let rows = Rows(rows.collect());
+    Ok((LogicalPlan::SubqueryAlias(plan), rows))
+}
+
+fn dissolve_projection(
+    projection: &Projection,
+    outer: &[&Rows],
+) -> Result<(LogicalPlan, Rows)> {
+    let (input, rows) = dissolve(&projection.input, outer)?;
+    let reads = Reads { rows: &rows, outer };
+    let mut outputs = Vec::new();
+    let mut made = Rows::default();
+    for (expr, (relation, field)) in projection.expr.iter().zip(projection.schema.iter()) {
+        match reads.tree(unaliased(expr))? {
+            Some(tree @ Tree::Row { .. }) => {
+                let tree = lay_out(tree, relation, field.name(), &mut outputs);
+                made.0.insert(Column::new(relation.cloned(), field.name()), tree);
+            }
+            Some(Tree::Leaf(leaf)) => {
+                push_unique(&mut outputs, named(leaf, relation, field.name()));
+            }
+            None => {
+                let name = NamePreserver::new_for_projection().save(expr);
+                push_unique(&mut outputs, name.restore(reads.substitute(expr.clone())?));
+            }
+        }
+    }
+    let plan = Projection::try_new(outputs, Arc::new(input))?;
+    Ok((LogicalPlan::Projection(plan), made))
+}
+
+/// Adds the leaves of a row to the outputs; returns the row over them.
+fn lay_out(
+    tree: Tree,
+    relation: Option<&TableReference>,
+    name: &str,
+    outputs: &mut Vec<Expr>,
+) -> Tree {
+    match tree {
+        Tree::Leaf(expr) => {
+            push_unique(outputs, named(expr, relation, name));
+            Tree::Leaf(Expr::Column(Column::new(relation.cloned(), name)))
+        }
+        Tree::Row { present, fields } => {
+            let present = lay_out(Tree::Leaf(*present), relation, &format!("{name}.?"), outputs);
+            let fields = fields.into_iter().map(|(field, tree)| {
+                let tree = lay_out(tree, relation, &format!("{name}.{field}"), outputs);
+                (field, tree)
+            });
+            let fields = fields.collect();
+            Tree::Row { present: Box::new(present.whole()), fields }
+        }
+    }
+}
+
+/// The same row may be an output twice (`SELECT *, userIdentity`): its leaves once suffice.
+fn push_unique(outputs: &mut Vec<Expr>, output: Expr) {
+    if !outputs.contains(&output) {
+        outputs.push(output);
+    }
+}
+
+fn named(expr: Expr, relation: Option<&TableReference>, name: &str) -> Expr {
+    match &expr {
+        Expr::Column(column) if column.relation.as_ref() == relation && column.name == name => expr,
+        _ => expr.alias_qualified(relation.cloned(), name),
+    }
+}
+
+fn unaliased(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Alias(Alias { expr, .. }) => unaliased(expr),
+        other => other,
+    }
+}
+
+fn substituted(plan: &LogicalPlan, rows: &Rows, outer: &[&Rows]) -> Result<Vec<Expr>> {
+    let reads = Reads { rows, outer };
+    let names = NamePreserver::new(plan);
+    plan.expressions()
+        .into_iter()
+        .map(|expr| {
+            let name = names.save(&expr);
+            Ok(name.restore(reads.substitute(expr)?))
+        })
+        .collect()
+}
+
+fn requery(subquery: &Subquery, plan: LogicalPlan) -> Subquery {
+    Subquery {
+        outer_ref_columns: plan.all_out_ref_exprs(),
+        subquery: Arc::new(plan),
+        spans: subquery.spans.clone(),
+    }
+}
+
+impl Reads<'_> {
+    /// Returns the row (or the field of a row) that an expression is; none for anything else.
+    fn tree(&self, expr: &Expr) -> Result<Option<Tree>> {
+        if let Some((present, fields)) = row_if::parts(expr) {
+            let fields = fields.into_iter().map(|(name, value)| {
+                let tree = match self.tree(value)? {
+                    Some(tree) => tree,
+                    None => Tree::Leaf(self.substitute(value.clone())?),
+                };
+                Ok((name.to_owned(), tree))
+            });
+            let fields = fields.collect::<Result<Vec<_>>>()?;
+            let present = Box::new(self.substitute(present.clone())?);
+            return Ok(Some(Tree::Row { present, fields }));
+        }
+        match expr {
+            Expr::Column(column) => Ok(self.rows.get(column)),
+            Expr::OuterReferenceColumn(_, column) => {
+                let tree = self.outer.iter().rev().find_map(|rows| rows.get(column));
+                Ok(tree.map(|tree| tree.map_leaves(&outer_reference)))
+            }
+            Expr::Alias(alias) => self.tree(&alias.expr),
+            Expr::ScalarFunction(ScalarFunction { func, args }) if func.name() == FIELD => {
+                let [value, Expr::Literal(ScalarValue::Utf8(Some(name)), _)] = args.as_slice()
+                else {
+                    return Ok(None);
+                };
+                Ok(self.tree(value)?.and_then(|tree| tree.field(name)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Returns the expression over the leaves of the rows it reads.
+    fn substitute(&self, expr: Expr) -> Result<Expr> {
+        let substituted = expr.transform_down(|expr| {
+            match &expr {
+                Expr::IsNull(value) | Expr::IsNotNull(value) => {
+                    if let Some(Tree::Row { present, .. }) = self.tree(value)? {
+                        let asked = match expr {
+                            Expr::IsNull(_) => Expr::IsNotTrue(present),
+                            _ => Expr::IsTrue(present),
+                        };
+                        return Ok(Transformed::new(asked, true, TreeNodeRecursion::Jump));
+                    }
+                }
+                Expr::Alias(_) => return Ok(Transformed::no(expr)),
+                _ => {
+                    if let Some(tree) = self.tree(&expr)? {
+                        return Ok(Transformed::new(tree.whole(), true, TreeNodeRecursion::Jump));
+                    }
+                }
+            }
+            self.substitute_subquery(expr)
+        })?;
+        Ok(substituted.data)
+    }
+
+    fn substitute_subquery(&self, expr: Expr) -> Result<Transformed<Expr>> {
+        let mut outer: Vec<&Rows> = self.outer.to_vec();
+        outer.push(self.rows);
+        let inner = |subquery: &Subquery| -> Result<Subquery> {
+            Ok(requery(subquery, whole(&subquery.subquery, &outer)?))
+        };
+        Ok(match expr {
+            Expr::ScalarSubquery(subquery) => {
+                Transformed::yes(Expr::ScalarSubquery(inner(&subquery)?))
+            }
+            Expr::Exists(mut exists) => {
+                exists.subquery = inner(&exists.subquery)?;
+                Transformed::yes(Expr::Exists(exists))
+            }
+            Expr::InSubquery(mut within) => {
+                within.subquery = inner(&within.subquery)?;
+                Transformed::yes(Expr::InSubquery(within))
+            }
+            Expr::SetComparison(mut comparison) => {
+                comparison.subquery = inner(&comparison.subquery)?;
+                Transformed::yes(Expr::SetComparison(comparison))
+            }
+            other => Transformed::no(other),
+        })
+    }
+}
+
+fn outer_reference(expr: Expr) -> Expr {
+    match expr {
+        // The type is found again when the plan's schema is recomputed.
+        Expr::Column(column) => Expr::OuterReferenceColumn(
+            Arc::new(datafusion::arrow::datatypes::Field::new(
+                column.name.clone(),
+                datafusion::arrow::datatypes::DataType::Null,
+                true,
+            )),
+            column,
+        ),
+        other => other,
+    }
+}

@@ -1,0 +1,113 @@
+//! `contains(array, value)`, `contains(network, address)`.
+
+use std::net::IpAddr;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, UInt32Array};
+use datafusion::arrow::compute::kernels::cmp::eq;
+use datafusion::arrow::compute::{cast, take};
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{Result, exec_err};
+use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
+
+use crate::functions::Function;
+use crate::functions::support::{Rows, Scalar, Takes, boolean, is_text};
+
+pub(super) fn function() -> Function {
+    Function {
+        family: "arrays",
+        syntax: "contains(array, value), contains(network, address)",
+        doc: "Whether the array has the value; NULL when it does not but has a NULL. With a \
+              network such as `'10.0.0.0/8'`, whether the address lies in it.",
+        url: super::URL,
+        udf: udf(),
+    }
+}
+
+fn udf() -> ScalarUDF {
+    Scalar::new("contains", &[Takes::Any, Takes::Any], boolean, invoke).udf()
+}
+
+fn invoke(rows: &Rows) -> Result<ColumnarValue> {
+    let value = rows.full_array(0)?;
+    match value.data_type() {
+        data_type if is_text(data_type) => in_network(rows),
+        DataType::Null => rows.booleans(|_| Ok(None)),
+        DataType::List(_) => in_list(rows, value.as_list()),
+        other => exec_err!("`contains` takes an array or a network, not {other}"),
+    }
+}
+
+fn in_list(rows: &Rows, list: &ListArray) -> Result<ColumnarValue> {
+    let wanted: ArrayRef = rows.full_array(1)?;
+    let (values, wanted) = match list.value_type() == *wanted.data_type() {
+        true => (list.values().clone(), wanted),
+        // The wider of the two, so that `contains(ARRAY[1], 1.5)` is not true.
+        false if wanted.data_type().is_floating() => {
+            (cast(list.values(), wanted.data_type())?, wanted)
+        }
+        false => (list.values().clone(), cast(&wanted, &list.value_type())?),
+    };
+    let row_of_entry: UInt32Array = (0..list.len())
+        .flat_map(|row| std::iter::repeat_n(row as u32, list.value_length(row) as usize))
+        .collect();
+    let first = list.value_offsets()[0] as usize;
+    let entries = values.slice(first, row_of_entry.len());
+    let matches = eq(&entries, &take(&wanted, &row_of_entry, None)?)?;
+    rows.booleans(|row| {
+        if list.is_null(row) || wanted.is_null(row) {
+            return Ok(None);
+        }
+        let offsets = list.value_offsets();
+        let range = offsets[row] as usize - first..offsets[row + 1] as usize - first;
+        if range.clone().any(|at| matches.is_valid(at) && matches.value(at)) {
+            return Ok(Some(true));
+        }
+        Ok(if range.clone().any(|at| matches.is_null(at)) { None } else { Some(false) })
+    })
+}
+
+fn in_network(rows: &Rows) -> Result<ColumnarValue> {
+    let (networks, addresses) = (rows.text(0)?, rows.text(1)?);
+    rows.booleans(|row| {
+        let (Some(network), Some(address)) = (networks.get(row)?, addresses.get(row)?) else {
+            return Ok(None);
+        };
+        let Ok(address) = address.trim().parse::<IpAddr>() else {
+            return exec_err!("`{address}` is not an IP address; TRY_CAST(… AS ipaddress) gives \
+                              NULL for such text");
+        };
+        match Network::parse(network) {
+            Some(network) => Ok(Some(network.has(address))),
+            None => exec_err!("`{network}` is not a network such as 10.0.0.0/8"),
+        }
+    })
+}
+
+/// A CIDR block.
+struct Network {
+    first: IpAddr,
+    bits: u32,
+}
+
+impl Network {
+    fn parse(text: &str) -> Option<Self> {
+        let (first, bits) = text.trim().split_once('/')?;
+        let (first, bits): (IpAddr, u32) = (first.parse().ok()?, bits.parse().ok()?);
+        let most = if first.is_ipv4() { 32 } else { 128 };
+        (bits <= most).then_some(Self { first, bits })
+    }
+
+    fn has(&self, address: IpAddr) -> bool {
+        match (self.first, address) {
+            (IpAddr::V4(first), IpAddr::V4(address)) => {
+                let mask = u32::MAX.checked_shl(32 - self.bits).unwrap_or(0);
+                u32::from(first) & mask == u32::from(address) & mask
+            }
+            (IpAddr::V6(first), IpAddr::V6(address)) => {
+                let mask = u128::MAX.checked_shl(128 - self.bits).unwrap_or(0);
+                u128::from(first) & mask == u128::from(address) & mask
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Functions that rewrites introduce; nobody can type their names.
+
+pub(crate) mod cast;
+pub(crate) mod field;
+mod first_of_array;
+mod json_text_at;
+mod keep;
+mod path;
+mod subscript;
+mod time_of_text;
+
+use datafusion::logical_expr::ScalarUDF;
+
+pub(crate) use keep::{marked_text, to_map};
+pub(crate) use path::{is_path, path_of};
+pub(crate) use time_of_text::time_of_text;
+
+pub(super) fn functions() -> Vec<ScalarUDF> {
+    vec![
+        cast::udf(false),
+        cast::udf(true),
+        field::udf(),
+        first_of_array::udf(),
+        json_text_at::udf(),
+        keep::map_udf(),
+        path::udf(),
+        subscript::udf(),
+        time_of_text::udf(),
+        crate::row_if::udf(),
+    ]
+}

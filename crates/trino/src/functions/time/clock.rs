@@ -1,0 +1,79 @@
+//! Between microseconds and calendars, in UTC or in a zone.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDateTime, Offset, TimeZone};
+use datafusion::arrow::array::timezone::Tz;
+use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::common::{Result, exec_datafusion_err};
+
+/// Returns the date and time of microseconds since 1970.
+pub(crate) fn moment(micros: i64) -> Result<NaiveDateTime> {
+    DateTime::from_timestamp_micros(micros)
+        .map(|time| time.naive_utc())
+        .ok_or_else(|| exec_datafusion_err!("timestamp out of range: {micros} microseconds"))
+}
+
+/// Returns the microseconds since 1970 of a date and time.
+pub(crate) fn micros(moment: NaiveDateTime) -> i64 {
+    moment.and_utc().timestamp_micros()
+}
+
+/// The zone of a column: its wall clock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Zone(Option<Tz>);
+
+impl Zone {
+    /// Returns the zone of a field's type: UTC where it has none.
+    pub(crate) fn of(field: &Field) -> Result<Self> {
+        match field.data_type() {
+            DataType::Timestamp(_, Some(name)) => Self::named(name),
+            _ => Ok(Self(None)),
+        }
+    }
+
+    /// Returns the zone of a name such as `America/New_York` or `+02:00`.
+    pub(crate) fn named(name: &str) -> Result<Self> {
+        if is_utc(name) {
+            return Ok(Self(None));
+        }
+        let zone = Tz::from_str(name)
+            .map_err(|_| exec_datafusion_err!("`{name}` is not a time zone"))?;
+        Ok(Self(Some(zone)))
+    }
+
+    /// Returns what the zone's wall clock shows, as if it were UTC.
+    pub(crate) fn local(self, utc_micros: i64) -> Result<i64> {
+        let Some(zone) = self.0 else { return Ok(utc_micros) };
+        let offset = zone.offset_from_utc_datetime(&moment(utc_micros)?).fix();
+        Ok(utc_micros + i64::from(offset.local_minus_utc()) * 1_000_000)
+    }
+
+    /// Returns the moment at which the wall clock shows `local`; the earlier one when it does so
+    /// twice, the next one when it never does.
+    pub(crate) fn utc(self, local: i64) -> Result<i64> {
+        let Some(zone) = self.0 else { return Ok(local) };
+        let wall = moment(local)?;
+        let found = zone.offset_from_local_datetime(&wall).earliest();
+        let offset = match found {
+            Some(offset) => offset.fix(),
+            None => zone.offset_from_utc_datetime(&wall).fix(),
+        };
+        Ok(local - i64::from(offset.local_minus_utc()) * 1_000_000)
+    }
+
+    /// Returns the offset from UTC in minutes at a moment.
+    pub(crate) fn offset_minutes(self, utc_micros: i64) -> Result<i64> {
+        Ok((self.local(utc_micros)? - utc_micros) / 60_000_000)
+    }
+}
+
+pub(crate) fn is_utc(name: &str) -> bool {
+    matches!(name, "UTC" | "Z" | "+00:00" | "GMT" | "utc" | "z" | "Etc/UTC")
+}
+
+/// Returns the name Arrow keeps for a zone.
+pub(crate) fn zone_name(name: &str) -> Arc<str> {
+    if is_utc(name) { "UTC".into() } else { name.into() }
+}
