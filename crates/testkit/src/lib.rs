@@ -17,4 +17,5 @@
 pub mod demo;
 pub mod faults;
 pub mod random;
+pub mod scenario;
 pub mod trail;
