@@ -1,0 +1,77 @@
+//! Reading a data file back, range by range.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::{FutureExt, TryFutureExt};
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use parquet::arrow::ParquetRecordBatchStreamBuilder;
+use parquet::arrow::arrow_reader::ArrowReaderOptions;
+use parquet::arrow::async_reader::AsyncFileReader;
+use parquet::errors::{ParquetError, Result as ParquetResult};
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+
+use crate::error::{Error, Result};
+use crate::snapshot::LiveFile;
+
+/// Bytes read at once from the end of a file; most footers fit.
+const FOOTER_BYTES: usize = 64 * 1024;
+
+/// A data file, opened: its footer is read, its rows are not.
+pub(crate) type OpenFile = ParquetRecordBatchStreamBuilder<FileReader>;
+
+/// Opens a data file, with the places of its pages but not their statistics.
+///
+/// # Errors
+/// [`Error::Storage`] when its footer cannot be read.
+pub(crate) async fn open(objects: &Arc<dyn ObjectStore>, file: &LiveFile) -> Result<OpenFile> {
+    let (path, size) = (file.path.clone(), file.size);
+    let reader = FileReader { objects: objects.clone(), path, size };
+    let options = ArrowReaderOptions::new()
+        .with_column_index_policy(PageIndexPolicy::Skip)
+        .with_offset_index_policy(PageIndexPolicy::Optional);
+    let opened = ParquetRecordBatchStreamBuilder::new_with_options(reader, options).await;
+    opened.map_err(|e| Error::storage(format!("read `{}`", file.path), e))
+}
+
+/// A file in an object store.
+#[derive(Clone)]
+pub(crate) struct FileReader {
+    objects: Arc<dyn ObjectStore>,
+    path: Path,
+    size: u64,
+}
+
+impl AsyncFileReader for FileReader {
+    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, ParquetResult<Bytes>> {
+        self.objects.get_range(&self.path, range).map_err(external).boxed()
+    }
+
+    fn get_byte_ranges(
+        &mut self,
+        ranges: Vec<Range<u64>>,
+    ) -> BoxFuture<'_, ParquetResult<Vec<Bytes>>> {
+        async move { self.objects.get_ranges(&self.path, &ranges).await.map_err(external) }.boxed()
+    }
+
+    fn get_metadata<'a>(
+        &'a mut self,
+        options: Option<&'a ArrowReaderOptions>,
+    ) -> BoxFuture<'a, ParquetResult<Arc<ParquetMetaData>>> {
+        async move {
+            let size = self.size;
+            let reader = ParquetMetaDataReader::new()
+                .with_arrow_reader_options(options)
+                .with_prefetch_hint(Some(FOOTER_BYTES));
+            Ok(Arc::new(reader.load_and_finish(self, size).await?))
+        }
+        .boxed()
+    }
+}
+
+fn external(error: object_store::Error) -> ParquetError {
+    ParquetError::External(Box::new(error))
+}

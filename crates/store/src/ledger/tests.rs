@@ -1,0 +1,196 @@
+use std::collections::HashMap;
+
+use object_store::ObjectStore;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+
+use super::*;
+use crate::data_file;
+use crate::input::{Counts, ObjectState, RejectRow};
+use crate::snapshot::LiveFile;
+
+fn object(key: &str, state: ObjectState) -> ObjectRow {
+    let (_, logical) = key.split_once("//").unwrap_or(("", key));
+    ObjectRow {
+        object_key: key.to_string(),
+        logical_key: logical.to_string(),
+        size_bytes: key.len() as u64,
+        etag: None,
+        modified_at: DateTime::from_timestamp(1_600_000_000, 0),
+        version_id: None,
+        sha256: Some(hash(key)),
+        inflated_sha256: Some(hash(logical)),
+        kind: None,
+        account: None,
+        region: None,
+        delivered_at: None,
+        records: 0,
+        rejects: 0,
+        deselected: 0,
+        counts: Counts::default(),
+        first_event_at: None,
+        last_event_at: None,
+        state,
+        copy_of: None,
+        detail: None,
+    }
+}
+
+fn hash(text: &str) -> [u8; 32] {
+    let half = xxhash_rust::xxh3::xxh3_128(text.as_bytes()).to_le_bytes();
+    [half, half].concat().try_into().unwrap()
+}
+
+/// A ledger that grows round by round.
+#[derive(Debug)]
+struct Archive {
+    objects: Arc<dyn ObjectStore>,
+    files: Vec<LiveFile>,
+    round: i64,
+}
+
+impl Archive {
+    fn new() -> Archive {
+        Archive { objects: Arc::new(InMemory::new()), files: Vec::new(), round: 0 }
+    }
+
+    async fn commit(&mut self, objects: &[ObjectRow]) -> ObjectIds {
+        self.round += 1;
+        let ids = ObjectIds::claim(self.round, &self.files, || 0).unwrap();
+        let numbered: Vec<(u32, &ObjectRow)> = (0..).zip(objects).collect();
+        let table = objects_table();
+        let months = object_rows(&numbered, ids, self.round, DateTime::UNIX_EPOCH).unwrap();
+        for (month, rows) in months {
+            let folder = Path::from("objects");
+            let month = month.as_deref();
+            let file = data_file::write(&self.objects, &folder, &table, month, vec![rows]).await;
+            self.files.push(file.unwrap().file);
+        }
+        ids
+    }
+
+    async fn known(&self, keys: &[&str]) -> HashMap<String, crate::input::KnownObject> {
+        known(&self.objects, &self.files, keys).await.unwrap()
+    }
+
+    async fn copies(&self, index: &InflatedIndex, hashes: &[[u8; 32]]) -> Vec<Option<String>> {
+        let found = index.find(&self.objects, &self.files, hashes).await.unwrap();
+        hashes.iter().map(|hash| found.get(hash).cloned()).collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_known_as_its_newest_round_left_it() {
+    let mut archive = Archive::new();
+    let keys = ["/a//logs/1", "/b//logs/1", "logs/1", "s3/x//logs/2"];
+    archive.commit(&keys.map(|key| object(key, ObjectState::Read))).await;
+    let changed = ObjectRow {
+        etag: Some("v2".to_string()),
+        size_bytes: 99,
+        delivered_at: DateTime::from_timestamp(1_700_000_000, 0),
+        ..object(keys[1], ObjectState::Changed)
+    };
+    archive.commit(&[changed.clone(), object("/c//logs/1", ObjectState::Rejected)]).await;
+
+    let asked = [&keys[..], &["/c//logs/1", "/a//logs/2", "", "/a", "//logs/1"]].concat();
+    let known = archive.known(&asked).await;
+    let mut found: Vec<&str> = known.keys().map(String::as_str).collect();
+    found.sort_unstable();
+    assert_eq!(found, ["/a//logs/1", "/b//logs/1", "/c//logs/1", "logs/1", "s3/x//logs/2"]);
+    assert_eq!(known[keys[0]].size_bytes, keys[0].len() as u64);
+    assert_eq!(known[keys[0]].sha256, Some(hash(keys[0])));
+    assert_eq!(known[keys[0]].modified_at, DateTime::from_timestamp(1_600_000_000, 0));
+    assert_eq!(known[keys[1]].size_bytes, 99);
+    assert_eq!(known[keys[1]].etag.as_deref(), Some("v2"));
+    assert_eq!(known[keys[1]].state, ObjectState::Changed);
+    assert_eq!(known["/c//logs/1"].state, ObjectState::Rejected);
+    assert_eq!(archive.known(&[]).await.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_is_found_by_filters_and_by_hashes_alike() {
+    let mut archive = Archive::new();
+    for round in 0..3 {
+        let key = |n: usize| format!("/evidence//logs/{round}-{n}");
+        let objects: Vec<ObjectRow> =
+            (0..200).map(|n| object(&key(n), ObjectState::Read)).collect();
+        archive.commit(&objects).await;
+    }
+    // The same bytes under other keys: refused, a copy, and changed but later.
+    archive.commit(&[object("/x//logs/0-7", ObjectState::Rejected)]).await;
+    archive.commit(&[object("/x//logs/1-7", ObjectState::Copy)]).await;
+    archive.commit(&[object("/x//logs/2-7", ObjectState::Changed)]).await;
+    archive.commit(&[object("/x//logs/forged", ObjectState::Rejected)]).await;
+
+    let few = ["logs/0-7", "logs/1-7", "logs/2-7", "logs/forged", "logs/never"];
+    let expected: Vec<Option<String>> = few
+        .iter()
+        .zip([true, true, true, false, false])
+        .map(|(logical, known)| known.then(|| format!("/evidence//{logical}")))
+        .collect();
+    let few: Vec<[u8; 32]> = few.iter().map(|logical| hash(logical)).collect();
+    let strangers = (0..500).map(|n| hash(&format!("stranger {n}")));
+    let many: Vec<[u8; 32]> = few.iter().copied().chain(strangers).collect();
+
+    let index = InflatedIndex::default();
+    assert_eq!(archive.copies(&index, &few).await, expected);
+    for _ in 0..2 {
+        let found = archive.copies(&index, &many).await;
+        assert_eq!(found[..few.len()], expected);
+        assert!(found[few.len()..].iter().all(Option::is_none));
+    }
+    assert_eq!(archive.copies(&index, &few).await, expected);
+    assert_eq!(archive.copies(&index, &[]).await, []);
+}
+
+#[test]
+fn counts_that_do_not_add_up_are_refused() {
+    let ids = ObjectIds::claim(1, &[], || 0).unwrap();
+    let counts = Counts { stored: 4, duplicates: 3, respelled: 2, variants: 1 };
+    let sound = ObjectRow {
+        records: 4 + 3 + 2 + 1 + 6 + 5,
+        deselected: 6,
+        rejects: 5,
+        counts,
+        ..object("k", ObjectState::Read)
+    };
+    let rows = |object: &ObjectRow| object_rows(&[(0, object)], ids, 1, DateTime::UNIX_EPOCH);
+    assert!(rows(&sound).is_ok());
+    assert!(matches!(rows(&ObjectRow { records: 20, ..sound.clone() }), Err(Error::Input { .. })));
+    let elsewhere = ObjectRow { logical_key: "other".to_string(), ..sound };
+    assert!(matches!(rows(&elsewhere), Err(Error::Input { .. })));
+}
+
+#[test]
+fn objects_stand_in_the_month_of_their_delivery() {
+    let ids = ObjectIds::claim(1, &[], || 0).unwrap();
+    let delivered = |seconds| ObjectRow {
+        delivered_at: DateTime::from_timestamp(seconds, 0),
+        ..object("k", ObjectState::Empty)
+    };
+    let (late, early, never) =
+        (delivered(1_640_995_199), delivered(1_640_995_200), object("k", ObjectState::Read));
+    let numbered = [(5, &late), (6, &early), (9, &never)];
+    let months = object_rows(&numbered, ids, 1, DateTime::UNIX_EPOCH).unwrap();
+    let keys: Vec<Option<&str>> = months.keys().map(Option::as_deref).collect();
+    assert_eq!(keys, [None, Some("2021-12"), Some("2022-01")]);
+}
+
+#[test]
+fn rejects_keep_their_bytes_and_place() {
+    use arrow::array::AsArray;
+    use arrow::datatypes::Int64Type;
+    let ids = ObjectIds::claim(3, &[], || 0).unwrap();
+    let reject = RejectRow {
+        object: 2,
+        index: 7,
+        offset: 1 << 40,
+        reason: "eventTime is missing".to_string(),
+        bytes: b"{\xff}".to_vec(),
+        truncated: true,
+    };
+    let rows = reject_rows(&[reject], ids, DateTime::UNIX_EPOCH).unwrap();
+    let int = |name: &str| rows.column_by_name(name).unwrap().as_primitive::<Int64Type>().value(0);
+    assert_eq!((int("object_id"), int("index"), int("offset")), (ids.id(2), 7, 1 << 40));
+    assert_eq!(rows.column_by_name("record").unwrap().as_binary::<i32>().value(0), b"{\xff}");
+}
