@@ -88,8 +88,18 @@ impl Dialect for TrinoDialect {
 fn is_literal_type(name: &str) -> bool {
     matches!(
         name,
-        "json" | "ipaddress" | "uuid" | "varchar" | "double" | "real" | "decimal" | "bigint"
-            | "integer" | "smallint" | "tinyint" | "boolean"
+        "json"
+            | "ipaddress"
+            | "uuid"
+            | "varchar"
+            | "double"
+            | "real"
+            | "decimal"
+            | "bigint"
+            | "integer"
+            | "smallint"
+            | "tinyint"
+            | "boolean"
     )
 }
 
@@ -126,7 +136,11 @@ fn parse_type_text(parser: &mut Parser) -> Result<String, ParserError> {
             Token::RParen if depth == 0 && !text.is_empty() => return Ok(text),
             Token::LParen => depth += 1,
             Token::RParen if depth > 0 => depth -= 1,
-            Token::Word(_) | Token::Number(..) | Token::Comma | Token::Lt | Token::Gt
+            Token::Word(_)
+            | Token::Number(..)
+            | Token::Comma
+            | Token::Lt
+            | Token::Gt
             | Token::Colon => {}
             Token::LBracket | Token::RBracket => {}
             _ => return parser.expected("a type", parser.peek_token()),

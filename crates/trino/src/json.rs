@@ -279,7 +279,8 @@ mod tests {
 
     #[test]
     fn walks_stop_at_the_first_match_and_decode_only_what_is_asked_for() {
-        let object = r#"{ "a" : [1, {"x": "y, ] }"}, null], "a": 2, "k\u0065y": "\ud83d\ude00\ud800" }"#;
+        let object =
+            r#"{ "a" : [1, {"x": "y, ] }"}, null], "a": 2, "k\u0065y": "\ud83d\ude00\ud800" }"#;
         assert_eq!(member(object, "a"), Some(r#"[1, {"x": "y, ] }"}, null]"#));
         assert_eq!(text(member(object, "key").unwrap()).unwrap(), "😀\u{fffd}");
         let array = member(object, "a").unwrap();

@@ -230,7 +230,5 @@ impl Parsed {
 /// Lower-cases the first letter: sqlparser's messages are sentences, ours are not.
 pub(crate) fn lower_first(message: &str) -> String {
     let mut chars = message.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_lowercase().chain(chars).collect()
-    })
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }

@@ -188,8 +188,7 @@ pub(crate) fn null_if_empty(array: Expr) -> Expr {
         other => (None, other),
     };
     let Some(cardinality) = functions::named("cardinality") else { return array };
-    let length =
-        Expr::ScalarFunction(ScalarFunction::new_udf(cardinality, vec![array.clone()]));
+    let length = Expr::ScalarFunction(ScalarFunction::new_udf(cardinality, vec![array.clone()]));
     let kept = when(length.gt(datafusion::logical_expr::lit(0_i64)), array.clone()).end();
     let kept = kept.unwrap_or(array);
     match alias {

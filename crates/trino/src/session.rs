@@ -54,10 +54,7 @@ pub fn register(context: &SessionContext) -> Result<()> {
 }
 
 /// Our rules run first, while the plan still says what the user wrote.
-fn analyzer(
-    rewrites: &[Arc<dyn FunctionRewrite + Send + Sync>],
-    existing: &Analyzer,
-) -> Analyzer {
+fn analyzer(rewrites: &[Arc<dyn FunctionRewrite + Send + Sync>], existing: &Analyzer) -> Analyzer {
     let mut rules = analyze::rules();
     rules.extend(existing.rules.iter().cloned());
     let mut analyzer = Analyzer::with_rules(rules);
@@ -93,8 +90,8 @@ fn unknown_column(error: &SchemaError, names: &Names) -> SqlError {
             let unknown =
                 SqlError::new(Kind::UnknownName, format!("column `{}` does not exist", field.name));
             let valid = valid_fields.iter().map(|column| column.name.as_str());
-            let near = crate::names::nearest(&field.name, valid)
-                .or_else(|| names.nearest(&field.name));
+            let near =
+                crate::names::nearest(&field.name, valid).or_else(|| names.nearest(&field.name));
             match near {
                 Some(near) => unknown.with_hint(format!("did you mean `{near}`?")),
                 None if field.name.contains('-') => {

@@ -3,13 +3,15 @@
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::common::{DFSchema, Result, ScalarValue, plan_err};
 use datafusion::functions::core::expr_fn::get_field;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, cast, try_cast};
 use datafusion::optimizer::AnalyzerRule;
 
-use crate::functions::internal::{cast::target, field::position, is_path, path_of};
+use crate::functions::internal::cast::target;
+use crate::functions::internal::field::{no_field_of_text, position};
+use crate::functions::internal::{is_path, path_of};
 use crate::functions::support::is_text;
 use crate::map;
 use crate::rewrite::internal::{CAST, FIELD, SUBSCRIPT, TRY_CAST};
@@ -54,8 +56,10 @@ fn field(value: &Expr, name: &ScalarValue, schema: &DFSchema) -> Result<Option<E
         return Ok(Some(path_of(value.clone(), name.clone())));
     }
     Ok(match from.data_type() {
-        DataType::Struct(fields) => position(fields, text)
-            .map(|at| get_field(value.clone(), fields[at].name().as_str())),
+        data_type if is_text(data_type) => return no_field_of_text(text),
+        DataType::Struct(fields) => {
+            position(fields, text).map(|at| get_field(value.clone(), fields[at].name().as_str()))
+        }
         _ => None,
     })
 }
@@ -65,6 +69,12 @@ fn step(value: &Expr, key: &ScalarValue, schema: &DFSchema) -> Result<Option<Exp
     let (_, from) = value.to_field(schema)?;
     let named = is_text(&key.data_type()) && !key.is_null();
     let indexed = matches!(key, ScalarValue::Int64(Some(_))) && is_path(value);
+    if is_text(from.data_type()) && !map::holds_json(&from) {
+        return plan_err!(
+            "a varchar has no elements; to read JSON text use `json_extract_scalar` or \
+             `json_array_get`"
+        );
+    }
     let walks = map::holds_json(&from) && (named || indexed);
     Ok(walks.then(|| path_of(value.clone(), key.clone())))
 }

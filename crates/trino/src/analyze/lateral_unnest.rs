@@ -111,9 +111,8 @@ fn unnested(join: &Join) -> Result<Option<LogicalPlan>> {
 /// Folds the wrappers into one list of outputs over the unnest.
 fn outputs_of(wrappers: Vec<Wrapper>, unnest: &Unnest) -> Result<Vec<Expr>> {
     let columns = unnest.schema.iter().map(|(_, field)| field.name().clone());
-    let mut outputs: Vec<(String, Expr)> = columns
-        .map(|name| (name.clone(), Expr::Column(Column::new_unqualified(name))))
-        .collect();
+    let mut outputs: Vec<(String, Expr)> =
+        columns.map(|name| (name.clone(), Expr::Column(Column::new_unqualified(name)))).collect();
     let mut relation = None;
     for wrapper in wrappers.into_iter().rev() {
         match wrapper {
@@ -157,4 +156,3 @@ fn decorrelated(expr: Expr) -> Result<Expr> {
     })?;
     Ok(plain.data)
 }
-

@@ -7,9 +7,7 @@ use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::expr::{
-    AggregateFunction, AggregateFunctionParams, ScalarFunction,
-};
+use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams, ScalarFunction};
 use datafusion::logical_expr::{Case, Expr, ExprSchemable, LogicalPlan};
 use datafusion::optimizer::AnalyzerRule;
 
@@ -107,8 +105,7 @@ fn map_of(expr: Expr, schema: &DFSchema) -> Result<Expr> {
 
 fn built(mut call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let before = call.args.clone();
-    call.args =
-        call.args.into_iter().map(|arg| map_of(arg, schema)).collect::<Result<Vec<_>>>()?;
+    call.args = call.args.into_iter().map(|arg| map_of(arg, schema)).collect::<Result<Vec<_>>>()?;
     let changed = call.args != before;
     Ok(Transformed::new_transformed(Expr::ScalarFunction(call), changed))
 }

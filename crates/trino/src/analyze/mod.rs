@@ -21,9 +21,9 @@ pub(crate) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     vec![
         Arc::new(lateral_unnest::LateralUnnest),
         Arc::new(rows::DissolveRows),
+        Arc::new(marks::KeepMarks),
         Arc::new(calls::ResolveCalls),
         Arc::new(compare_rule::CompareText),
-        Arc::new(marks::KeepMarks),
     ]
 }
 

@@ -15,7 +15,7 @@ use datafusion::common::{Column, Result, ScalarValue, TableReference};
 use datafusion::logical_expr::expr::{Alias, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
-    Expr, JoinType, LogicalPlan, LogicalPlanBuilder, Projection, Subquery, SubqueryAlias,
+    Expr, JoinType, LogicalPlan, LogicalPlanBuilder, Projection, Subquery, SubqueryAlias, Union,
 };
 use datafusion::optimizer::AnalyzerRule;
 
@@ -76,6 +76,17 @@ impl Tree {
         fields.into_iter().nth(at).map(|(_, tree)| tree)
     }
 
+    fn same_shape(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Leaf(_), Self::Leaf(_)) => true,
+            (Self::Row { fields: a, .. }, Self::Row { fields: b, .. }) => {
+                a.len() == b.len()
+                    && a.iter().zip(b).all(|(a, b)| a.0 == b.0 && a.1.same_shape(&b.1))
+            }
+            _ => false,
+        }
+    }
+
     fn map_leaves(self, map: &impl Fn(Expr) -> Expr) -> Self {
         match self {
             Self::Leaf(expr) => Self::Leaf(map(expr)),
@@ -99,8 +110,10 @@ impl Rows {
         if let Some(tree) = self.0.get(column) {
             return Some(tree.clone());
         }
-        let mut unqualified =
-            self.0.iter().filter(|(known, _)| column.relation.is_none() && known.name == column.name);
+        let mut unqualified = self
+            .0
+            .iter()
+            .filter(|(known, _)| column.relation.is_none() && known.name == column.name);
         unqualified.next().map(|(_, tree)| tree.clone())
     }
 }
@@ -151,6 +164,7 @@ fn dissolve(plan: &LogicalPlan, outer: &[&Rows]) -> Result<(LogicalPlan, Rows)> 
         | LogicalPlan::Repartition(_)
         | LogicalPlan::Window(_)
         | LogicalPlan::Join(_) => dissolve_through(plan, outer),
+        LogicalPlan::Union(union) => dissolve_union(union, outer),
         LogicalPlan::Aggregate(aggregate) => {
             let (input, rows) = dissolve(&aggregate.input, outer)?;
             let exprs = substituted(plan, &rows, outer)?;
@@ -194,6 +208,50 @@ fn dissolve_through(plan: &LogicalPlan, outer: &[&Rows]) -> Result<(LogicalPlan,
     Ok((plan.with_new_exprs(exprs, inputs)?, passed))
 }
 
+/// A row that is one in every branch stays in parts; its leaves follow one another.
+fn dissolve_union(union: &Union, outer: &[&Rows]) -> Result<(LogicalPlan, Rows)> {
+    let branches = union.inputs.iter().map(|input| {
+        let (plan, rows) = dissolve(input, outer)?;
+        let columns: Vec<Column> = input.schema().columns();
+        Ok((plan, rows, columns))
+    });
+    let branches = branches.collect::<Result<Vec<_>>>()?;
+    if branches.iter().all(|(_, rows, _)| rows.0.is_empty()) {
+        let inputs = branches.into_iter().map(|(plan, ..)| Arc::new(plan)).collect();
+        return Ok((LogicalPlan::Union(Union::try_new_with_loose_types(inputs)?), Rows::default()));
+    }
+    let mut made = Rows::default();
+    let mut outputs: Vec<Vec<Expr>> = vec![Vec::new(); branches.len()];
+    for (at, (relation, field)) in union.schema.iter().enumerate() {
+        let trees: Vec<Option<Tree>> =
+            branches.iter().map(|(_, rows, columns)| rows.get(&columns[at])).collect();
+        let alike = trees.iter().all(|tree| match (tree, &trees[0]) {
+            (Some(tree), Some(first)) => tree.same_shape(first),
+            _ => false,
+        });
+        for ((tree, (_, _, columns)), outputs) in trees.into_iter().zip(&branches).zip(&mut outputs)
+        {
+            match tree {
+                Some(tree) if alike => {
+                    let tree = lay_out(tree, relation, field.name(), outputs);
+                    made.0.insert(Column::new(relation.cloned(), field.name()), tree);
+                }
+                Some(tree) => outputs.push(named(tree.whole(), relation, field.name())),
+                None => {
+                    let column = Expr::Column(columns[at].clone());
+                    outputs.push(named(column, relation, field.name()));
+                }
+            }
+        }
+    }
+    let inputs = branches.into_iter().zip(outputs).map(|((plan, ..), outputs)| {
+        let projection = Projection::try_new(outputs, Arc::new(plan))?;
+        Ok(Arc::new(LogicalPlan::Projection(projection)))
+    });
+    let inputs = inputs.collect::<Result<Vec<_>>>()?;
+    Ok((LogicalPlan::Union(Union::try_new_with_loose_types(inputs)?), made))
+}
+
 fn dissolve_alias(alias: &SubqueryAlias, outer: &[&Rows]) -> Result<(LogicalPlan, Rows)> {
     let (input, rows) = dissolve(&alias.input, outer)?;
     let name = alias.alias.clone();
@@ -209,10 +267,7 @@ fn dissolve_alias(alias: &SubqueryAlias, outer: &[&Rows]) -> Result<(LogicalPlan
     Ok((LogicalPlan::SubqueryAlias(plan), rows))
 }
 
-fn dissolve_projection(
-    projection: &Projection,
-    outer: &[&Rows],
-) -> Result<(LogicalPlan, Rows)> {
+fn dissolve_projection(projection: &Projection, outer: &[&Rows]) -> Result<(LogicalPlan, Rows)> {
     let (input, rows) = dissolve(&projection.input, outer)?;
     let reads = Reads { rows: &rows, outer };
     let mut outputs = Vec::new();

@@ -1,6 +1,7 @@
 //! Trino's functions, one a file, in families.
 
 mod arrays;
+mod higher;
 pub(crate) mod internal;
 pub(crate) mod json;
 pub(crate) mod maps;
@@ -10,9 +11,9 @@ pub(crate) mod text;
 pub(crate) mod time;
 mod url;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::{HigherOrderUDF, ScalarUDF};
 
 /// One function of Trino's.
 pub(crate) struct Function {
@@ -59,12 +60,12 @@ pub fn names() -> impl Iterator<Item = String> {
 }
 
 /// Returns a function of this crate by its name.
-pub(crate) fn named(name: &str) -> Option<std::sync::Arc<ScalarUDF>> {
+pub(crate) fn named(name: &str) -> Option<Arc<ScalarUDF>> {
     let found = all().iter().find(|function| function.udf.name() == name);
-    found.map(|function| std::sync::Arc::new(function.udf.clone()))
+    found.map(|function| Arc::new(function.udf.clone()))
 }
 
 /// Returns the functions that take lambdas.
-pub(crate) fn higher_order() -> Vec<std::sync::Arc<datafusion::logical_expr::HigherOrderUDF>> {
-    Vec::new()
+pub(crate) fn higher_order() -> Vec<Arc<HigherOrderUDF>> {
+    higher::functions()
 }

@@ -46,8 +46,7 @@ fn expr_function(function: &mut Function, names: &Names) -> Result<Option<String
     let Some(lower) = tree::name_of(function) else { return Ok(None) };
     let name = names.function(&lower).map_or(lower, str::to_owned);
     let span = tree::span_of(function);
-    function.name =
-        ObjectName::from(vec![Ident { value: name.clone(), quote_style: None, span }]);
+    function.name = ObjectName::from(vec![Ident { value: name.clone(), quote_style: None, span }]);
     Ok(Some(name))
 }
 
@@ -68,14 +67,16 @@ fn call(name: Option<String>, expr: &mut Expr, notes: &mut Vec<String>) -> Resul
             notes.push("`datediff` is read as Trino's `date_diff`".to_owned());
             renamed("date_diff")
         }
-        "localtimestamp" => {
-            tree::call(internal::CAST, vec![tree::call("now", Vec::new(), span),
-                tree::text("timestamp(3)", span)], span)
-        }
-        "localtime" => {
-            tree::call(internal::CAST, vec![tree::call("now", Vec::new(), span),
-                tree::text("time(3)", span)], span)
-        }
+        "localtimestamp" => tree::call(
+            internal::CAST,
+            vec![tree::call("now", Vec::new(), span), tree::text("timestamp(3)", span)],
+            span,
+        ),
+        "localtime" => tree::call(
+            internal::CAST,
+            vec![tree::call("now", Vec::new(), span), tree::text("time(3)", span)],
+            span,
+        ),
         "current_timestamp" if args.is_empty() => tree::call("now", Vec::new(), span),
         "current_timezone" => tree::text("UTC", span),
         "current_user" => tree::text("traillake", span),

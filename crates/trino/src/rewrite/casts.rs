@@ -3,8 +3,8 @@
 //! Trino's types do not fit sqlparser's tree, and some casts differ from DataFusion's (rounding,
 //! text of timestamps and doubles). Plain casts become DataFusion's own when types are known.
 
-use datafusion::sql::sqlparser::ast::{CastKind, DataType, Expr};
 use datafusion::sql::sqlparser::ast::Spanned;
+use datafusion::sql::sqlparser::ast::{CastKind, DataType, Expr};
 
 use super::{internal, tree};
 use crate::type_names::TrinoType;
@@ -21,9 +21,10 @@ pub(crate) fn rewrite(expr: &mut Expr) -> Result<(), SqlError> {
     }
     .unwrap_or_else(|| data_type.to_string());
     let target = TrinoType::parse(&type_text).map_err(|message| {
-        tree::error_at(Kind::Semantic, message, span)
-            .with_hint("types are such as `varchar`, `bigint`, `timestamp(3)`, `array(varchar)`, \
-                        `map(varchar, varchar)`, `row(x bigint)`, `json`, `ipaddress`")
+        tree::error_at(Kind::Semantic, message, span).with_hint(
+            "types are such as `varchar`, `bigint`, `timestamp(3)`, `array(varchar)`, \
+                        `map(varchar, varchar)`, `row(x bigint)`, `json`, `ipaddress`",
+        )
     })?;
     let name = match kind {
         CastKind::Cast | CastKind::DoubleColon => internal::CAST,

@@ -27,8 +27,8 @@ pub(crate) fn rewrite(expr: &mut Expr, scope: &Scope, typed: &Typed) -> Result<(
                         Expr::CompoundIdentifier(parts) => parts.clone(),
                         _ => Vec::new(),
                     };
-                    while let Some(AccessExpr::Dot(Expr::Identifier(part))) =
-                        chain.next_if(|access| matches!(access, AccessExpr::Dot(Expr::Identifier(_))))
+                    while let Some(AccessExpr::Dot(Expr::Identifier(part))) = chain
+                        .next_if(|access| matches!(access, AccessExpr::Dot(Expr::Identifier(_))))
                     {
                         parts.push(part);
                     }

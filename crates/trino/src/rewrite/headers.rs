@@ -85,7 +85,6 @@ fn items_of(body: &SetExpr, typed: &Typed) -> Vec<Item> {
     }
 }
 
-
 fn item_of(item: &SelectItem, typed: &Typed) -> Item {
     match item {
         SelectItem::ExprWithAlias { alias, .. } => Item::Named(typed.spelling(alias).to_owned()),
@@ -111,9 +110,10 @@ fn last_name(expr: &Expr) -> Option<&Ident> {
 
 /// Gives the items of a select Trino's names, made unique.
 pub(crate) fn name_items(select: &mut Select, scope: &Scope) {
-    let wildcard = select.projection.iter().any(|item| {
-        matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..))
-    });
+    let wildcard = select
+        .projection
+        .iter()
+        .any(|item| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
     let single = select.projection.len() == 1;
     let mut taken = HashSet::new();
     for (at, item) in select.projection.iter_mut().enumerate() {

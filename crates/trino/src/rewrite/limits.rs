@@ -1,6 +1,6 @@
-//! `FETCH FIRST n ROWS ONLY`, `LIMIT ALL`, `OFFSET m` before or after LIMIT.
+//! `FETCH FIRST n ROWS ONLY`; ORDER BY of a SELECT DISTINCT.
 
-use datafusion::sql::sqlparser::ast::{LimitClause, Query};
+use datafusion::sql::sqlparser::ast::{LimitClause, OrderByKind, Query, SelectItem, SetExpr};
 
 use super::tree;
 use crate::{Kind, SqlError};
@@ -27,4 +27,29 @@ pub(crate) fn rewrite(query: &mut Query) -> Result<(), SqlError> {
         }
     }
     Ok(())
+}
+
+/// `SELECT DISTINCT f(x) … ORDER BY f(x)`: the item's place stands for the item, which gets
+/// another name.
+pub(crate) fn order_distinct_by_place(query: &mut Query) {
+    let SetExpr::Select(select) = query.body.as_ref() else { return };
+    let Some(order) = &mut query.order_by else { return };
+    let OrderByKind::Expressions(keys) = &mut order.kind else { return };
+    if select.distinct.is_none() {
+        return;
+    }
+    for key in keys {
+        let place = select
+            .projection
+            .iter()
+            .position(|item| matches!(item, SelectItem::UnnamedExpr(expr) if *expr == key.expr));
+        let wildcard_before = |place: usize| {
+            select.projection[..place].iter().any(|item| {
+                matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..))
+            })
+        };
+        if let Some(place) = place.filter(|place| !wildcard_before(*place)) {
+            key.expr = tree::number(&(place + 1).to_string());
+        }
+    }
 }

@@ -20,7 +20,9 @@ pub(crate) fn check(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
             Token::Placeholder(name) if name.starts_with('$') => {
                 return Err(placeholder(name, token));
             }
-            Token::Word(word) if word.keyword == Keyword::FROM && keyword_is(next, Keyword::FROM) => {
+            Token::Word(word)
+                if word.keyword == Keyword::FROM && keyword_is(next, Keyword::FROM) =>
+            {
                 return Err(at_token(Kind::Syntax, "`FROM` stands twice", words[at + 1])
                     .with_hint("remove one `FROM`"));
             }
@@ -80,7 +82,11 @@ pub(crate) fn after_the_end(
     if let Some(mistake) = position(tokens, place).and_then(|at| recognise(tokens, at)) {
         return mistake;
     }
-    at_token(Kind::Syntax, format!("expected the end of the statement, found `{}`", next.token), next)
+    at_token(
+        Kind::Syntax,
+        format!("expected the end of the statement, found `{}`", next.token),
+        next,
+    )
 }
 
 fn recognise(tokens: &[TokenWithSpan], at: usize) -> Option<SqlError> {
@@ -97,8 +103,10 @@ fn recognise(tokens: &[TokenWithSpan], at: usize) -> Option<SqlError> {
         if let Some(keyword) = run {
             let first = &word.value[..word.value.len() - keyword.len()];
             let message = format!("`{}` looks like two words run together", word.value);
-            return Some(at_token(Kind::Syntax, message, token)
-                .with_hint(format!("write `{first} {keyword}`")));
+            return Some(
+                at_token(Kind::Syntax, message, token)
+                    .with_hint(format!("write `{first} {keyword}`")),
+            );
         }
     }
     match &found.token {

@@ -73,6 +73,7 @@ impl VisitorMut for Rewriter<'_> {
     fn pre_visit_query(&mut self, query: &mut Query) -> Flow {
         self.scope.enter_query();
         headers::name_values(query);
+        limits::order_distinct_by_place(query);
         flow(limits::rewrite(query))
     }
 

@@ -108,9 +108,11 @@ fn literal_of(value: &Value) -> Expr {
     let span = datafusion::sql::sqlparser::tokenizer::Span::empty();
     match value {
         Value::Text(text) => literal(Literal::SingleQuotedString(text.clone())),
-        Value::Integer(number) if *number < 0 => {
-            tree::call(internal::CAST, vec![tree::text(&number.to_string(), span), tree::text("bigint", span)], span)
-        }
+        Value::Integer(number) if *number < 0 => tree::call(
+            internal::CAST,
+            vec![tree::text(&number.to_string(), span), tree::text("bigint", span)],
+            span,
+        ),
         Value::Integer(number) => literal(Literal::Number(number.to_string(), false)),
         Value::Double(number) => {
             let text = tree::text(&format!("{number:?}"), span);

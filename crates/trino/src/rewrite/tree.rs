@@ -14,10 +14,8 @@ pub(crate) fn call(name: &str, args: Vec<Expr>, span: Span) -> Expr {
 }
 
 pub(crate) fn function(name: &str, args: Vec<Expr>, span: Span) -> Function {
-    let args = args
-        .into_iter()
-        .map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)))
-        .collect();
+    let args =
+        args.into_iter().map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg))).collect();
     Function {
         name: ObjectName::from(vec![Ident { value: name.to_owned(), quote_style: None, span }]),
         uses_odbc_syntax: false,

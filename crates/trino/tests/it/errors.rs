@@ -17,8 +17,20 @@ async fn check(sql: &str, kind: Kind, place: (usize, usize), says: &str) {
 async fn known_mistakes_have_hints() {
     use Kind::{Parameter, Syntax};
     check("SELECT * FROM FROM events", Syntax, (1, 15), "`FROM` stands twice").await;
-    check("SELECT eventID FROM events\nORDER BY eventTime DESCLIMIT 10", Syntax, (2, 20), "write `DESC LIMIT`").await;
-    check("SELECT eventName FROM events GROUP BY eventNameORDER BY 1", Syntax, (1, 39), "write `eventName ORDER`").await;
+    check(
+        "SELECT eventID FROM events\nORDER BY eventTime DESCLIMIT 10",
+        Syntax,
+        (2, 20),
+        "write `DESC LIMIT`",
+    )
+    .await;
+    check(
+        "SELECT eventName FROM events GROUP BY eventNameORDER BY 1",
+        Syntax,
+        (1, 39),
+        "write `eventName ORDER`",
+    )
+    .await;
     check("SELECT 1; SELECT 2", Syntax, (1, 11), "one statement at a time").await;
     check("SELECT eventID FROM events SELECT 2", Syntax, (1, 28), "one statement at a time").await;
     check("SELECT * FROM $EDS_ID", Parameter, (1, 15), "`$EDS_ID` is a placeholder").await;
@@ -31,10 +43,15 @@ async fn known_mistakes_have_hints() {
 #[tokio::test]
 async fn only_reading_statements_run() {
     use Kind::NotReadOnly;
-    for sql in ["DROP TABLE events", "INSERT INTO events VALUES (1)", "SET x = 1",
-        "CREATE TABLE x AS SELECT 1", "COPY events TO 'x'", "DELETE FROM events",
-        "CREATE EXTERNAL TABLE x STORED AS CSV LOCATION '/etc/passwd'"]
-    {
+    for sql in [
+        "DROP TABLE events",
+        "INSERT INTO events VALUES (1)",
+        "SET x = 1",
+        "CREATE TABLE x AS SELECT 1",
+        "COPY events TO 'x'",
+        "DELETE FROM events",
+        "CREATE EXTERNAL TABLE x STORED AS CSV LOCATION '/etc/passwd'",
+    ] {
         check(sql, NotReadOnly, (1, 1), "only reads").await;
     }
 }
@@ -84,8 +101,10 @@ async fn bare_ids_are_table_names() {
     let arn = format!("arn:aws:cloudtrail:us-east-1:111122223333:eventdatastore/{id}");
     for (sql, expected) in [
         (format!("SELECT eventID FROM {id} WHERE eventName = '{id}' -- {id}"), vec![id]),
-        (format!("SELECT a.eventID FROM {arn} a JOIN \"AwsDataCatalog\".x.{id} AS b ON true"),
-            vec![arn.as_str(), "AwsDataCatalog.x.0233062b-51c6-4d18-8dec-a8c90da840d9"]),
+        (
+            format!("SELECT a.eventID FROM {arn} a JOIN \"AwsDataCatalog\".x.{id} AS b ON true"),
+            vec![arn.as_str(), "AwsDataCatalog.x.0233062b-51c6-4d18-8dec-a8c90da840d9"],
+        ),
         (format!("WITH c AS (SELECT 1) SELECT * FROM c, {id}"), vec![id]),
     ] {
         let mut parsed = parse(&sql, &session.names).unwrap();
@@ -94,7 +113,10 @@ async fn bare_ids_are_table_names() {
         parsed
             .resolve_tables(|table| {
                 seen.push(table.parts.join("."));
-                assert_eq!(sql.lines().next().unwrap().chars().skip(table.column - 1).take(3).count(), 3);
+                assert_eq!(
+                    sql.lines().next().unwrap().chars().skip(table.column - 1).take(3).count(),
+                    3
+                );
                 Ok(Some(vec!["events".into()]))
             })
             .unwrap();

@@ -32,19 +32,24 @@ async fn unnamed_and_repeated_columns_are_allowed() {
     check("VALUES (1, 'a'), (2, 'b')", &["_col0", "_col1"]).await;
     check("SELECT * FROM (VALUES (1, 'a'))", &["_col0", "_col1"]).await;
     check("SELECT _col1 FROM (SELECT 1, 2)", &["_col1"]).await;
-    check(
-        "SELECT arn FROM (SELECT userIdentity.ARN FROM events) WHERE Arn LIKE 'arn:%'",
-        &["arn"],
-    )
-    .await;
+    check("SELECT arn FROM (SELECT userIdentity.ARN FROM events) WHERE Arn LIKE 'arn:%'", &["arn"])
+        .await;
 }
 
 #[tokio::test]
 async fn wildcards_take_the_names_of_the_table() {
     let all = [
-        "eventID", "eventTime", "eventName", "userIdentity", "readOnly",
-        "sessionCredentialFromConsole", "bytes", "requestParameters", "responseElements",
-        "resources", "year",
+        "eventID",
+        "eventTime",
+        "eventName",
+        "userIdentity",
+        "readOnly",
+        "sessionCredentialFromConsole",
+        "bytes",
+        "requestParameters",
+        "responseElements",
+        "resources",
+        "year",
     ];
     check("SELECT * FROM events ORDER BY eventTime DESC LIMIT 2", &all).await;
     let with_more: Vec<&str> = all.into_iter().chain(["EVENTID", "_col12"]).collect();
@@ -56,6 +61,11 @@ async fn group_by_an_alias_that_is_a_column_means_the_column() {
     let sql = "SELECT IF(readOnly, 'read', 'write') AS readOnly, count(*) AS n FROM events \
                GROUP BY DATE_TRUNC('hour', eventTime), readOnly ORDER BY n";
     check(sql, &["readOnly", "n"]).await;
-    check("SELECT DISTINCT lower(eventName) FROM events ORDER BY lower(eventName)", &["_col0"]).await;
-    check("SELECT eventName, count(*) FROM events GROUP BY 1 ORDER BY count(*) DESC, 1", &["eventName", "_col1"]).await;
+    check("SELECT DISTINCT lower(eventName) FROM events ORDER BY lower(eventName)", &["_col0"])
+        .await;
+    check(
+        "SELECT eventName, count(*) FROM events GROUP BY 1 ORDER BY count(*) DESC, 1",
+        &["eventName", "_col1"],
+    )
+    .await;
 }

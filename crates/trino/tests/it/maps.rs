@@ -18,8 +18,12 @@ async fn keys_are_read_in_every_spelling() {
     check("SELECT requestParameters['count'], requestParameters.flag, requestParameters.none, \
            requestParameters.nested, requestParameters.nested.x[1].y FROM events WHERE eventID = 'e1'",
         &[&["3", "true", "NULL", r#"{"x":[1,{"y":"z"}]}"#, "z"]]).await;
-    check("SELECT requestParameters.instancesSet.items[0].instanceId FROM events \
-           WHERE requestParameters.instancesSet.items[1].instanceId = 'i-2'", &[&["i-1"]]).await;
+    check(
+        "SELECT requestParameters.instancesSet.items[0].instanceId FROM events \
+           WHERE requestParameters.instancesSet.items[1].instanceId = 'i-2'",
+        &[&["i-1"]],
+    )
+    .await;
     check("SELECT requestParameters['AWS:Key'], requestParameters.\"AWS:Key\" FROM events WHERE eventID = 'e2'",
         &[&["k", "k"]]).await;
     check("SELECT json_extract_scalar(requestParameters, '$.nested.x[0]') FROM events WHERE requestParameters LIKE '%\"bucketName\":\"b1\"%'",
@@ -54,18 +58,26 @@ async fn only_rows_of_the_answer_are_built() {
         "SELECT requestParameters FROM events UNION ALL SELECT responseElements FROM events",
         "SELECT max_by(requestParameters, eventTime) FROM events",
     ] {
-        let plan = session.plan(sql).await.unwrap_or_else(|error| panic!("{sql}\n{}", error.render(sql)));
+        let plan =
+            session.plan(sql).await.unwrap_or_else(|error| panic!("{sql}\n{}", error.render(sql)));
         let text = plan.display_indent().to_string();
         assert!(!text.contains("$map("), "{sql}\n{text}");
     }
-    let (_, answer) = converted("SELECT requestParameters FROM events ORDER BY eventTime LIMIT 2").await;
+    let (_, answer) =
+        converted("SELECT requestParameters FROM events ORDER BY eventTime LIMIT 2").await;
     assert_eq!(answer.types, ["map(varchar, varchar)"]);
     assert_eq!(answer.rows[1], ["{bucketName: b2, AWS:Key: k}"]);
     let (_, answer) = converted("SELECT coalesce(responseElements, requestParameters) AS m FROM events WHERE eventID = 'e2'").await;
-    assert_eq!((answer.types, answer.rows), (vec!["map(varchar, varchar)".to_owned()], vec![vec!["{}".to_owned()]]));
-    let (_, answer) = converted("SELECT max_by(requestParameters, bytes) FROM events WHERE bytes < 25").await;
+    assert_eq!(
+        (answer.types, answer.rows),
+        (vec!["map(varchar, varchar)".to_owned()], vec![vec!["{}".to_owned()]])
+    );
+    let (_, answer) =
+        converted("SELECT max_by(requestParameters, bytes) FROM events WHERE bytes < 25").await;
     assert_eq!(answer.rows, [["{bucketName: b2, AWS:Key: k}"]]);
-    let (_, answer) = converted("SELECT array_agg(responseElements) FROM events WHERE eventID IN ('e2', 'e3')").await;
+    let (_, answer) =
+        converted("SELECT array_agg(responseElements) FROM events WHERE eventID IN ('e2', 'e3')")
+            .await;
     assert_eq!(answer.types, ["array(map(varchar, varchar))"]);
 }
 

@@ -31,12 +31,30 @@ async fn fields_of_rows_are_bare_columns() {
     ] {
         check_plan(sql, bare, "row_if").await;
     }
-    check_plan("SELECT eventID FROM events WHERE userIdentity.sessionContext.sessionIssuer.arn IS NULL",
-        "stored.userIdentity_sessionIssuer_arn IS NULL", "row_if").await;
-    check_plan("SELECT eventID FROM events WHERE userIdentity IS NULL", "stored.userIdentity_type IS N", "row_if").await;
-    check_plan("SELECT userIdentity.arn, count(*) FROM events GROUP BY userIdentity.arn",
-        "groupBy=[[stored.userIdentity_arn", "row_if").await;
-    check_plan("SELECT CASE WHEN userIdentity.type = 'Root' THEN 1 ELSE 0 END FROM events", "userIdentity_type", "row_if").await;
+    check_plan(
+        "SELECT eventID FROM events WHERE userIdentity.sessionContext.sessionIssuer.arn IS NULL",
+        "stored.userIdentity_sessionIssuer_arn IS NULL",
+        "row_if",
+    )
+    .await;
+    check_plan(
+        "SELECT eventID FROM events WHERE userIdentity IS NULL",
+        "stored.userIdentity_type IS N",
+        "row_if",
+    )
+    .await;
+    check_plan(
+        "SELECT userIdentity.arn, count(*) FROM events GROUP BY userIdentity.arn",
+        "groupBy=[[events.userIdentity.arn",
+        "row_if",
+    )
+    .await;
+    check_plan(
+        "SELECT CASE WHEN userIdentity.type = 'Root' THEN 1 ELSE 0 END FROM events",
+        "userIdentity_type",
+        "row_if",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -44,7 +62,8 @@ async fn rows_are_whole_in_the_answer() {
     check("SELECT userIdentity FROM events WHERE eventID IN ('e2', 'e4') ORDER BY eventID",
         &[&["{type: AssumedRole, arn: arn:role, sessionContext: {attributes: {mfaAuthenticated: false}, sessionIssuer: {arn: arn:issuer}}}"],
           &["NULL"]]).await;
-    check("SELECT userIdentity.sessionContext FROM events WHERE eventID = 'e1'", &[&["NULL"]]).await;
+    check("SELECT userIdentity.sessionContext FROM events WHERE eventID = 'e1'", &[&["NULL"]])
+        .await;
     check("SELECT userIdentity IS NULL, userIdentity.sessionContext IS NOT NULL FROM events ORDER BY eventID",
         &[&["false", "false"], &["false", "true"], &["false", "false"], &["true", "false"]]).await;
     check("SELECT userIdentity.type FROM events UNION ALL SELECT u.type FROM (SELECT userIdentity u FROM events UNION ALL SELECT userIdentity FROM events) WHERE u.type = 'Root' ORDER BY 1",
@@ -56,32 +75,58 @@ async fn rows_are_whole_in_the_answer() {
 
 #[tokio::test]
 async fn timestamps_compare_with_text() {
-    for text in ["2023-02-01 12:00:00", "2023-02-01T12:00:00Z", "2023-02-01 12:00:00.000", "2023-02-01 12:00",
-        "2023-02-01 07:00:00 -05:00"]
-    {
+    for text in [
+        "2023-02-01 12:00:00",
+        "2023-02-01T12:00:00Z",
+        "2023-02-01 12:00:00.000",
+        "2023-02-01 12:00",
+        "2023-02-01 07:00:00 -05:00",
+    ] {
         let sql = format!("SELECT eventID FROM events WHERE eventTime >= '{text}' ORDER BY 1");
         check(&sql, &[&["e3"], &["e4"]]).await;
-        check_plan(&sql, "stored.eventTime >= TimestampMicrosecond(1675252800000000", "CAST(stored.eventTime").await;
+        check_plan(
+            &sql,
+            "stored.eventTime >= TimestampMicrosecond(1675252800000000",
+            "CAST(stored.eventTime",
+        )
+        .await;
     }
-    check("SELECT eventID FROM events WHERE eventTime BETWEEN '2023-01-01' AND '2023-01-01 12:30:00'", &[&["e1"]]).await;
+    check(
+        "SELECT eventID FROM events WHERE eventTime BETWEEN '2023-01-01' AND '2023-01-01 12:30:00'",
+        &[&["e1"]],
+    )
+    .await;
     check("SELECT eventID FROM events WHERE '2023-01-02' < eventTime AND eventTime IN ('2023-02-01 12:00:01')", &[&["e4"]]).await;
     check_plan("SELECT eventID FROM events WHERE eventTime >= date_format(date_add('day', -7, TIMESTAMP '2023-02-08 12:00:00'), '%Y-%m-%d %H:%i:%s')",
         "stored.eventTime >= TimestampMicrosecond(1675252800000000", "CAST(stored.eventTime").await;
-    check_plan("SELECT eventID FROM events WHERE eventTime >= date_add('week', -1, current_timestamp)",
-        "stored.eventTime >= TimestampMicrosecond(", "CAST(stored.eventTime").await;
+    check_plan(
+        "SELECT eventID FROM events WHERE eventTime >= date_add('week', -1, current_timestamp)",
+        "stored.eventTime >= TimestampMicrosecond(",
+        "CAST(stored.eventTime",
+    )
+    .await;
     check_plan("SELECT eventID FROM events WHERE eventTime > from_iso8601_timestamp('2023-02-01T12:00:00Z') AND eventTime < TIMESTAMP '2024-01-01 00:00:00'",
         "stored.eventTime > TimestampMicrosecond(1675252800000000", "CAST(stored.eventTime").await;
-    let error = Session::new().await.run("SELECT 1 FROM events WHERE eventTime > 'yesterday'").await.unwrap_err();
+    let error = Session::new()
+        .await
+        .run("SELECT 1 FROM events WHERE eventTime > 'yesterday'")
+        .await
+        .unwrap_err();
     assert!(error.message.contains("`'yesterday'`"), "{error}");
 }
 
 #[tokio::test]
 async fn booleans_compare_with_text_both_ways() {
     check("SELECT eventID FROM events WHERE readOnly = 'true'", &[&["e1"]]).await;
-    check("SELECT eventID FROM events WHERE readOnly IN ('FALSE') ORDER BY 1", &[&["e2"], &["e3"]]).await;
+    check("SELECT eventID FROM events WHERE readOnly IN ('FALSE') ORDER BY 1", &[&["e2"], &["e3"]])
+        .await;
     check("SELECT eventID FROM events WHERE sessionCredentialFromConsole = true", &[&["e1"]]).await;
-    check_plan("SELECT eventID FROM events WHERE sessionCredentialFromConsole = true",
-        "stored.sessionCredentialFromConsole = Utf8(\"true\")", "CAST").await;
+    check_plan(
+        "SELECT eventID FROM events WHERE sessionCredentialFromConsole = true",
+        "stored.sessionCredentialFromConsole = Utf8(\"true\")",
+        "CAST",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -93,7 +138,11 @@ async fn arrays_of_rows_unnest_into_columns() {
     check("SELECT eventID, arn FROM events LEFT JOIN UNNEST(resources) AS r ON TRUE WHERE eventID IN ('e2', 'e4') ORDER BY 1",
         &[&["e2", "NULL"], &["e4", "NULL"]]).await;
     check("SELECT element_at(resources, 1).accountId, resources[1].arn FROM events WHERE cardinality(resources) = 2", &[&["111", "arn:b1"]]).await;
-    check("SELECT eventID FROM events WHERE any_match(resources, r -> r.type = 'AWS::S3::Object')", &[&["e1"]]).await;
+    check(
+        "SELECT eventID FROM events WHERE any_match(resources, r -> r.type = 'AWS::S3::Object')",
+        &[&["e1"]],
+    )
+    .await;
     check("SELECT cardinality(filter(resources, r -> r.type = 'AWS::S3::Object')), transform(resources, r -> r.arn) FROM events WHERE eventID = 'e1'",
         &[&["1", "[arn:b1, arn:b1/o]"]]).await;
 }

@@ -70,9 +70,10 @@ impl Session {
         let schema = plan.schema().as_arrow().clone();
         let headers = parsed.headers(&schema);
         let batches = frame.collect().await.map_err(explain)?;
-        let types = schema.fields().iter().map(|field| {
-            traillake_trino::type_names::trino_type(&map::converted_field(field))
-        });
+        let types = schema
+            .fields()
+            .iter()
+            .map(|field| traillake_trino::type_names::trino_type(&map::converted_field(field)));
         let types = types.collect();
         let rows = batches.iter().flat_map(|batch| rendered(batch, &schema)).collect();
         Ok(Answer { headers, types, rows })
@@ -95,14 +96,23 @@ fn rendered(batch: &RecordBatch, schema: &Schema) -> Vec<Vec<String>> {
         .map(|column| ArrayFormatter::try_new(column.as_ref(), &options).unwrap())
         .collect();
     (0..batch.num_rows())
-        .map(|row| formatters.iter().map(|column| column.value(row).to_string()).collect())
+        .map(|row| {
+            let text = |column: &ArrayFormatter| column.value(row).to_string();
+            formatters.iter().map(|column| text(column).replace(" +00:00", " UTC")).collect()
+        })
         .collect()
 }
 
 fn stored() -> RecordBatch {
-    let views = |values: [Option<&str>; 4]| Arc::new(StringViewArray::from(values.to_vec())) as ArrayRef;
+    let views =
+        |values: [Option<&str>; 4]| Arc::new(StringViewArray::from(values.to_vec())) as ArrayRef;
     let text = |values: [Option<&str>; 4]| Arc::new(StringArray::from(values.to_vec())) as ArrayRef;
-    let times = [1_672_574_400_000_000_i64, 1_672_578_000_000_000, 1_675_252_800_000_000, 1_675_252_801_000_000];
+    let times = [
+        1_672_574_400_000_000_i64,
+        1_672_578_000_000_000,
+        1_675_252_800_000_000,
+        1_675_252_801_000_000,
+    ];
     let times = TimestampMicrosecondArray::from(times.to_vec()).with_timezone("UTC");
     let resource = Fields::from(vec![
         Field::new("accountId", DataType::Utf8, true),
@@ -114,7 +124,11 @@ fn stored() -> RecordBatch {
         resource,
         vec![
             Arc::new(StringArray::from(vec!["111", "111", "222"])),
-            Arc::new(StringArray::from(vec![Some("AWS::S3::Bucket"), Some("AWS::S3::Object"), None])),
+            Arc::new(StringArray::from(vec![
+                Some("AWS::S3::Bucket"),
+                Some("AWS::S3::Object"),
+                None,
+            ])),
             Arc::new(StringArray::from(vec!["arn:b1", "arn:b1/o", "arn:k1"])),
         ],
         None,
@@ -125,20 +139,36 @@ fn stored() -> RecordBatch {
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("eventID", text([Some("e1"), Some("e2"), Some("e3"), Some("e4")])),
         ("eventTime", Arc::new(times)),
-        ("eventName", views([Some("GetObject"), Some("PutObject"), Some("RunInstances"), Some("ConsoleLogin")])),
-        ("readOnly", Arc::new(BooleanArray::from(vec![Some(true), Some(false), Some(false), None]))),
+        (
+            "eventName",
+            views([
+                Some("GetObject"),
+                Some("PutObject"),
+                Some("RunInstances"),
+                Some("ConsoleLogin"),
+            ]),
+        ),
+        (
+            "readOnly",
+            Arc::new(BooleanArray::from(vec![Some(true), Some(false), Some(false), None])),
+        ),
         ("sessionCredentialFromConsole", text([Some("true"), None, None, None])),
         ("bytes", Arc::new(Int64Array::from(vec![Some(10), Some(20), Some(30), None]))),
         ("userIdentity_type", text([Some("IAMUser"), Some("AssumedRole"), Some("Root"), None])),
         ("userIdentity_arn", text([Some("arn:alice"), Some("arn:role"), Some("arn:root"), None])),
         ("userIdentity_sessionIssuer_arn", text([None, Some("arn:issuer"), None, None])),
         ("userIdentity_mfaAuthenticated", text([None, Some("false"), None, None])),
-        ("requestParameters", views([
-            Some(r#"{"bucketName":"b1","key":"a b","count": 3,"nested":{"x": [1, {"y":"z"}]},"flag":true,"none":null}"#),
-            Some(r#"{"bucketName":"b2","AWS:Key":"k"}"#),
-            Some(r#"{"instancesSet":{"items":[{"instanceId":"i-1"},{"instanceId":"i-2"}]}}"#),
-            None,
-        ])),
+        (
+            "requestParameters",
+            views([
+                Some(
+                    r#"{"bucketName":"b1","key":"a b","count": 3,"nested":{"x": [1, {"y":"z"}]},"flag":true,"none":null}"#,
+                ),
+                Some(r#"{"bucketName":"b2","AWS:Key":"k"}"#),
+                Some(r#"{"instancesSet":{"items":[{"instanceId":"i-1"},{"instanceId":"i-2"}]}}"#),
+                None,
+            ]),
+        ),
         ("responseElements", text([None, Some("{}"), Some(r#"{"ok":"é\u00e9"}"#), None])),
         ("resources", Arc::new(resources)),
     ];
@@ -190,8 +220,14 @@ async fn events(context: &SessionContext) -> LogicalPlan {
     let mut outputs: Vec<_> = ["eventID", "eventTime", "eventName"].map(name).to_vec();
     outputs.push(user.alias("userIdentity"));
     outputs.extend(
-        ["readOnly", "sessionCredentialFromConsole", "bytes", "requestParameters",
-            "responseElements", "resources"]
+        [
+            "readOnly",
+            "sessionCredentialFromConsole",
+            "bytes",
+            "requestParameters",
+            "responseElements",
+            "resources",
+        ]
         .map(name),
     );
     outputs.push(lit("2023").alias("year"));

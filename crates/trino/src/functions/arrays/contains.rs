@@ -73,8 +73,10 @@ fn in_network(rows: &Rows) -> Result<ColumnarValue> {
             return Ok(None);
         };
         let Ok(address) = address.trim().parse::<IpAddr>() else {
-            return exec_err!("`{address}` is not an IP address; TRY_CAST(… AS ipaddress) gives \
-                              NULL for such text");
+            return exec_err!(
+                "`{address}` is not an IP address; TRY_CAST(… AS ipaddress) gives \
+                              NULL for such text"
+            );
         };
         match Network::parse(network) {
             Some(network) => Ok(Some(network.has(address))),

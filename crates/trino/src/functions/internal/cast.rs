@@ -301,7 +301,11 @@ fn row(
         return arrow_cast(array, &target, lenient);
     };
     if from.len() != fields.len() {
-        return invalid(format!("a row of {} fields cannot be cast to {}", from.len(), fields.len()));
+        return invalid(format!(
+            "a row of {} fields cannot be cast to {}",
+            from.len(),
+            fields.len()
+        ));
     }
     let rows = array.as_struct();
     let columns = rows.columns().iter().zip(from.iter()).zip(fields);

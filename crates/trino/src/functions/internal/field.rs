@@ -49,16 +49,24 @@ fn returns(args: &ReturnFieldArgs) -> Result<FieldRef> {
             None => no_field(name, fields),
         },
         DataType::Null => Ok(Arc::new(Field::new("", DataType::Null, true))),
-        data_type if is_text(data_type) => plan_err!(
-            "a varchar has no field `{name}`; to read JSON text use \
-             `json_extract_scalar(…, '$.{name}')`"
-        ),
+        // The mark may only be lost for now (`coalesce(m1, m2).k`); the analyzer puts it back, and
+        // refuses what never had one.
+        data_type if is_text(data_type) => {
+            Ok(Arc::new(map::payload(Field::new("", DataType::Utf8, true))))
+        }
         DataType::List(_) => plan_err!(
             "{} has no field `{name}`; choose an element first, such as `element_at(…, 1).{name}`",
             trino_type(value)
         ),
         _ => plan_err!("{} has no field `{name}`", trino_type(value)),
     }
+}
+
+/// Returns the error for a field of text that is no map's.
+pub(crate) fn no_field_of_text<T>(name: &str) -> Result<T> {
+    plan_err!(
+        "a varchar has no field `{name}`; to read JSON text use `json_extract_scalar(…, '$.{name}')`"
+    )
 }
 
 fn no_field<T>(name: &str, fields: &Fields) -> Result<T> {

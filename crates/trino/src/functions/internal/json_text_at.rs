@@ -10,7 +10,8 @@ use crate::json_path::{JsonPath, Step};
 use crate::{json, map};
 
 pub(super) fn udf() -> ScalarUDF {
-    let returns = |_args: &ReturnFieldArgs| Ok(Arc::new(map::payload(Field::new("", DataType::Utf8, true))));
+    let returns =
+        |_args: &ReturnFieldArgs| Ok(Arc::new(map::payload(Field::new("", DataType::Utf8, true))));
     Scalar::new("$json_text_at", &[Takes::Text, Takes::Any], returns, |rows| {
         let text = rows.text(0)?;
         let step: Box<dyn Fn(usize) -> datafusion::common::Result<Option<JsonPath>>> =

@@ -64,8 +64,10 @@ pub(crate) fn value(array: &ArrayRef, field: &Field, row: usize, out: &mut Strin
             out.push_str(&as_text::value(array, field, row)?.unwrap_or_default());
         }
         DataType::Float64 | DataType::Float32 => {
-            let double = datafusion::arrow::compute::cast(&array.slice(row, 1), &DataType::Float64)?;
-            let double = double.as_primitive::<datafusion::arrow::datatypes::Float64Type>().value(0);
+            let double =
+                datafusion::arrow::compute::cast(&array.slice(row, 1), &DataType::Float64)?;
+            let double =
+                double.as_primitive::<datafusion::arrow::datatypes::Float64Type>().value(0);
             match double.is_finite() {
                 true => out.push_str(&format!("{double:?}")),
                 false => json::quote(&as_text::double(double), out),

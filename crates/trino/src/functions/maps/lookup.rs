@@ -26,11 +26,10 @@ pub(crate) enum Missing {
 /// Returns the field of an element.
 pub(crate) fn result(args: &ReturnFieldArgs) -> Result<FieldRef> {
     let (value, key) = (&args.arg_fields[0], &args.arg_fields[1]);
-    let element = |field: &Field| {
-        Ok(Arc::new(field.clone().with_name("").with_nullable(true)))
-    };
+    let element = |field: &Field| Ok(Arc::new(field.clone().with_name("").with_nullable(true)));
     match value.data_type() {
-        _ if map::holds_json(value) => {
+        // Plain text may be a map whose mark the analyzer puts back, see `$field`.
+        data_type if is_text(data_type) => {
             Ok(Arc::new(map::payload(Field::new("", DataType::Utf8, true))))
         }
         DataType::List(field) | DataType::LargeList(field) | DataType::FixedSizeList(field, _) => {
@@ -83,9 +82,9 @@ fn json_element(rows: &Rows) -> Result<ColumnarValue> {
         let by_key = || json::member(json, &index.to_string()).map(str::to_owned);
         let path = JsonPath { steps: vec![Step::Element(index)] };
         let by_place = path.walk(json).map(|value| value.into_owned());
-        Ok(by_place.or_else(by_key).and_then(|value| {
-            json::text(&value).map(|text| text.into_owned())
-        }))
+        Ok(by_place
+            .or_else(by_key)
+            .and_then(|value| json::text(&value).map(|text| text.into_owned())))
     })
 }
 
@@ -105,7 +104,9 @@ fn list_element(rows: &Rows, list: &ListArray, missing: Missing) -> Result<Colum
             index => return exec_err!("Array subscript is negative: {index}"),
         };
         if place.is_none() && missing == Missing::Fails {
-            return exec_err!("Array subscript must be less than or equal to array length: {index} > {length}");
+            return exec_err!(
+                "Array subscript must be less than or equal to array length: {index} > {length}"
+            );
         }
         Ok(place.map(|place| (i64::from(list.value_offsets()[row]) + place) as u32))
     });
@@ -131,9 +132,8 @@ fn map_element(rows: &Rows, value: &ArrayRef, missing: Missing) -> Result<Column
         }
         let offsets = maps.value_offsets();
         let (start, end) = (offsets[row] as usize, offsets[row + 1] as usize);
-        let place = (start..end).find(|at| {
-            matches.is_valid(*at - first) && matches.value(*at - first)
-        });
+        let place =
+            (start..end).find(|at| matches.is_valid(*at - first) && matches.value(*at - first));
         if place.is_none() && missing == Missing::Fails {
             return exec_err!("Key not present in map; `element_at` gives NULL for a missing key");
         }
@@ -179,8 +179,8 @@ pub(crate) fn column(rows: &Rows, at: usize) -> Result<ColumnarValue> {
     }
     let text = rows.text(0)?;
     let builder = datafusion::arrow::array::StringBuilder::new();
-    let mut lists = datafusion::arrow::array::ListBuilder::new(builder)
-        .with_field(Arc::clone(element));
+    let mut lists =
+        datafusion::arrow::array::ListBuilder::new(builder).with_field(Arc::clone(element));
     for row in 0..rows.count() {
         let members = text.get(row)?.and_then(json::members);
         let present = members.is_some();

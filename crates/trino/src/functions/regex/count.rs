@@ -1,7 +1,7 @@
 //! `regexp_count(text, pattern)`.
 
 use datafusion::arrow::datatypes::Int64Type;
-use datafusion::common::{Result};
+use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
 
 use super::pattern::Patterns;

@@ -1,6 +1,5 @@
 //! `regexp_extract(text, pattern), regexp_extract(text, pattern, group)`.
 
-
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
 
@@ -33,8 +32,10 @@ fn invoke(rows: &Rows) -> Result<ColumnarValue> {
         let Some(regex) = patterns.get(row)? else { return Ok(None) };
         let Some(group) = usize::try_from(group).ok().filter(|at| *at < regex.captures_len())
         else {
-            return exec_err!("Pattern has {} groups. Cannot access group {group}",
-                regex.captures_len() - 1);
+            return exec_err!(
+                "Pattern has {} groups. Cannot access group {group}",
+                regex.captures_len() - 1
+            );
         };
         let captures = regex.captures(text);
         Ok(captures.and_then(|captures| captures.get(group)).map(|found| found.as_str()))

@@ -39,8 +39,10 @@ fn invoke(rows: &Rows) -> Result<ColumnarValue> {
         };
         let Some(group) = usize::try_from(group).ok().filter(|at| *at < regex.captures_len())
         else {
-            return exec_err!("Pattern has {} groups. Cannot access group {group}",
-                regex.captures_len() - 1);
+            return exec_err!(
+                "Pattern has {} groups. Cannot access group {group}",
+                regex.captures_len() - 1
+            );
         };
         for captures in regex.captures_iter(text) {
             lists.values().append_option(captures.get(group).map(|found| found.as_str()));

@@ -1,7 +1,6 @@
 //! `regexp_like(text, pattern)`.
 
-
-use datafusion::common::{Result};
+use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
 
 use super::pattern::Patterns;

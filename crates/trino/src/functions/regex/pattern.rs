@@ -120,8 +120,10 @@ fn java_to_rust(pattern: &str) -> Cow<'_, str> {
             ('s', false) => out.push_str("[ \\t\\n\\x0B\\f\\r]"),
             ('s', true) => out.push_str(" \\t\\n\\x0B\\f\\r"),
             ('S', false) => out.push_str("[^ \\t\\n\\x0B\\f\\r]"),
-            ('h', false) => out.push_str("[ \\t\\u{a0}\\u{1680}\\u{180e}\\u{2000}-\\u{200a}\
-                                         \\u{202f}\\u{205f}\\u{3000}]"),
+            ('h', false) => out.push_str(
+                "[ \\t\\u{a0}\\u{1680}\\u{180e}\\u{2000}-\\u{200a}\
+                                         \\u{202f}\\u{205f}\\u{3000}]",
+            ),
             ('Z', _) => out.push_str("(?:\\n?\\z)"),
             ('e', _) => out.push_str("\\x1b"),
             // Java takes a backslash before any other sign as that sign.

@@ -1,7 +1,6 @@
 //! `regexp_replace(text, pattern), regexp_replace(text, pattern, replacement)`.
 
-
-use datafusion::common::{Result};
+use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
 
 use super::pattern::{Patterns, replacement};

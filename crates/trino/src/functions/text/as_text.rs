@@ -35,10 +35,10 @@ pub(crate) fn value(array: &ArrayRef, field: &Field, row: usize) -> Result<Optio
             Ok(Some(exponent(format!("{value:e}"), f64::from(value))))
         }
         DataType::Timestamp(unit, zone) => timestamp(array, *unit, zone.as_deref(), row).map(Some),
-        DataType::List(_) | DataType::Struct(_) | DataType::Map(..) => {
-            invalid(format!("Cannot cast {} to varchar; `json_format(CAST(… AS json))` writes it",
-                trino_type(field)))
-        }
+        DataType::List(_) | DataType::Struct(_) | DataType::Map(..) => invalid(format!(
+            "Cannot cast {} to varchar; `json_format(CAST(… AS json))` writes it",
+            trino_type(field)
+        )),
         _ => {
             let formatter = ArrayFormatter::try_new(array.as_ref(), &FormatOptions::default())?;
             Ok(Some(formatter.value(row).to_string()))

@@ -38,8 +38,8 @@ impl Zone {
         if is_utc(name) {
             return Ok(Self(None));
         }
-        let zone = Tz::from_str(name)
-            .map_err(|_| exec_datafusion_err!("`{name}` is not a time zone"))?;
+        let zone =
+            Tz::from_str(name).map_err(|_| exec_datafusion_err!("`{name}` is not a time zone"))?;
         Ok(Self(Some(zone)))
     }
 

@@ -20,7 +20,8 @@ pub(super) fn function() -> Function {
 }
 
 fn udf() -> ScalarUDF {
-    let timestamp = |_args: &ReturnFieldArgs| returns(DataType::Timestamp(TimeUnit::Millisecond, None));
+    let timestamp =
+        |_args: &ReturnFieldArgs| returns(DataType::Timestamp(TimeUnit::Millisecond, None));
     Scalar::new("date_parse", &[Takes::Text, Takes::Text], timestamp, invoke).udf()
 }
 

@@ -54,12 +54,23 @@ fn offsets() -> Vec<Function> {
         debug_assert_eq!(udf.name(), name);
         Function { family: "time", syntax, doc, url: super::URL, udf }
     };
-    let hour = Scalar::new("timezone_hour", &[Takes::Time], bigint, |rows| minutes(rows, |m| m / 60));
+    let hour =
+        Scalar::new("timezone_hour", &[Takes::Time], bigint, |rows| minutes(rows, |m| m / 60));
     let minute =
         Scalar::new("timezone_minute", &[Takes::Time], bigint, |rows| minutes(rows, |m| m % 60));
     vec![
-        offset("timezone_hour", "timezone_hour(timestamp)", "The hours of the zone's offset.", hour.udf()),
-        offset("timezone_minute", "timezone_minute(timestamp)", "The minutes of the zone's offset.", minute.udf()),
+        offset(
+            "timezone_hour",
+            "timezone_hour(timestamp)",
+            "The hours of the zone's offset.",
+            hour.udf(),
+        ),
+        offset(
+            "timezone_minute",
+            "timezone_minute(timestamp)",
+            "The minutes of the zone's offset.",
+            minute.udf(),
+        ),
     ]
 }
 

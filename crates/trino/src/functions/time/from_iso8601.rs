@@ -70,9 +70,7 @@ fn day(text: &str) -> Option<NaiveDate> {
         }
         [_, ordinal] if ordinal.len() == 3 => NaiveDate::from_yo_opt(year, ordinal.parse().ok()?),
         [_, month] => NaiveDate::from_ymd_opt(year, month.parse().ok()?, 1),
-        [_, month, day] => {
-            NaiveDate::from_ymd_opt(year, month.parse().ok()?, day.parse().ok()?)
-        }
+        [_, month, day] => NaiveDate::from_ymd_opt(year, month.parse().ok()?, day.parse().ok()?),
         _ => None,
     }
 }

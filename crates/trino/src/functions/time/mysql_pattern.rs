@@ -3,8 +3,18 @@
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 const DAYS: [&str; 7] =
     ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -113,16 +123,16 @@ impl Parts {
             'm' | 'c' => number(2).map(|(value, rest)| (self.month = Some(value), rest)),
             'd' | 'e' => number(2).map(|(value, rest)| (self.day = Some(value), rest)),
             'j' => number(3).map(|(value, rest)| (self.ordinal = Some(value), rest)),
-            'H' | 'k' | 'h' | 'I' | 'l' => {
-                number(2).map(|(value, rest)| (self.hour = value, rest))
-            }
+            'H' | 'k' | 'h' | 'I' | 'l' => number(2).map(|(value, rest)| (self.hour = value, rest)),
             'i' => number(2).map(|(value, rest)| (self.minute = value, rest)),
             'S' | 's' => number(2).map(|(value, rest)| (self.second = value, rest)),
             'f' => number(6).map(|(value, rest)| {
                 let width = text.len() - rest.len();
                 (self.micros = value * 10_u32.pow(6 - width as u32), rest)
             }),
-            'p' => name(text, &["AM", "PM"]).map(|(at, rest)| (self.afternoon = Some(at == 1), rest)),
+            'p' => {
+                name(text, &["AM", "PM"]).map(|(at, rest)| (self.afternoon = Some(at == 1), rest))
+            }
             'b' => name(text, &MONTHS.map(|month| &month[..3]))
                 .map(|(at, rest)| (self.month = Some(at as u32 + 1), rest)),
             'M' => name(text, &MONTHS).map(|(at, rest)| (self.month = Some(at as u32 + 1), rest)),
@@ -160,9 +170,7 @@ impl Parts {
         let year = self.year.unwrap_or(1970);
         let day = match self.ordinal {
             Some(ordinal) => NaiveDate::from_yo_opt(year, ordinal)?,
-            None => {
-                NaiveDate::from_ymd_opt(year, self.month.unwrap_or(1), self.day.unwrap_or(1))?
-            }
+            None => NaiveDate::from_ymd_opt(year, self.month.unwrap_or(1), self.day.unwrap_or(1))?,
         };
         Some(day.and_time(time))
     }

@@ -22,9 +22,8 @@ pub(crate) fn timestamp(text: &str) -> Option<Read> {
     let day_end = text.find([' ', 'T', 't']).unwrap_or(text.len());
     let day = date(&text[..day_end])?;
     let rest = text.get(day_end + 1..).unwrap_or("").trim_start();
-    let time_end = rest
-        .find(|c: char| !(c.is_ascii_digit() || c == ':' || c == '.'))
-        .unwrap_or(rest.len());
+    let time_end =
+        rest.find(|c: char| !(c.is_ascii_digit() || c == ':' || c == '.')).unwrap_or(rest.len());
     let (time_text, zone_text) = rest.split_at(time_end);
     let (time, digits) = match time_text {
         "" if day_end == text.len() => (NaiveTime::MIN, 0),
@@ -69,8 +68,7 @@ pub(crate) fn date(text: &str) -> Option<NaiveDate> {
 /// Reads `03:04`, `03:04:05` or `03:04:05.678`; returns the digits of the fraction too.
 pub(crate) fn time(text: &str) -> Option<(NaiveTime, u8)> {
     let (clock, fraction) = text.split_once('.').map_or((text, ""), |(a, b)| (a, b));
-    let parts: Vec<u32> =
-        clock.split(':').map(|part| part.parse().ok()).collect::<Option<_>>()?;
+    let parts: Vec<u32> = clock.split(':').map(|part| part.parse().ok()).collect::<Option<_>>()?;
     let (hour, minute, second) = match parts.as_slice() {
         [hour, minute] if fraction.is_empty() => (*hour, *minute, 0),
         [hour, minute, second] => (*hour, *minute, *second),
@@ -103,9 +101,17 @@ mod tests {
         check("2023-01-01 12:00:00.5 UTC", Some(noon + 500));
         check("2023-01-01 07:00:00 America/New_York", Some(noon));
         check("2023-01-01", Some(noon - 12 * 3_600_000));
-        for wrong in ["", "2023", "2023-13-01", "2023-01-01 25:00:00", "2023-01-01 x", "abc",
-            "2023-01-01T", "2023-01-01 12:00:00 Nowhere/Land", "2023/01/01"]
-        {
+        for wrong in [
+            "",
+            "2023",
+            "2023-13-01",
+            "2023-01-01 25:00:00",
+            "2023-01-01 x",
+            "abc",
+            "2023-01-01T",
+            "2023-01-01 12:00:00 Nowhere/Land",
+            "2023/01/01",
+        ] {
             check(wrong, None);
         }
     }

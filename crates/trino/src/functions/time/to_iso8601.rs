@@ -30,7 +30,10 @@ fn invoke(rows: &Rows) -> Result<ColumnarValue> {
         DataType::Timestamp(unit, zone) => (*unit, zone.is_some()),
         _ => {
             return rows.texts(|row| {
-                times.get(row).map(|micros| Ok(moment(micros)?.format("%F").to_string())).transpose()
+                times
+                    .get(row)
+                    .map(|micros| Ok(moment(micros)?.format("%F").to_string()))
+                    .transpose()
             });
         }
     };

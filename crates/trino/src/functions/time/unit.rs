@@ -32,8 +32,12 @@ impl Unit {
             "month" => Self::Month,
             "quarter" => Self::Quarter,
             "year" => Self::Year,
-            _ => return exec_err!("`{name}` is not a unit of time; units are millisecond, second, \
-                minute, hour, day, week, month, quarter, year"),
+            _ => {
+                return exec_err!(
+                    "`{name}` is not a unit of time; units are millisecond, second, \
+                minute, hour, day, week, month, quarter, year"
+                );
+            }
         })
     }
 
@@ -86,8 +90,8 @@ impl Unit {
             return Ok((to - from) / length);
         }
         let (start, end) = (moment(from)?, moment(to)?);
-        let mut months = i64::from(end.year() - start.year()) * 12
-            + i64::from(end.month()) - i64::from(start.month());
+        let mut months = i64::from(end.year() - start.year()) * 12 + i64::from(end.month())
+            - i64::from(start.month());
         // A month is whole when adding it does not pass the end.
         if months > 0 && Unit::Month.add(from, months)? > to {
             months -= 1;

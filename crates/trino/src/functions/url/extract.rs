@@ -17,9 +17,12 @@ pub(super) fn functions() -> Vec<Function> {
         udf: Scalar::new(name, &[Takes::Text], varchar, part).udf(),
     };
     vec![
-        text("url_extract_fragment", "url_extract_fragment(url)", "The fragment, decoded.", |rows| {
-            part(rows, |parts| parts.fragment.map(|text| decode(text, false)))
-        }),
+        text(
+            "url_extract_fragment",
+            "url_extract_fragment(url)",
+            "The fragment, decoded.",
+            |rows| part(rows, |parts| parts.fragment.map(|text| decode(text, false))),
+        ),
         text("url_extract_host", "url_extract_host(url)", "The host.", |rows| {
             part(rows, |parts| parts.host.map(str::to_owned))
         }),
