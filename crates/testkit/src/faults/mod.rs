@@ -23,8 +23,9 @@
 //! # }
 //! ```
 
+mod plan;
 mod power;
 mod store;
 
+pub use plan::{Counted, Faults, Outcome, Reply, Stops, Trouble};
 pub use power::PowerLoss;
-pub use store::{Counted, Faults, Outcome, Reply, Stops, Trouble};

@@ -1,10 +1,8 @@
-//! An object store that stops, lies or waits.
+//! An object store under a plan of faults.
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,255 +10,23 @@ use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult,
-    RenameOptions, Result, UploadPart,
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
+    UploadPart,
 };
 
-use crate::random::Random;
-
-/// Which calls are steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Counted {
-    /// Those that change something: put, part and end of an upload, copy, rename, each delete.
-    Changes,
-    /// Reads and listings as well.
-    All,
-}
-
-/// What became of the call during which the process died.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It was done and its caller heard so: the process died right after.
-    Applied,
-    /// It was not done; its caller hears an error.
-    NotApplied,
-    /// It was done, but its caller hears an error, as of a connection that broke.
-    AppliedUnheard,
-}
-
-/// What a failing call answers, while the calls after it work again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reply {
-    /// The object exists already (`AlreadyExists`; what a lost race for a commit looks like).
-    Exists,
-    /// HTTP 412 (`Precondition`; what S3 says to a conditional PUT that was sent twice).
-    Precondition,
-    /// HTTP 503 after all retries (`Generic`).
-    Busy,
-    /// No space left on the device (`Generic` around an `io::Error`).
-    Full,
-}
-
-/// One thing that goes wrong, at one step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
-    /// From this step on every call fails, as if the process had died.
-    Stop(Outcome),
-    /// This call alone fails. With `applied` it was done all the same.
-    Fail {
-        /// What the caller hears.
-        reply: Reply,
-        /// Whether the call had its effect.
-        applied: bool,
-    },
-}
-
-/// A plan of faults, shared by every store it [wraps](Faults::wrap): one count of steps over all
-/// of them.
-///
-/// Contract: steps are numbered from 0 in the order their calls are polled; with one task that is
-/// the order of the program, so a run repeats exactly. A call that never happens costs no step.
-/// Trouble planned for a step strikes once. After a stop nothing reaches the wrapped stores, not
-/// even reads and clean-up, and every call answers a `Generic` error of store `faulty`.
-#[derive(Debug)]
-pub struct Faults {
-    counted: Counted,
-    planned: Vec<(u64, Trouble)>,
-    random: Option<(f64, Mutex<Random>)>,
-    delay: Option<(Duration, Mutex<Random>)>,
-    trace: Mutex<Vec<String>>,
-    stopped: AtomicBool,
-}
-
-impl Faults {
-    /// Returns a plan without faults, which only counts.
-    pub fn none(counted: Counted) -> Self {
-        let (trace, stopped) = (Mutex::default(), AtomicBool::new(false));
-        Self { counted, planned: Vec::new(), random: None, delay: None, trace, stopped }
-    }
-
-    /// Returns a plan that stops at `step`.
-    pub fn stop_at(step: u64, counted: Counted, outcome: Outcome) -> Self {
-        Self::none(counted).with(step, Trouble::Stop(outcome))
-    }
-
-    /// Adds `trouble` at `step`.
-    pub fn with(mut self, step: u64, trouble: Trouble) -> Self {
-        self.planned.push((step, trouble));
-        self
-    }
-
-    /// Makes every step fail with probability `share`: [`Reply::Busy`], done or not done by the
-    /// toss of `seed`.
-    pub fn with_random_failures(mut self, seed: u64, share: f64) -> Self {
-        self.random = Some((share, Mutex::new(Random::new(seed))));
-        self
-    }
-
-    /// Makes every step wait first, between nothing and `longest` by `seed`: other tasks get
-    /// ahead, as machines far apart do.
-    pub fn with_delays(mut self, seed: u64, longest: Duration) -> Self {
-        self.delay = Some((longest, Mutex::new(Random::new(seed))));
-        self
-    }
-
-    /// Returns `inner` under this plan.
-    pub fn wrap(self: &Arc<Self>, inner: Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> {
-        Arc::new(FaultyStore { inner, faults: self.clone() })
-    }
-
-    /// Returns whether the stop has come.
-    pub fn stopped(&self) -> bool {
-        self.stopped.load(Ordering::SeqCst)
-    }
-
-    /// Returns the number of steps so far.
-    pub fn steps(&self) -> u64 {
-        self.trace.lock().unwrap_or_else(PoisonError::into_inner).len() as u64
-    }
-
-    /// Returns every step so far as `verb path`, for messages of failing tests and for finding
-    /// the number of a step by its name.
-    pub fn trace(&self) -> Vec<String> {
-        self.trace.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Counts the step and says what goes wrong with it; `Err` when all is over already.
-    async fn enter(&self, verb: &str, path: &Path, change: bool) -> Result<Option<Trouble>> {
-        if let Some((longest, random)) = &self.delay {
-            let longest = longest.as_micros() as u64;
-            let wait = random.lock().unwrap_or_else(PoisonError::into_inner).below(longest + 1);
-            tokio::time::sleep(Duration::from_micros(wait)).await;
-        }
-        if self.stopped() {
-            return Err(dead());
-        }
-        if !change && self.counted == Counted::Changes {
-            return Ok(None);
-        }
-        let step = {
-            let mut trace = self.trace.lock().unwrap_or_else(PoisonError::into_inner);
-            trace.push(format!("{verb} {path}"));
-            trace.len() as u64 - 1
-        };
-        let trouble = self.planned.iter().find(|(at, _)| *at == step).map(|(_, trouble)| *trouble);
-        if matches!(trouble, Some(Trouble::Stop(_))) {
-            self.stopped.store(true, Ordering::SeqCst);
-        }
-        Ok(trouble.or_else(|| self.toss()))
-    }
-
-    fn toss(&self) -> Option<Trouble> {
-        let (share, random) = self.random.as_ref()?;
-        let mut random = random.lock().unwrap_or_else(PoisonError::into_inner);
-        let (fails, applied) = (random.chance(*share), random.chance(0.5));
-        fails.then_some(Trouble::Fail { reply: Reply::Busy, applied })
-    }
-}
-
-/// The plans that stop at step 0, 1, 2, … up to and with the first that never comes to its stop.
-///
-/// Contract: ask for the next plan only after the run under the last one is over. The loop ends
-/// because a run makes a finite number of steps; the last run is whole.
-#[derive(Debug)]
-pub struct Stops {
-    counted: Counted,
-    outcome: Outcome,
-    next: u64,
-    last: Option<Arc<Faults>>,
-}
-
-impl Stops {
-    /// Returns the plans for steps `counted` so, each with `outcome`.
-    pub fn new(counted: Counted, outcome: Outcome) -> Self {
-        Self { counted, outcome, next: 0, last: None }
-    }
-}
-
-impl Iterator for Stops {
-    type Item = Arc<Faults>;
-
-    fn next(&mut self) -> Option<Arc<Faults>> {
-        if self.last.as_ref().is_some_and(|faults| !faults.stopped()) {
-            return None;
-        }
-        let faults = Arc::new(Faults::stop_at(self.next, self.counted, self.outcome));
-        self.next += 1;
-        self.last = Some(faults.clone());
-        Some(faults)
-    }
-}
+use super::plan::Faults;
 
 #[derive(Debug)]
-struct FaultyStore {
+pub(super) struct FaultyStore {
     inner: Arc<dyn ObjectStore>,
     faults: Arc<Faults>,
 }
 
 impl FaultyStore {
-    /// Runs `call` as one step under the plan.
-    async fn step<T>(
-        &self,
-        verb: &str,
-        path: &Path,
-        change: bool,
-        call: impl Future<Output = Result<T>>,
-    ) -> Result<T> {
-        step(&self.faults, verb, path, change, call).await
+    pub(super) fn new(inner: Arc<dyn ObjectStore>, faults: Arc<Faults>) -> Self {
+        Self { inner, faults }
     }
-}
-
-async fn step<T>(
-    faults: &Faults,
-    verb: &str,
-    path: &Path,
-    change: bool,
-    call: impl Future<Output = Result<T>>,
-) -> Result<T> {
-    match faults.enter(verb, path, change).await? {
-        None | Some(Trouble::Stop(Outcome::Applied)) => call.await,
-        Some(Trouble::Stop(Outcome::NotApplied)) => Err(dead()),
-        Some(Trouble::Stop(Outcome::AppliedUnheard)) => {
-            call.await?;
-            Err(dead())
-        }
-        Some(Trouble::Fail { reply, applied }) => {
-            if applied {
-                call.await?;
-            }
-            Err(reply.error(path))
-        }
-    }
-}
-
-impl Reply {
-    fn error(self, path: &Path) -> Error {
-        let (path, store) = (path.to_string(), "faulty");
-        match self {
-            Self::Exists => Error::AlreadyExists { path, source: "injected".into() },
-            Self::Precondition => Error::Precondition { path, source: "injected 412".into() },
-            Self::Busy => Error::Generic { store, source: "injected 503 SlowDown".into() },
-            Self::Full => {
-                let source = Box::new(std::io::Error::from(std::io::ErrorKind::StorageFull));
-                Error::Generic { store, source }
-            }
-        }
-    }
-}
-
-fn dead() -> Error {
-    Error::Generic { store: "faulty", source: "the process has died".into() }
 }
 
 impl fmt::Display for FaultyStore {
@@ -278,7 +44,7 @@ impl ObjectStore for FaultyStore {
         options: PutOptions,
     ) -> Result<PutResult> {
         let call = self.inner.put_opts(location, payload, options);
-        self.step("put", location, true, call).await
+        self.faults.step("put", location, true, call).await
     }
 
     async fn put_multipart_opts(
@@ -287,17 +53,17 @@ impl ObjectStore for FaultyStore {
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
         let call = self.inner.put_multipart_opts(location, options);
-        let upload = self.step("upload", location, true, call).await?;
+        let upload = self.faults.step("upload", location, true, call).await?;
         let (faults, location) = (self.faults.clone(), location.clone());
         Ok(Box::new(FaultyUpload { upload, faults, location }))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.step("get", location, false, self.inner.get_opts(location, options)).await
+        self.faults.step("get", location, false, self.inner.get_opts(location, options)).await
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        self.step("get", location, false, self.inner.get_ranges(location, ranges)).await
+        self.faults.step("get", location, false, self.inner.get_ranges(location, ranges)).await
     }
 
     fn delete_stream(
@@ -309,7 +75,7 @@ impl ObjectStore for FaultyStore {
             let (inner, faults) = (inner.clone(), faults.clone());
             async move {
                 let location = location?;
-                step(&faults, "delete", &location, true, inner.delete(&location)).await?;
+                faults.step("delete", &location, true, inner.delete(&location)).await?;
                 Ok(location)
             }
         };
@@ -330,15 +96,15 @@ impl ObjectStore for FaultyStore {
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         let call = self.inner.list_with_delimiter(prefix);
-        self.step("list", &prefix.cloned().unwrap_or_default(), false, call).await
+        self.faults.step("list", &prefix.cloned().unwrap_or_default(), false, call).await
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.step("copy", to, true, self.inner.copy_opts(from, to, options)).await
+        self.faults.step("copy", to, true, self.inner.copy_opts(from, to, options)).await
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
-        self.step("rename", to, true, self.inner.rename_opts(from, to, options)).await
+        self.faults.step("rename", to, true, self.inner.rename_opts(from, to, options)).await
     }
 }
 
@@ -351,7 +117,7 @@ impl FaultyStore {
     ) -> BoxStream<'static, Result<ObjectMeta>> {
         let (faults, prefix) = (self.faults.clone(), prefix.cloned().unwrap_or_default());
         let begin = async move {
-            match step(&faults, "list", &prefix, false, async { Ok(()) }).await {
+            match faults.step("list", &prefix, false, async { Ok(()) }).await {
                 Ok(()) => listing,
                 Err(error) => stream::once(async { Err(error) }).boxed(),
             }
@@ -372,14 +138,14 @@ impl MultipartUpload for FaultyUpload {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
         let (faults, location) = (self.faults.clone(), self.location.clone());
         let part = self.upload.put_part(data);
-        async move { step(&faults, "part", &location, true, part).await }.boxed()
+        async move { faults.step("part", &location, true, part).await }.boxed()
     }
 
     async fn complete(&mut self) -> Result<PutResult> {
-        step(&self.faults, "complete", &self.location, true, self.upload.complete()).await
+        self.faults.step("complete", &self.location, true, self.upload.complete()).await
     }
 
     async fn abort(&mut self) -> Result<()> {
-        step(&self.faults, "abort", &self.location, true, self.upload.abort()).await
+        self.faults.step("abort", &self.location, true, self.upload.abort()).await
     }
 }
