@@ -1,1 +1,63 @@
-//! placeholder
+//! Here is SQL; give me a stream of batches.
+//!
+//! In the order in which a statement flows:
+//!
+//! | module | the question it answers |
+//! |---|---|
+//! | `engine` | what happens to a statement, step by step? |
+//! | `resolve` | which table does a name mean? |
+//! | `pins` | which snapshot of which store, and what tables are made over it? |
+//! | `views` | what do CloudTrail's tables look like? (the only module that names its fields) |
+//! | `system_tables`, `directory`, `show` | what does the lake know about itself? |
+//! | `hidden` | which columns does `*` leave out? |
+//! | `gate` | does the plan only read? |
+//! | `late` | which values are made for result rows only? |
+//! | `store_table`, `prune`, `meter` | which files are read, and how much of them? |
+//! | `run`, `limits`, `answer` | how does the answer leave, in which form, under which limits? |
+//! | `notes`, `error` | what is said beside it, or instead of it? |
+//!
+//! Invariants: a query sees one snapshot of each store and cannot write; nothing here reads the
+//! clock, the environment or a path that a statement names.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+mod answer;
+mod directory;
+mod engine;
+mod error;
+mod gate;
+mod hidden;
+mod late;
+mod limits;
+mod meter;
+mod notes;
+mod pins;
+mod prune;
+mod resolve;
+mod run;
+mod runtime;
+mod show;
+mod store_table;
+mod system_tables;
+mod views;
+
+use arrow::array::{ArrayRef, RecordBatch};
+
+pub use answer::{Answer, SnapshotName, Statistics};
+pub use engine::{Engine, EngineOptions, Lookup};
+pub use error::{Error, ErrorKind, Result};
+pub use notes::{Note, NoteKind};
+pub use traillake_trino::{Parameters, Value};
+
+/// How the original bytes of a record come back from its row: known to whoever decoded it, handed
+/// to the engine, which knows nothing of it.
+pub trait Rebuild: Send + Sync + std::fmt::Debug {
+    /// The physical columns it reads, of any record table; a table need not have all of them.
+    fn columns(&self) -> &[&str];
+
+    /// Returns the original bytes of every row: an array of text or bytes. The columns of `rows`
+    /// are those of [`Rebuild::columns`] that the table has, in the types they are stored in.
+    ///
+    /// # Errors
+    /// A message, when a row does not hold what its bytes are made from.
+    fn rebuild(&self, rows: &RecordBatch) -> Result<ArrayRef, String>;
+}

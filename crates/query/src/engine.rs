@@ -1,0 +1,462 @@
+//! One statement, from its text to a stream of batches.
+//!
+//! Text → `trino::parse` → names resolved, snapshots pinned → logical plan → gate → late columns
+//! packed → optimized → physical plan → batches, each brought to its final form as it leaves.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use chrono::{DateTime, Utc};
+use datafusion::catalog::{
+    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
+    MemorySchemaProvider, SchemaProvider, TableProvider,
+};
+use datafusion::datasource::MemTable;
+use datafusion::error::DataFusionError;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::parser::Statement;
+use traillake_store::{At, Lake, StoreInfo};
+use traillake_trino::{Names, Parameters, Parsed, SqlError, StatementKind, TableName};
+
+use crate::Rebuild;
+use crate::answer::{Answer, Notes, SnapshotName};
+use crate::directory::{Directory, Table};
+use crate::error::{Error, Explain, Result};
+use crate::limits::Limits;
+use crate::meter::Meter;
+use crate::notes::{Note, NoteKind};
+use crate::pins::{Pin, Pins};
+use crate::resolve::{
+    CATALOG, INFORMATION_SCHEMA, INFORMATION_TABLES, Resolved, Resolver, STORE_TABLES, SYSTEM,
+    SYSTEM_TABLES,
+};
+use crate::run::{Run, run};
+use crate::store_table::ScanLog;
+use crate::{gate, hidden, late, runtime, show, views};
+
+/// What an engine is told.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// The store in which names without a schema are looked up.
+    pub store: String,
+    /// Memory that all queries together may use; beyond it they spill.
+    pub memory_bytes: u64,
+    /// The folder they spill into.
+    pub temp_dir: PathBuf,
+    /// The longest a query may take.
+    pub timeout: Option<Duration>,
+    /// The most rows an answer may have.
+    pub rows_max: Option<u64>,
+    /// An older state of the lake.
+    pub at: Option<At>,
+    /// The present.
+    pub now: DateTime<Utc>,
+    /// Only records at or after this time.
+    pub since: Option<DateTime<Utc>>,
+    /// Only records before this time.
+    pub until: Option<DateTime<Utc>>,
+    /// How original bytes come back from a row.
+    pub rebuild: Arc<dyn Rebuild>,
+    /// Tables beside the lake.
+    pub lookups: Vec<Lookup>,
+    /// Threads a query may keep busy.
+    pub partitions: usize,
+}
+
+/// A table handed in.
+#[derive(Debug, Clone)]
+pub struct Lookup {
+    /// Its name in statements.
+    pub name: String,
+    /// Its rows, at least one batch (which may be empty), all of one schema.
+    pub batches: Vec<RecordBatch>,
+}
+
+impl Lookup {
+    pub(crate) fn provider(&self) -> std::result::Result<Arc<dyn TableProvider>, DataFusionError> {
+        let Some(first) = self.batches.first() else {
+            return Err(DataFusionError::Plan(format!("the table `{}` has no columns", self.name)));
+        };
+        Ok(Arc::new(MemTable::try_new(first.schema(), vec![self.batches.clone()])?))
+    }
+}
+
+/// Answers statements about one lake. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) lake: Lake,
+    pub(crate) options: EngineOptions,
+    stores: Arc<[StoreInfo]>,
+    lookups: Arc<[Lookup]>,
+    lookup_names: Vec<String>,
+    state: SessionState,
+    names: Arc<Names>,
+    directory: Directory,
+}
+
+impl Engine {
+    /// Returns an engine on `lake`.
+    ///
+    /// # Errors
+    /// When the store does not exist or cannot be read; when a table handed in cannot be used.
+    pub async fn new(lake: Lake, options: EngineOptions) -> Result<Engine> {
+        let stores: Arc<[StoreInfo]> = lake.stores().await?.into();
+        let pin = Pin::new(&lake, &options.store, options.at).await?;
+        let lookups: Arc<[Lookup]> = options.lookups.clone().into();
+        let lookup_names = lookup_names(&lookups)?;
+        let inside = |error| Error::Fault { detail: format!("{error}") };
+        let state = runtime::state(&options, &pin).map_err(inside)?;
+        let mut inner = Inner {
+            lake,
+            options,
+            stores,
+            lookups,
+            lookup_names,
+            state,
+            names: Arc::default(),
+            directory: Directory::default(),
+        };
+        let directory =
+            inner.read_directory(pin).await.map_err(|error| inner.explain("").error(error))?;
+        inner.names = Arc::new(inner.spellings(&directory));
+        inner.directory = directory;
+        Ok(Engine { inner: Arc::new(inner) })
+    }
+
+    /// Returns the answer to one statement, which may only read.
+    ///
+    /// # Errors
+    /// What is wrong with the statement, a limit that is hit, a lake that cannot be read. Errors of
+    /// later batches come with the stream.
+    pub async fn query(&self, sql: &str, parameters: &Parameters) -> Result<Answer> {
+        let inner = &self.inner;
+        let mut limits = Limits::start(inner.options.rows_max, inner.options.timeout);
+        let prepared = limits.within(inner.prepare(sql, parameters)).await??;
+        run(inner, prepared, limits).await
+    }
+
+    /// Returns the names of the tables: bare in the session's store, else with their schema.
+    pub fn tables(&self) -> Vec<String> {
+        let own = &self.inner.options.store;
+        let name = |table: &Table| match table.schema == *own {
+            true => table.name.clone(),
+            false => format!("{}.{}", table.schema, table.name),
+        };
+        self.inner.directory.tables().map(name).collect()
+    }
+
+    /// Returns the columns of a table with the names of their types, hidden ones last.
+    ///
+    /// # Errors
+    /// When there is no such table.
+    pub fn describe(&self, table: &str) -> Result<Vec<(String, String)>> {
+        let parts = table.split('.').map(|part| part.trim_matches('"').to_string()).collect();
+        let name = TableName { parts, line: 1, column: 1, length: table.chars().count() };
+        let found = show::directory_entry(&name, &self.inner.directory, &self.inner.resolver());
+        let found = found.map_err(|error| Error::sql(error, table))?;
+        let fields = found.columns.fields().iter().chain(found.hidden_columns.fields());
+        let described = fields
+            .map(|field| (field.name().clone(), traillake_trino::type_names::trino_type(field)));
+        Ok(described.collect())
+    }
+}
+
+fn lookup_names(lookups: &[Lookup]) -> Result<Vec<String>> {
+    let mut names: Vec<String> = Vec::new();
+    for lookup in lookups {
+        let refused =
+            |reason: &str| Error::Lookup { name: lookup.name.clone(), reason: reason.to_string() };
+        let is = |name: &str| name.eq_ignore_ascii_case(&lookup.name);
+        if STORE_TABLES.iter().any(|name| is(name)) {
+            return Err(refused("the lake has a table of that name"));
+        }
+        if names.iter().any(|name| is(name)) {
+            return Err(refused("two tables have that name"));
+        }
+        if lookup.batches.is_empty() {
+            return Err(refused("it has no columns"));
+        }
+        names.push(lookup.name.clone());
+    }
+    Ok(names)
+}
+
+/// A statement ready to run.
+pub(crate) struct Prepared {
+    pub(crate) what: What,
+    pub(crate) state: SessionState,
+    pub(crate) pins: Arc<Pins>,
+    pub(crate) snapshots: Vec<SnapshotName>,
+    pub(crate) notes: Notes,
+    pub(crate) explain: Explain,
+}
+
+/// What a statement asks for.
+pub(crate) enum What {
+    /// Rows that are known already.
+    Rows(RecordBatch),
+    /// The rows of a plan, or how it would be run.
+    Plan(Box<Run>),
+}
+
+impl Inner {
+    /// Everything up to the logical plan.
+    async fn prepare(&self, sql: &str, parameters: &Parameters) -> Result<Prepared> {
+        let explain = self.explain(sql);
+        let wrong = |error: SqlError| Error::sql(error, sql);
+        let mut parsed = traillake_trino::parse(sql, &self.names).map_err(wrong)?;
+        parsed.bind(parameters).map_err(wrong)?;
+        let mut notes: Vec<Note> =
+            parsed.notes.iter().map(|text| Note::new(NoteKind::Accepted, text)).collect();
+        let tables = self.resolve(&mut parsed, &mut notes).map_err(wrong)?;
+        notes.extend(self.restriction(&tables));
+        let pins = Arc::new(self.pin(&tables, views::mentioned(sql)).await?);
+        let what = match parsed.kind {
+            StatementKind::Show | StatementKind::Describe => {
+                let statement = tree(&parsed.statement);
+                let rows =
+                    statement.map(|tree| show::answer(tree, &self.directory, &self.resolver()));
+                What::Rows(rows.unwrap_or_else(|| Err(unreadable())).map_err(wrong)?)
+            }
+            _ => {
+                hidden::exclude(&mut parsed.statement, &pins.hidden);
+                let state = self.session(&pins, &tables).await.map_err(|e| explain.error(e))?;
+                let run = self.plan(&state, parsed, &explain).await?;
+                return Ok(self.prepared(What::Plan(Box::new(run)), state, pins, notes, explain));
+            }
+        };
+        Ok(self.prepared(what, self.state.clone(), pins, notes, explain))
+    }
+
+    fn prepared(
+        &self,
+        what: What,
+        state: SessionState,
+        pins: Arc<Pins>,
+        notes: Vec<Note>,
+        explain: Explain,
+    ) -> Prepared {
+        let own = pins.stores.get(&pins.store);
+        let others = pins.stores.values().filter(|pin| pin.info.name != pins.store);
+        let snapshots = own.into_iter().chain(others).map(|pin| SnapshotName {
+            store: pin.info.name.clone(),
+            token: pin.snapshot.token,
+            committed_at: pin.snapshot.committed_at,
+        });
+        let snapshots = snapshots.collect();
+        Prepared { what, state, pins, snapshots, notes: Arc::new(Mutex::new(notes)), explain }
+    }
+
+    async fn plan(&self, state: &SessionState, parsed: Parsed, explain: &Explain) -> Result<Run> {
+        let statement = parsed.statement.clone();
+        let planned = state.statement_to_plan(statement).await.map_err(|e| explain.error(e))?;
+        gate::check(&planned).map_err(|error| Error::sql(error, &explain.sql))?;
+        let (plan, analyze) = match (planned, parsed.kind) {
+            (LogicalPlan::Explain(inner), StatementKind::Explain { analyze }) => {
+                (Arc::unwrap_or_clone(inner.plan), Some(analyze))
+            }
+            (LogicalPlan::Analyze(inner), StatementKind::Explain { analyze }) => {
+                (Arc::unwrap_or_clone(inner.input), Some(analyze))
+            }
+            (plan, _) => (plan, None),
+        };
+        let headers = parsed.headers(plan.schema().as_arrow());
+        let (plan, late) = late::defer(plan).map_err(|e| explain.error(e))?;
+        Ok(Run { plan, late, headers, explain: analyze })
+    }
+
+    /// Gives every table its full name; returns those the statement reads.
+    fn resolve(
+        &self,
+        parsed: &mut Parsed,
+        notes: &mut Vec<Note>,
+    ) -> std::result::Result<BTreeSet<Resolved>, SqlError> {
+        let resolver = self.resolver();
+        let mut tables = BTreeSet::new();
+        if matches!(parsed.kind, StatementKind::Show | StatementKind::Describe) {
+            return Ok(tables);
+        }
+        parsed.resolve_tables(|name| {
+            let (found, note) = resolver.resolve(name)?;
+            let parts = found.parts();
+            tables.insert(found);
+            notes.extend(note.filter(|note| !notes.contains(note)));
+            Ok(Some(parts))
+        })?;
+        Ok(tables)
+    }
+
+    pub(crate) fn resolver(&self) -> Resolver<'_> {
+        Resolver {
+            store: &self.options.store,
+            stores: &self.stores,
+            lookups: &self.lookup_names,
+            names: &self.names,
+        }
+    }
+
+    /// The note that `--since` and `--until` narrow what the statement reads.
+    fn restriction(&self, tables: &BTreeSet<Resolved>) -> Option<Note> {
+        let reads_records = tables
+            .iter()
+            .any(|table| views::is_record_table(&table.table) || table.table == "coverage");
+        let day = |time: DateTime<Utc>| time.format("%Y-%m-%d %H:%M:%S").to_string();
+        let range = match (self.options.since, self.options.until) {
+            (Some(since), Some(until)) => format!("from {} until {}", day(since), day(until)),
+            (Some(since), None) => format!("from {} on", day(since)),
+            (None, Some(until)) => format!("until {}", day(until)),
+            (None, None) => return None,
+        };
+        let text = format!("only events {range} are read, as `--since` and `--until` ask");
+        reads_records.then(|| Note::new(NoteKind::Restricted, text))
+    }
+
+    /// Pins the session's store and every other store that `tables` are in.
+    async fn pin(&self, tables: &BTreeSet<Resolved>, hidden: Vec<&'static str>) -> Result<Pins> {
+        let own = std::iter::once(self.options.store.as_str());
+        let named = tables.iter().map(|table| table.schema.as_str());
+        let wanted: BTreeSet<&str> = own
+            .chain(named.filter(|schema| ![SYSTEM, INFORMATION_SCHEMA].contains(schema)))
+            .collect();
+        let mut stores = BTreeMap::new();
+        for store in wanted {
+            let pin = Pin::new(&self.lake, store, self.options.at).await?;
+            stores.insert(store.to_string(), pin);
+        }
+        Ok(self.pins(stores, hidden))
+    }
+
+    fn pins(&self, stores: BTreeMap<String, Pin>, hidden: Vec<&'static str>) -> Pins {
+        Pins {
+            store: self.options.store.clone(),
+            stores,
+            all_stores: Arc::clone(&self.stores),
+            lookups: Arc::clone(&self.lookups),
+            rebuild: Arc::clone(&self.options.rebuild),
+            since: self.options.since,
+            until: self.options.until,
+            hidden,
+            meter: Arc::new(Meter::default()),
+            scans: ScanLog::default(),
+        }
+    }
+
+    /// The session of one query: it knows the tables the statement names, and no other.
+    async fn session(
+        &self,
+        pins: &Pins,
+        tables: &BTreeSet<Resolved>,
+    ) -> std::result::Result<SessionState, DataFusionError> {
+        let catalog = Arc::new(MemoryCatalogProvider::new());
+        for table in tables {
+            let schema = match catalog.schema(&table.schema) {
+                Some(schema) => schema,
+                None => {
+                    let schema = Arc::new(MemorySchemaProvider::new());
+                    let known = Arc::clone(&schema) as Arc<dyn SchemaProvider>;
+                    catalog.register_schema(&table.schema, known)?;
+                    schema
+                }
+            };
+            let provider = pins.table(table, &self.directory).await?;
+            schema.register_table(table.table.clone(), provider)?;
+        }
+        let catalogs = MemoryCatalogProviderList::new();
+        catalogs.register_catalog(CATALOG.to_string(), catalog);
+        let builder = SessionStateBuilder::new_from_existing(self.state.clone());
+        Ok(builder.with_catalog_list(Arc::new(catalogs)).build())
+    }
+
+    /// All schemas with their tables. Every store has the same ones.
+    async fn read_directory(&self, pin: Pin) -> std::result::Result<Directory, DataFusionError> {
+        let own = self.options.store.clone();
+        let bare = self.pins(BTreeMap::from([(own.clone(), pin.clone())]), Vec::new());
+        let full = self.pins(BTreeMap::from([(own.clone(), pin)]), views::HIDDEN.to_vec());
+        let none = Directory::default();
+        let mut tables = Vec::new();
+        for (schema, names) in [
+            (own.as_str(), STORE_TABLES),
+            (SYSTEM, SYSTEM_TABLES),
+            (INFORMATION_SCHEMA, INFORMATION_TABLES),
+        ] {
+            for name in names {
+                let table = Resolved { schema: schema.to_string(), table: name.to_string() };
+                let columns = bare.table(&table, &none).await?.schema();
+                let all = full.table(&table, &none).await?.schema();
+                let hidden = all.fields().iter().skip(columns.fields().len()).cloned();
+                let hidden_columns =
+                    Arc::new(arrow::datatypes::Schema::new(hidden.collect::<Vec<_>>()));
+                tables.push(Table {
+                    schema: table.schema,
+                    name: table.table,
+                    columns,
+                    hidden_columns,
+                });
+            }
+        }
+        for lookup in self.lookups.iter() {
+            let columns = lookup.provider()?.schema();
+            let hidden_columns = Arc::new(arrow::datatypes::Schema::empty());
+            tables.push(Table {
+                schema: own.clone(),
+                name: lookup.name.clone(),
+                columns,
+                hidden_columns,
+            });
+        }
+        Ok(Directory::new(every_store(tables, &own, &self.stores)))
+    }
+
+    fn spellings(&self, directory: &Directory) -> Names {
+        let mut names = Names::new();
+        names.add_table(CATALOG);
+        for table in directory.tables() {
+            names.add_table(&table.schema);
+            names.add_table(&table.name);
+            names.add_fields(table.columns.fields());
+            names.add_fields(table.hidden_columns.fields());
+        }
+        names
+    }
+
+    fn explain(&self, sql: &str) -> Explain {
+        Explain {
+            sql: sql.to_string(),
+            names: Arc::clone(&self.names),
+            memory_bytes: self.options.memory_bytes,
+        }
+    }
+}
+
+/// The tables of the store `own`, repeated for every other store, by schema.
+fn every_store(tables: Vec<Table>, own: &str, stores: &[StoreInfo]) -> Vec<Table> {
+    let mut all = tables.clone();
+    for store in stores.iter().filter(|store| store.name != own) {
+        let theirs = tables
+            .iter()
+            .filter(|table| table.schema == own && STORE_TABLES.contains(&table.name.as_str()));
+        all.extend(theirs.map(|table| Table { schema: store.name.clone(), ..table.clone() }));
+    }
+    all.sort_by_key(|table| (table.schema != own, table.schema.clone()));
+    all
+}
+
+fn tree(statement: &Statement) -> Option<&datafusion::sql::sqlparser::ast::Statement> {
+    match statement {
+        Statement::Statement(tree) => Some(tree),
+        _ => None,
+    }
+}
+
+fn unreadable() -> SqlError {
+    SqlError::new(traillake_trino::Kind::Unsupported, "the statement is not supported")
+}

@@ -1,0 +1,210 @@
+//! The tables of one query: every store it names pinned at one snapshot, every table it names made
+//! over that.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use chrono::{DateTime, Utc};
+use datafusion::catalog::{MemTable, TableProvider};
+use datafusion::common::ScalarValue;
+use datafusion::datasource::{ViewTable, provider_as_source};
+use datafusion::error::DataFusionError;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
+use traillake_store::{At, Lake, LiveFile, StoreInfo, StoreSnapshot, TableSnapshot};
+
+use crate::Rebuild;
+use crate::directory::Directory;
+use crate::engine::Lookup;
+use crate::meter::Meter;
+use crate::resolve::{INFORMATION_SCHEMA, Resolved, SYSTEM};
+use crate::store_table::{ScanLog, StoreTable};
+use crate::system_tables::{
+    coverage, files, information_schema, objects, rejects, stores, variants,
+};
+use crate::views;
+
+type Result<T> = std::result::Result<T, DataFusionError>;
+
+/// A store at the snapshot that one query sees.
+#[derive(Clone)]
+pub(crate) struct Pin {
+    pub(crate) info: StoreInfo,
+    pub(crate) snapshot: StoreSnapshot,
+}
+
+impl Pin {
+    pub(crate) async fn new(
+        lake: &Lake,
+        store: &str,
+        at: Option<At>,
+    ) -> traillake_store::Result<Pin> {
+        let store = lake.store(store).await?;
+        Ok(Pin { info: store.info().clone(), snapshot: store.snapshot(at).await? })
+    }
+}
+
+/// What the tables of one query are made from.
+pub(crate) struct Pins {
+    /// The session's store.
+    pub(crate) store: String,
+    /// Every store the query names, the session's too.
+    pub(crate) stores: BTreeMap<String, Pin>,
+    /// All stores of the lake.
+    pub(crate) all_stores: Arc<[StoreInfo]>,
+    pub(crate) lookups: Arc<[Lookup]>,
+    pub(crate) rebuild: Arc<dyn Rebuild>,
+    pub(crate) since: Option<DateTime<Utc>>,
+    pub(crate) until: Option<DateTime<Utc>>,
+    /// Columns the statement mentions that `SELECT *` does not show.
+    pub(crate) hidden: Vec<&'static str>,
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) scans: ScanLog,
+}
+
+/// The address under which every scan finds its storage.
+pub(crate) fn lake_url() -> Result<ObjectStoreUrl> {
+    ObjectStoreUrl::parse("traillake://lake")
+}
+
+impl Pins {
+    /// Returns the table that a name was found to mean.
+    ///
+    /// # Errors
+    /// When the lake cannot be read.
+    pub(crate) async fn table(
+        &self,
+        table: &Resolved,
+        directory: &Directory,
+    ) -> Result<Arc<dyn TableProvider>> {
+        match table.schema.as_str() {
+            SYSTEM => self.system_table(&table.table).await,
+            INFORMATION_SCHEMA => memory(information_schema::rows(&table.table, directory)?),
+            store => match self.lookups.iter().find(|lookup| lookup.name == table.table) {
+                Some(lookup) if store == self.store => lookup.provider(),
+                _ => self.store_table(store, &table.table).await,
+            },
+        }
+    }
+
+    async fn store_table(&self, store: &str, table: &str) -> Result<Arc<dyn TableProvider>> {
+        let plan = match table {
+            "rejects" => self.rejects(store).await?,
+            "variants" => self.variants(store).await?,
+            _ => self.view(store, table).await?,
+        };
+        Ok(Arc::new(ViewTable::new(plan, None)))
+    }
+
+    async fn system_table(&self, table: &str) -> Result<Arc<dyn TableProvider>> {
+        let store = self.store.as_str();
+        let plan = match table {
+            "objects" => {
+                objects::view(self.scan(store, "objects").await?, &self.stored(store, "objects")?)?
+            }
+            "rejects" => self.rejects(store).await?,
+            "variants" => self.variants(store).await?,
+            "coverage" => coverage::view(self.record_scan(store, "events").await?)?,
+            "stores" => return memory(stores::rows(&self.all_stores)?),
+            _ => return memory(files::rows(&self.files(store).await?)?),
+        };
+        Ok(Arc::new(ViewTable::new(plan, None)))
+    }
+
+    async fn view(&self, store: &str, table: &str) -> Result<LogicalPlan> {
+        let source = views::Source {
+            plan: self.record_scan(store, table).await?,
+            stored: &self.stored(store, table)?,
+            rebuild: &self.rebuild,
+            objects: match self.hidden.contains(&"$path") {
+                true => Some(self.object_keys(store).await?),
+                false => None,
+            },
+        };
+        let hidden: &[&str] = if views::is_record_table(table) { &self.hidden } else { &[] };
+        views::view(table, source, hidden)
+    }
+
+    async fn rejects(&self, store: &str) -> Result<LogicalPlan> {
+        let keys = self.object_keys(store).await?;
+        rejects::view(self.scan(store, "rejects").await?, &self.stored(store, "rejects")?, keys)
+    }
+
+    async fn variants(&self, store: &str) -> Result<LogicalPlan> {
+        let keys = self.object_keys(store).await?;
+        variants::view(self.scan(store, "variants").await?, &self.stored(store, "variants")?, keys)
+    }
+
+    async fn object_keys(&self, store: &str) -> Result<LogicalPlan> {
+        objects::keys(self.scan(store, "objects").await?, &self.stored(store, "objects")?)
+    }
+
+    /// The scan of a record table, narrowed to the session's `--since` and `--until`.
+    async fn record_scan(&self, store: &str, table: &str) -> Result<LogicalPlan> {
+        let scan = self.scan(store, table).await?;
+        if !views::is_record_table(table) {
+            return Ok(scan);
+        }
+        let time = |at: DateTime<Utc>| {
+            lit(ScalarValue::TimestampMicrosecond(Some(at.timestamp_micros()), None))
+        };
+        let column = || Expr::Column(datafusion::common::Column::from_name(views::TIME));
+        let since = self.since.map(|since| column().gt_eq(time(since)));
+        let until = self.until.map(|until| column().lt(time(until)));
+        match [since, until].into_iter().flatten().reduce(Expr::and) {
+            Some(range) => LogicalPlanBuilder::from(scan).filter(range)?.build(),
+            None => Ok(scan),
+        }
+    }
+
+    /// The scan of a physical table.
+    pub(crate) async fn scan(&self, store: &str, table: &str) -> Result<LogicalPlan> {
+        let snapshot = self.snapshot(store, table)?;
+        let files = snapshot.files().await.map_err(external)?;
+        let provider = StoreTable::new(crate::store_table::Given {
+            name: format!("{store}.{table}"),
+            snapshot: snapshot.clone(),
+            files,
+            time_column: views::time_column(table),
+            maps: views::map_columns(table),
+            url: lake_url()?,
+            meter: Arc::clone(&self.meter),
+            scans: Arc::clone(&self.scans),
+        });
+        LogicalPlanBuilder::scan(table, provider_as_source(Arc::new(provider)), None)?.build()
+    }
+
+    fn snapshot(&self, store: &str, table: &str) -> Result<&TableSnapshot> {
+        let pin = self.stores.get(store);
+        pin.and_then(|pin| pin.snapshot.table(table)).ok_or_else(|| {
+            DataFusionError::Plan(format!("the store `{store}` has no table `{table}`"))
+        })
+    }
+
+    fn stored(&self, store: &str, table: &str) -> Result<SchemaRef> {
+        Ok(Arc::clone(self.snapshot(store, table)?.schema()))
+    }
+
+    /// The live files of every table of `store`.
+    async fn files(&self, store: &str) -> Result<Vec<(String, Arc<[LiveFile]>)>> {
+        let mut all = Vec::new();
+        for table in self.stores.get(store).iter().flat_map(|pin| pin.snapshot.tables()) {
+            all.push((table.name().to_string(), table.files().await.map_err(external)?));
+        }
+        Ok(all)
+    }
+
+    /// The live files of one table of the session's store.
+    pub(crate) async fn files_of(&self, table: &str) -> Result<Arc<[LiveFile]>> {
+        self.snapshot(&self.store, table)?.files().await.map_err(external)
+    }
+}
+
+pub(crate) fn external(error: traillake_store::Error) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+fn memory(rows: arrow::array::RecordBatch) -> Result<Arc<dyn TableProvider>> {
+    Ok(Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]])?))
+}

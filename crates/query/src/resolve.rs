@@ -1,0 +1,154 @@
+//! Which table a name means: `traillake.<store>.<table>`, and every other spelling people bring.
+
+use traillake_store::StoreInfo;
+use traillake_trino::{Kind, Names, SqlError, TableName};
+
+use crate::notes::{Note, NoteKind};
+
+/// The catalog of everything.
+pub(crate) const CATALOG: &str = "traillake";
+/// The schema of the tables about the lake itself.
+pub(crate) const SYSTEM: &str = "system";
+/// The schema of the standard's tables about tables.
+pub(crate) const INFORMATION_SCHEMA: &str = "information_schema";
+
+/// Tables of every store, by the name in a statement.
+pub(crate) const STORE_TABLES: &[&str] =
+    &["events", "insights", "aggregated", "digests", "variants", "rejects"];
+/// Tables of `system`.
+pub(crate) const SYSTEM_TABLES: &[&str] =
+    &["objects", "rejects", "variants", "files", "stores", "coverage"];
+/// Tables of `information_schema`.
+pub(crate) const INFORMATION_TABLES: &[&str] = &["schemata", "tables", "columns"];
+
+/// Schemas that stand for "wherever it is": Athena's name for Lake's federated tables.
+const FEDERATED: &str = "aws:cloudtrail";
+
+/// What a table name was found to mean.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Resolved {
+    /// A store, `system` or `information_schema`.
+    pub(crate) schema: String,
+    /// The table in it.
+    pub(crate) table: String,
+}
+
+impl Resolved {
+    fn new(schema: &str, table: &str) -> Resolved {
+        Resolved { schema: schema.to_string(), table: table.to_string() }
+    }
+
+    /// Catalog, schema and table.
+    pub(crate) fn parts(&self) -> Vec<String> {
+        vec![CATALOG.to_string(), self.schema.clone(), self.table.clone()]
+    }
+}
+
+/// What names can mean in one session.
+#[derive(Debug)]
+pub(crate) struct Resolver<'a> {
+    /// The session's store, in which names without a schema are looked up.
+    pub(crate) store: &'a str,
+    /// All stores of the lake.
+    pub(crate) stores: &'a [StoreInfo],
+    /// Names of the tables handed in.
+    pub(crate) lookups: &'a [String],
+    /// For did-you-mean.
+    pub(crate) names: &'a Names,
+}
+
+impl Resolver<'_> {
+    /// Returns the table that `name` means, with a note when it was accepted but not as typed.
+    ///
+    /// # Errors
+    /// [`Kind::UnknownName`] with the place and the nearest known name.
+    pub(crate) fn resolve(&self, name: &TableName) -> Result<(Resolved, Option<Note>), SqlError> {
+        let parts: Vec<&str> = name.parts.iter().map(String::as_str).collect();
+        match parts.as_slice() {
+            [table] => {
+                self.bare(table).map(|found| (found, None)).ok_or_else(|| self.unknown(name))
+            }
+            [schema, table] | [_, schema, table] => self.qualified(name, schema, table),
+            _ => Err(self.unknown(name)),
+        }
+    }
+
+    fn bare(&self, table: &str) -> Option<Resolved> {
+        let is = |name: &&String| name.eq_ignore_ascii_case(table);
+        if let Some(lookup) = self.lookups.iter().find(is) {
+            return Some(Resolved::new(self.store, lookup));
+        }
+        if let Some(found) = known(STORE_TABLES, table) {
+            return Some(Resolved::new(self.store, found));
+        }
+        self.store_named(table).map(|store| Resolved::new(store, "events"))
+    }
+
+    fn qualified(
+        &self,
+        name: &TableName,
+        schema: &str,
+        table: &str,
+    ) -> Result<(Resolved, Option<Note>), SqlError> {
+        let own = |tables, schema| {
+            let found = known(tables, table).map(|table| (Resolved::new(schema, table), None));
+            found.ok_or_else(|| self.unknown(name))
+        };
+        if schema.eq_ignore_ascii_case(SYSTEM) {
+            return own(SYSTEM_TABLES, SYSTEM);
+        }
+        if schema.eq_ignore_ascii_case(INFORMATION_SCHEMA) {
+            return own(INFORMATION_TABLES, INFORMATION_SCHEMA);
+        }
+        if let Some(store) = self.store_named(schema) {
+            if let Some(table) = known(STORE_TABLES, table) {
+                return Ok((Resolved::new(store, table), None));
+            }
+            let lookup = self.bare(table).filter(|_| store == self.store);
+            return lookup.map(|found| (found, None)).ok_or_else(|| self.unknown(name));
+        }
+        let found = self.bare(table).ok_or_else(|| self.unknown(name))?;
+        let note = format!(
+            "there is no database `{schema}` here; `{}` is read as `{}`",
+            name.parts.join("."),
+            found.parts().join(".")
+        );
+        let note =
+            (!schema.eq_ignore_ascii_case(FEDERATED)).then(|| Note::new(NoteKind::Accepted, note));
+        Ok((found, note))
+    }
+
+    /// The store with that name, id or ARN.
+    fn store_named(&self, text: &str) -> Option<&str> {
+        let found = self.stores.iter().find(|store| {
+            store.name.eq_ignore_ascii_case(text)
+                || store.arn.eq_ignore_ascii_case(text)
+                || store.id.to_string().eq_ignore_ascii_case(text)
+        });
+        found.map(|store| store.name.as_str())
+    }
+
+    fn unknown(&self, name: &TableName) -> SqlError {
+        let typed = name.parts.join(".");
+        let error = SqlError::new(Kind::UnknownName, format!("there is no table `{typed}`")).at(
+            name.line,
+            name.column,
+            name.length,
+        );
+        let last = name.parts.last().map_or("", String::as_str);
+        if let Some(table) = known(SYSTEM_TABLES, last) {
+            return error.with_hint(format!("did you mean `system.{table}`?"));
+        }
+        match self.names.nearest_table(last) {
+            Some(near) => error.with_hint(format!("did you mean `{near}`?")),
+            None if last.len() == 36 && last.matches('-').count() == 4 => error.with_hint(
+                "no store of this lake has that id; `store list` shows the stores it has",
+            ),
+            None => error.with_hint("`SHOW TABLES` lists the tables"),
+        }
+    }
+}
+
+fn known<'a>(tables: &[&'a str], name: &str) -> Option<&'a str> {
+    tables.iter().copied().find(|table| table.eq_ignore_ascii_case(name))
+}

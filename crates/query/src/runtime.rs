@@ -1,0 +1,67 @@
+//! The DataFusion session every query starts from: Trino's dialect, memory with a limit, scans with
+//! every kind of pruning, and nothing that could reach a file.
+
+use std::sync::Arc;
+
+use datafusion::common::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::session_state::SessionState;
+use datafusion::prelude::SessionContext;
+
+use crate::engine::EngineOptions;
+use crate::pins::{Pin, lake_url};
+
+/// Footers kept in memory between scans, beside the queries' own memory.
+const FOOTER_CACHE_BYTES_MAX: usize = 256 << 20;
+/// Values of an IN list up to which it prunes: lists of indicators are long.
+const IN_LIST_PRUNED_MAX: usize = 1_000;
+
+/// Returns the session that queries start from.
+///
+/// # Errors
+/// DataFusion's, when it refuses a setting.
+pub(crate) fn state(options: &EngineOptions, pin: &Pin) -> Result<SessionState> {
+    let mut config = traillake_trino::session_config()
+        .with_target_partitions(options.partitions.max(1))
+        .with_information_schema(false)
+        .with_create_default_catalog_and_schema(false);
+    scan_settings(config.options_mut());
+    let state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime(options, pin)?)
+        .with_default_features()
+        .with_table_functions(Default::default())
+        .with_file_formats(Vec::new())
+        .build();
+    let context = SessionContext::new_with_state(state);
+    traillake_trino::register(&context)?;
+    Ok(context.state())
+}
+
+fn scan_settings(options: &mut ConfigOptions) {
+    let parquet = &mut options.execution.parquet;
+    parquet.pushdown_filters = true;
+    parquet.enable_page_index = true;
+    parquet.bloom_filter_on_read = true;
+    parquet.pruning = true;
+    parquet.max_in_list_size = IN_LIST_PRUNED_MAX;
+}
+
+fn runtime(options: &EngineOptions, pin: &Pin) -> Result<Arc<RuntimeEnv>> {
+    let memory = usize::try_from(options.memory_bytes).unwrap_or(usize::MAX);
+    let spill = DiskManagerMode::Directories(vec![options.temp_dir.clone()]);
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
+        .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(spill))
+        .with_metadata_cache_limit(FOOTER_CACHE_BYTES_MAX.min(memory / 4))
+        .build_arc()?;
+    // Scans bring their own storage; DataFusion only insists that the address is known.
+    if let Some(table) = pin.snapshot.tables().first() {
+        runtime.register_object_store(lake_url()?.as_ref(), Arc::clone(table.object_store()));
+    }
+    Ok(runtime)
+}

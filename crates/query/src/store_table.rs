@@ -1,0 +1,324 @@
+//! A table of a snapshot as DataFusion reads it: files chosen from the log, then one Parquet scan.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::config::TableParquetOptions;
+use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::datasource::TableType;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::physical_expr_adapter::{
+    DefaultPhysicalExprAdapter, PhysicalExprAdapter, PhysicalExprAdapterFactory,
+};
+use datafusion::physical_plan::ExecutionPlan;
+use object_store::ObjectMeta;
+use traillake_store::{LiveFile, TableSnapshot};
+
+use crate::meter::{Meter, MeteredStore};
+use crate::prune::{Partitioning, file_statistics, prune, table_statistics};
+
+/// What a scan decided before it read anything.
+#[derive(Debug, Clone)]
+pub(crate) struct Scan {
+    /// The store and table.
+    pub(crate) table: String,
+    /// Live files of the table.
+    pub(crate) files: usize,
+    /// Files that may hold a wanted row.
+    pub(crate) files_kept: usize,
+    /// Bytes of those.
+    pub(crate) bytes_kept: u64,
+    /// Rows of those.
+    pub(crate) rows_kept: u64,
+    /// The filters handed down.
+    pub(crate) filters: Vec<Expr>,
+}
+
+/// The scans of one query, in the order they were planned.
+pub(crate) type ScanLog = Arc<Mutex<Vec<Scan>>>;
+
+/// What a [`StoreTable`] is made from.
+pub(crate) struct Given {
+    /// The store and table, for people.
+    pub(crate) name: String,
+    /// The table at one version.
+    pub(crate) snapshot: TableSnapshot,
+    /// Its live files.
+    pub(crate) files: Arc<[LiveFile]>,
+    /// The column its partition is the month of.
+    pub(crate) time_column: Option<&'static str>,
+    /// Columns of JSON objects, which statements see as maps.
+    pub(crate) maps: &'static [&'static str],
+    /// The address its storage is registered under.
+    pub(crate) url: ObjectStoreUrl,
+    /// Counts what is read.
+    pub(crate) meter: Arc<Meter>,
+    /// Notes what is scanned.
+    pub(crate) scans: ScanLog,
+}
+
+/// A table of a snapshot.
+pub(crate) struct StoreTable {
+    given: Given,
+    schema: SchemaRef,
+    partitioning: Partitioning,
+}
+
+impl StoreTable {
+    /// Returns the table.
+    pub(crate) fn new(given: Given) -> StoreTable {
+        let fields = given.snapshot.schema().fields().iter().map(|field| {
+            let field = logical_field(field);
+            match given.maps.contains(&field.name().as_str()) {
+                true => traillake_trino::map::mark(field),
+                false => field,
+            }
+        });
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let partitioning = Partitioning {
+            column: given.snapshot.partition_column().map(str::to_string),
+            time_column: given.time_column.map(str::to_string),
+        };
+        StoreTable { given, schema, partitioning }
+    }
+
+    /// The wanted columns of the files, and whether the partition column is wanted too (it is the
+    /// last one, and in no file).
+    fn split_columns(&self, wanted: &[usize]) -> (Vec<FieldRef>, Option<FieldRef>) {
+        let mut fields = Vec::with_capacity(wanted.len());
+        let mut partition = None;
+        for &index in wanted {
+            let field = &self.schema.fields()[index];
+            match self.partitioning.column.as_deref() == Some(field.name()) {
+                true => partition = Some(Arc::clone(field)),
+                false => fields.push(Arc::clone(field)),
+            }
+        }
+        (fields, partition)
+    }
+
+    fn prune(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<&LiveFile>> {
+        let files: Vec<&LiveFile> = self.given.files.iter().collect();
+        let Some(filter) = conjunction(filters.to_vec()) else { return Ok(files) };
+        let schema = DFSchema::try_from(Arc::clone(&self.schema))?;
+        let predicate = state.create_physical_expr(filter, &schema)?;
+        prune(files, &self.schema, &self.partitioning, &predicate)
+    }
+
+    /// One scan over `files`, newest first: what a query of audit logs wants is mostly recent.
+    fn parquet_scan(
+        &self,
+        state: &dyn Session,
+        files: &[&LiveFile],
+        columns: Columns,
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let file_schema = Arc::new(Schema::new(columns.file.clone()));
+        let table_schema = TableSchema::builder(Arc::clone(&file_schema))
+            .with_table_partition_cols(columns.partition.iter().cloned().collect::<Vec<_>>())
+            .build();
+        let options = TableParquetOptions {
+            global: state.config_options().execution.parquet.clone(),
+            ..Default::default()
+        };
+        let objects = MeteredStore::new(
+            Arc::clone(self.given.snapshot.object_store()),
+            Arc::clone(&self.given.meter),
+        );
+        let readers = CachedParquetFileReaderFactory::new(
+            Arc::new(objects),
+            state.runtime_env().cache_manager.get_file_metadata_cache(),
+        );
+        let source = ParquetSource::new(table_schema.clone())
+            .with_table_parquet_options(options)
+            .with_parquet_file_reader_factory(Arc::new(readers));
+
+        let statistics = table_statistics(files, table_schema.table_schema());
+        let groups = self.file_groups(state, files, &file_schema, columns.partition.as_ref());
+        let config = FileScanConfigBuilder::new(self.given.url.clone(), Arc::new(source))
+            .with_file_groups(groups)
+            .with_statistics(statistics)
+            .with_limit(limit)
+            .with_expr_adapter(Some(Arc::new(SameTypesAdapter)))
+            .with_projection_indices(Some(columns.order))?
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+
+    fn file_groups(
+        &self,
+        state: &dyn Session,
+        files: &[&LiveFile],
+        schema: &SchemaRef,
+        partition: Option<&FieldRef>,
+    ) -> Vec<FileGroup> {
+        let count = state.config().target_partitions().min(files.len()).max(1);
+        let mut groups = vec![FileGroup::default(); count];
+        let statistics = file_statistics(files, schema);
+        for (index, (file, statistics)) in files.iter().zip(statistics).enumerate() {
+            let mut part = PartitionedFile::new_from_meta(ObjectMeta {
+                location: file.path.clone(),
+                last_modified: chrono::DateTime::UNIX_EPOCH,
+                size: file.size,
+                e_tag: None,
+                version: None,
+            });
+            if partition.is_some() {
+                part.partition_values = vec![ScalarValue::Utf8View(file.partition.clone())];
+            }
+            if let Some(statistics) = statistics {
+                part = part.with_statistics(statistics);
+            }
+            groups[index % count].push(part);
+        }
+        groups
+    }
+}
+
+/// The columns a scan reads.
+struct Columns {
+    /// Those in the files.
+    file: Vec<FieldRef>,
+    /// The partition column, when it is wanted.
+    partition: Option<FieldRef>,
+    /// Positions in `file` then `partition`, in the order they are wanted.
+    order: Vec<usize>,
+}
+
+impl Columns {
+    fn new(table: &StoreTable, wanted: &[usize]) -> Columns {
+        let (file, partition) = table.split_columns(wanted);
+        let mut next = 0;
+        let order = wanted.iter().map(|&index| {
+            let name = table.schema.field(index).name();
+            match table.partitioning.column.as_ref() == Some(name) {
+                true => file.len(),
+                false => {
+                    next += 1;
+                    next - 1
+                }
+            }
+        });
+        let order = order.collect();
+        Columns { file, partition, order }
+    }
+}
+
+/// Text and bytes are read as views, and times in UTC are plain timestamps: in this engine every
+/// timestamp is UTC.
+fn logical_field(field: &FieldRef) -> Field {
+    let data_type = match field.data_type() {
+        DataType::Utf8 => DataType::Utf8View,
+        DataType::Binary => DataType::BinaryView,
+        DataType::Timestamp(unit, Some(_)) => DataType::Timestamp(*unit, None),
+        other => other.clone(),
+    };
+    Field::new(field.name(), data_type, true)
+}
+
+#[async_trait]
+impl TableProvider for StoreTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let mut files = self.prune(state, filters)?;
+        newest_first(&mut files, self.partitioning.time_column.as_deref());
+        if let Some(limit) = limit
+            && filters.is_empty()
+        {
+            keep_rows(&mut files, limit as u64);
+        }
+        if let Ok(mut scans) = self.given.scans.lock() {
+            scans.push(Scan {
+                table: self.given.name.clone(),
+                files: self.given.files.len(),
+                files_kept: files.len(),
+                bytes_kept: files.iter().map(|file| file.size).sum(),
+                rows_kept: files.iter().map(|file| file.rows).sum(),
+                filters: filters.to_vec(),
+            });
+        }
+        let all: Vec<usize> = (0..self.schema.fields().len()).collect();
+        let wanted = projection.unwrap_or(&all);
+        self.parquet_scan(state, &files, Columns::new(self, wanted), limit)
+    }
+}
+
+/// Orders files by their latest time, latest first; files without one come last.
+fn newest_first(files: &mut [&LiveFile], time_column: Option<&str>) {
+    use traillake_store::ScalarStat::Time;
+    let latest = |file: &LiveFile| match file.stats(time_column?)?.max.as_ref()? {
+        Time(micros) => Some(*micros),
+        _ => None,
+    };
+    files.sort_by_cached_key(|file| (std::cmp::Reverse(latest(file)), file.path.to_string()));
+}
+
+/// Keeps the first files that hold `limit` rows.
+fn keep_rows(files: &mut Vec<&LiveFile>, limit: u64) {
+    let mut rows = 0;
+    files.retain(|file| {
+        let wanted = rows < limit;
+        rows += file.rows;
+        wanted
+    });
+}
+
+impl fmt::Debug for StoreTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoreTable({})", self.given.name)
+    }
+}
+
+/// Reads a column as it is wherever its type in the file is the table's. DataFusion's own adapter
+/// also casts where only nullability or metadata differ, and a cast hides the column from bloom
+/// filters.
+#[derive(Debug)]
+struct SameTypesAdapter;
+
+impl PhysicalExprAdapterFactory for SameTypesAdapter {
+    fn create(
+        &self,
+        logical: SchemaRef,
+        physical: SchemaRef,
+    ) -> Result<Arc<dyn PhysicalExprAdapter>> {
+        let fields =
+            logical.fields().iter().map(|field| match physical.field_with_name(field.name()) {
+                Ok(in_file) if in_file.data_type() == field.data_type() => {
+                    Arc::new(in_file.clone())
+                }
+                _ => Arc::clone(field),
+            });
+        let logical = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        Ok(Arc::new(DefaultPhysicalExprAdapter::new(logical, physical)))
+    }
+}

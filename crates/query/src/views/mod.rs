@@ -1,0 +1,197 @@
+//! What statements see: AWS's tables over the physical columns. The only module that names fields
+//! of CloudTrail's.
+//!
+//! A view is a projection that the planner inlines, so that `userIdentity.arn = 'x'` ends as a
+//! filter on a physical column. Columns that a statement can select and `SELECT *` does not show
+//! are part of the projection only when the statement mentions them.
+
+pub(crate) mod absence;
+mod aggregated;
+mod calendar_day;
+mod digests;
+mod event_context;
+mod insight_context;
+mod insights;
+mod lake;
+mod record_time;
+mod renamed_fields;
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, SchemaRef};
+use datafusion::common::{Column, JoinType, Result, ScalarValue};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+
+use crate::Rebuild;
+use crate::late::{LateKind, late_column};
+
+/// The column every record table is ordered and filtered by.
+pub(crate) const TIME: &str = "eventTime";
+
+/// The columns of a physical table that hold JSON objects which statements see as maps.
+pub(crate) fn map_columns(table: &str) -> &'static [&'static str] {
+    match table {
+        "events" => lake::MAPS,
+        "insights" => insights::MAPS,
+        _ => &[],
+    }
+}
+
+/// The time column of a physical table, none when it has no month as its partition.
+pub(crate) fn time_column(table: &str) -> Option<&'static str> {
+    match table {
+        "events" | "insights" | "aggregated" => Some(TIME),
+        "digests" => Some("digestEndTime"),
+        "objects" => Some("delivered_at"),
+        _ => None,
+    }
+}
+
+/// Whether the table holds records, with an identity, provenance and original bytes.
+pub(crate) fn is_record_table(table: &str) -> bool {
+    matches!(table, "events" | "insights" | "aggregated")
+}
+
+/// Columns of record tables that `SELECT *` does not show.
+pub(crate) const HIDDEN: &[&str] =
+    &["eventJson", "eventJsonChecksum", "_object", "_index", "$path", "calendarday"];
+
+/// The hidden columns that `sql` mentions. A word in a string literal counts too: a column too
+/// many in a view costs nothing.
+pub(crate) fn mentioned(sql: &str) -> Vec<&'static str> {
+    let sql = sql.to_lowercase();
+    HIDDEN.iter().copied().filter(|name| sql.contains(&name.to_lowercase())).collect()
+}
+
+/// A physical table, to build a view on.
+pub(crate) struct Source<'a> {
+    /// Its scan, narrowed by the session's `--since` and `--until`.
+    pub(crate) plan: LogicalPlan,
+    /// Its columns as they are stored.
+    pub(crate) stored: &'a SchemaRef,
+    /// How original bytes come back from a row.
+    pub(crate) rebuild: &'a Arc<dyn Rebuild>,
+    /// The scan of the ledger (`object_id`, `object_key`), for `"$path"`.
+    pub(crate) objects: Option<LogicalPlan>,
+}
+
+/// Returns the view of the record table or of `digests` named `table`.
+///
+/// # Errors
+/// When the physical columns do not fit, which would be a fault of this module.
+pub(crate) fn view(table: &str, source: Source<'_>, hidden: &[&str]) -> Result<LogicalPlan> {
+    match table {
+        "events" => build(source, lake::columns, hidden),
+        "insights" => build(source, insights::columns, hidden),
+        "aggregated" => build(source, aggregated::columns, hidden),
+        _ => build(source, digests::columns, &[]),
+    }
+}
+
+fn build(
+    source: Source<'_>,
+    columns: impl Fn(&Physical<'_>) -> Result<Vec<Expr>>,
+    hidden: &[&str],
+) -> Result<LogicalPlan> {
+    let physical = Physical { stored: source.stored };
+    let mut exprs = columns(&physical)?;
+    for name in hidden {
+        exprs.push(hidden_column(name, &physical, &source)?);
+    }
+    let mut plan = LogicalPlanBuilder::from(source.plan);
+    if let (true, Some(objects)) = (hidden.contains(&"$path"), source.objects) {
+        let on = (vec![Column::from_name("_object")], vec![Column::from_name("object_id")]);
+        plan = plan.join(objects, JoinType::Left, on, None)?;
+    }
+    plan.project(exprs)?.build()
+}
+
+fn hidden_column(name: &str, physical: &Physical<'_>, source: &Source<'_>) -> Result<Expr> {
+    let late = |kind| {
+        let inputs = source.rebuild.columns();
+        let inputs = inputs
+            .iter()
+            .filter_map(|name| source.plan.schema().field_with_unqualified_name(name).ok());
+        let inputs: Vec<Field> = inputs.map(|field| field.as_ref().clone()).collect();
+        late_column(kind, &inputs, source.stored, source.rebuild).alias(name)
+    };
+    Ok(match name {
+        "eventJson" => late(LateKind::Text),
+        "eventJsonChecksum" => late(LateKind::Checksum),
+        "$path" => match source.objects {
+            Some(_) => Expr::from(Column::from_name("object_key")).alias("$path"),
+            None => null(DataType::Utf8View, "$path")?,
+        },
+        "calendarday" => calendar_day::calendar_day(physical.column(TIME)?).alias("calendarday"),
+        name => physical.column(name)?,
+    })
+}
+
+/// The physical columns a view is made of. A column that an older lake does not have is NULL.
+pub(crate) struct Physical<'a> {
+    stored: &'a SchemaRef,
+}
+
+impl Physical<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.stored.field_with_name(name).is_ok()
+    }
+
+    /// The column `name`.
+    fn column(&self, name: &str) -> Result<Expr> {
+        match self.has(name) {
+            true => Ok(Expr::from(Column::from_name(name))),
+            false => null(DataType::Utf8View, name),
+        }
+    }
+
+    /// The columns `names`.
+    fn columns(&self, names: &[&str]) -> Result<Vec<Expr>> {
+        names.iter().map(|name| self.column(name)).collect()
+    }
+
+    /// A row of text columns: `fields` are pairs of a field's name and its physical column.
+    fn row(&self, fields: &[(&str, &str)]) -> Result<Row> {
+        let columns: Vec<&str> = fields.iter().map(|(_, column)| *column).collect();
+        let fields =
+            fields.iter().map(|(name, column)| Ok((name.to_string(), self.column(column)?)));
+        Ok(Row { present: self.any(&columns)?, fields: fields.collect::<Result<_>>()? })
+    }
+
+    /// Whether any of the columns holds a value.
+    fn any(&self, names: &[&str]) -> Result<Expr> {
+        let known = names.iter().filter(|name| self.has(name));
+        let present = known.map(|name| Ok(self.column(name)?.is_not_null()));
+        let present = present.collect::<Result<Vec<_>>>()?.into_iter().reduce(Expr::or);
+        Ok(present.unwrap_or_else(|| Expr::Literal(ScalarValue::Boolean(Some(false)), None)))
+    }
+}
+
+/// A row that is NULL when none of its fields holds a value.
+struct Row {
+    present: Expr,
+    fields: Vec<(String, Expr)>,
+}
+
+impl Row {
+    /// Adds a field that counts for the row's presence.
+    fn with(mut self, name: &str, value: Expr, present: Expr) -> Row {
+        self.present = self.present.or(present);
+        self.fields.push((name.to_string(), value));
+        self
+    }
+
+    /// Adds a row as a field.
+    fn with_row(self, name: &str, row: Row) -> Row {
+        let present = row.present.clone();
+        self.with(name, row.build(), present)
+    }
+
+    fn build(self) -> Expr {
+        traillake_trino::row_if::row_if(self.present, self.fields)
+    }
+}
+
+fn null(data_type: DataType, name: &str) -> Result<Expr> {
+    Ok(Expr::Literal(ScalarValue::try_from(&data_type)?, None).alias(name))
+}

@@ -1,0 +1,6 @@
+//! The query engine over small lakes, through its public interface.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod ask;
+mod lake;
+mod minimum;
