@@ -8,6 +8,8 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
+use crate::rewrite::tree;
+
 /// Trino's dialect.
 ///
 /// It passes for [`GenericDialect`], because sqlparser asks for that one by type in a hundred
@@ -106,7 +108,12 @@ fn is_literal_type(name: &str) -> bool {
 fn parse_literal(parser: &mut Parser, type_name: &str) -> Result<Expr, ParserError> {
     parser.next_token();
     let value = parser.parse_value()?;
-    Ok(cast(CastKind::Cast, Expr::Value(value), type_name))
+    let span = value.span;
+    match type_name {
+        // A literal of type json is JSON text; a cast would make a JSON string of it.
+        "json" => Ok(tree::call("json_parse", vec![Expr::Value(value)], span)),
+        _ => Ok(cast(CastKind::Cast, Expr::Value(value), type_name)),
+    }
 }
 
 /// `CAST(expr AS type)`: the type is kept as text, since sqlparser's tree has no room for Trino's

@@ -60,7 +60,7 @@ pub(crate) fn text(value: &str) -> Option<Cow<'_, str>> {
 /// Returns JSON text without white space between tokens.
 pub(crate) fn compact(value: &str) -> Cow<'_, str> {
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
-    if !value.as_bytes().iter().any(|byte| is_space(byte)) {
+    if !value.as_bytes().iter().any(is_space) {
         return Cow::Borrowed(value);
     }
     let mut out = String::with_capacity(value.len());
@@ -152,10 +152,8 @@ pub(crate) fn quote(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// Deepest nesting that [`is_valid`] accepts; jiter's own limit, a bound on its recursion.
-pub(crate) const DEPTH_MAX: usize = 200;
-
-/// Returns whether the whole text is one JSON value, at most [`DEPTH_MAX`] deep.
+/// Returns whether the whole text is one JSON value, at most 200 deep (jiter's limit, a bound on
+/// its recursion).
 pub(crate) fn is_valid(text: &str) -> bool {
     let mut reader = jiter::Jiter::new(text.as_bytes());
     reader.next_skip().is_ok() && reader.finish().is_ok()

@@ -65,7 +65,7 @@ pub(crate) fn tokenize(sql: &str, names: &Names) -> Result<Tokens, SqlError> {
             typed.0.insert(place(span.start), std::mem::replace(&mut word.value, canonical));
         }
     }
-    Ok(Tokens { tokens, typed })
+    Ok(Tokens { tokens: parenthesise_values(tokens), typed })
 }
 
 fn quoted(name: &str) -> Word {
@@ -153,4 +153,78 @@ fn arn(text: &str) -> usize {
         .unwrap_or(text.len());
     let enough = text[..end].matches(':').count() >= 5 && end >= 20;
     if enough { end } else { 0 }
+}
+
+/// Puts parentheses around the single values of `VALUES 1, 2`, which sqlparser wants.
+fn parenthesise_values(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut out = Vec::with_capacity(tokens.len() + 8);
+    let mut rest = tokens.into_iter().peekable();
+    while let Some(token) = rest.next() {
+        let values = is_keyword(&token.token, &[Keyword::VALUES]);
+        out.push(token);
+        if !values {
+            continue;
+        }
+        loop {
+            while let Some(space) = rest.next_if(|next| is_space(&next.token)) {
+                out.push(space);
+            }
+            if rest.peek().is_none_or(|next| matches!(next.token, Token::LParen | Token::EOF)) {
+                break;
+            }
+            let item = item_of_values(&mut rest);
+            let (Some(first), Some(last)) = (item.first(), item.last()) else { break };
+            let (start, end) = (first.span, last.span);
+            out.push(TokenWithSpan { token: Token::LParen, span: start });
+            out.extend(item);
+            out.push(TokenWithSpan { token: Token::RParen, span: end });
+            match rest.next_if(|next| next.token == Token::Comma) {
+                Some(comma) => out.push(comma),
+                None => break,
+            }
+        }
+    }
+    out
+}
+
+/// Takes the tokens of one value: up to a comma, a closing parenthesis or a clause.
+fn item_of_values(
+    rest: &mut std::iter::Peekable<impl Iterator<Item = TokenWithSpan>>,
+) -> Vec<TokenWithSpan> {
+    const CLAUSES: [Keyword; 7] = [
+        Keyword::ORDER,
+        Keyword::LIMIT,
+        Keyword::OFFSET,
+        Keyword::FETCH,
+        Keyword::UNION,
+        Keyword::EXCEPT,
+        Keyword::INTERSECT,
+    ];
+    let mut depth = 0_usize;
+    let mut item = Vec::new();
+    while let Some(next) = rest.peek() {
+        let ends = match &next.token {
+            Token::EOF | Token::SemiColon => true,
+            Token::Comma | Token::RParen | Token::RBracket => depth == 0,
+            token => depth == 0 && is_keyword(token, &CLAUSES),
+        };
+        if ends {
+            break;
+        }
+        match next.token {
+            Token::LParen | Token::LBracket => depth += 1,
+            Token::RParen | Token::RBracket => depth -= 1,
+            _ => {}
+        }
+        item.extend(rest.next());
+    }
+    item
+}
+
+fn is_space(token: &Token) -> bool {
+    matches!(token, Token::Whitespace(_))
+}
+
+fn is_keyword(token: &Token, keywords: &[Keyword]) -> bool {
+    matches!(token, Token::Word(word) if word.quote_style.is_none() && keywords.contains(&word.keyword))
 }

@@ -1,10 +1,13 @@
 //! Trino's functions, one a file, in families.
 
 mod arrays;
+mod binary;
+mod catalogue;
 mod higher;
 pub(crate) mod internal;
 pub(crate) mod json;
 pub(crate) mod maps;
+mod math;
 pub(crate) mod regex;
 pub(crate) mod support;
 pub(crate) mod text;
@@ -31,8 +34,10 @@ pub(crate) struct Function {
 static ALL: LazyLock<Vec<Function>> = LazyLock::new(|| {
     let families = [
         arrays::functions(),
+        binary::functions(),
         json::functions(),
         maps::functions(),
+        math::functions(),
         regex::functions(),
         text::functions(),
         time::functions(),
@@ -46,9 +51,11 @@ pub(crate) fn all() -> &'static [Function] {
     &ALL
 }
 
+pub use catalogue::reference;
+
 /// Returns the functions that rewrites introduce.
 pub(crate) fn internal() -> Vec<ScalarUDF> {
-    internal::functions()
+    internal::functions().into_iter().chain(maps::entries::internal()).collect()
 }
 
 /// Returns the names of this crate's functions.

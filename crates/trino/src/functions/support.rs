@@ -4,8 +4,8 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, LargeStringArray, PrimitiveArray, StringArray,
-    StringBuilder, StringViewArray,
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, LargeStringArray, PrimitiveArray,
+    StringArray, StringBuilder, StringViewArray,
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
@@ -310,6 +310,17 @@ impl Rows<'_> {
         self.primitive(at, &DataType::Int64)
     }
 
+    /// Returns integers, or dates as days since 1970.
+    pub(crate) fn days_or_integer(&self, at: usize) -> Result<Column<Int64Type>> {
+        let array = self.array(at)?;
+        let array = match array.data_type() {
+            DataType::Date32 => cast(&array, &DataType::Int32)?,
+            _ => array,
+        };
+        let array = cast(&array, &DataType::Int64)?;
+        Ok(Column { array: array.as_primitive::<Int64Type>().clone(), constant: self.constant(at) })
+    }
+
     pub(crate) fn number(&self, at: usize) -> Result<Column<Float64Type>> {
         self.primitive(at, &DataType::Float64)
     }
@@ -328,13 +339,24 @@ impl Rows<'_> {
         Ok(Column { array, constant: self.constant(at) })
     }
 
+    pub(crate) fn binary(&self, at: usize) -> Result<BinaryColumn> {
+        let array = cast(&self.array(at)?, &DataType::Binary)?;
+        Ok(BinaryColumn { array: array.as_binary().clone(), constant: self.constant(at) })
+    }
+
+    /// Builds a varbinary result row by row.
+    pub(crate) fn binaries(
+        &self,
+        mut value: impl FnMut(usize) -> Result<Option<Vec<u8>>>,
+    ) -> Result<ColumnarValue> {
+        let values = (0..self.count()).map(&mut value).collect::<Result<Vec<_>>>()?;
+        let values = BinaryArray::from_iter(values);
+        self.finish(Arc::new(values))
+    }
+
     fn primitive<T: ArrowPrimitiveType>(&self, at: usize, to: &DataType) -> Result<Column<T>> {
         let array = cast(&self.array(at)?, to)?;
         Ok(Column { array: array.as_primitive::<T>().clone(), constant: self.constant(at) })
-    }
-
-    pub(crate) fn boolean(&self, at: usize) -> Result<(BooleanArray, bool)> {
-        Ok((cast(&self.array(at)?, &DataType::Boolean)?.as_boolean().clone(), self.constant(at)))
     }
 
     /// Builds a varchar result row by row.
@@ -358,6 +380,16 @@ impl Rows<'_> {
         let array: ArrayRef = Arc::new(values);
         // Same physical type: puts the unit's zone on a timestamp.
         self.finish(cast(&array, self.args.return_field.data_type())?)
+    }
+
+    /// Builds a column of doubles row by row, whatever the result's type.
+    pub(crate) fn primitives_as_double(
+        &self,
+        mut value: impl FnMut(usize) -> Result<Option<f64>>,
+    ) -> Result<ColumnarValue> {
+        let values: PrimitiveArray<Float64Type> =
+            (0..self.count()).map(&mut value).collect::<Result<_>>()?;
+        self.finish(Arc::new(values))
     }
 
     /// Builds a boolean result row by row.
@@ -386,6 +418,19 @@ pub(crate) struct Column<T: ArrowPrimitiveType> {
 
 impl<T: ArrowPrimitiveType> Column<T> {
     pub(crate) fn get(&self, row: usize) -> Option<T::Native> {
+        let row = if self.constant { 0 } else { row };
+        self.array.is_valid(row).then(|| self.array.value(row))
+    }
+}
+
+/// A column of bytes, or one constant for all rows.
+pub(crate) struct BinaryColumn {
+    array: BinaryArray,
+    constant: bool,
+}
+
+impl BinaryColumn {
+    pub(crate) fn get(&self, row: usize) -> Option<&[u8]> {
         let row = if self.constant { 0 } else { row };
         self.array.is_valid(row).then(|| self.array.value(row))
     }

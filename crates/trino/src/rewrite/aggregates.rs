@@ -1,7 +1,7 @@
 //! Trino's aggregates that DataFusion has under another form.
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    Array, BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
     FunctionArgumentList, FunctionArguments, Ident, NullTreatment, ObjectName, OrderByExpr,
     OrderByOptions,
 };
@@ -20,9 +20,12 @@ pub(crate) fn rewrite(expr: &mut Expr) -> Result<(), SqlError> {
         "max_by" => extreme_by(expr, false),
         "min_by" => extreme_by(expr, true),
         "max" | "min" => extremes(function, name == "min"),
+        "map_agg" => gathered(expr, "$map_agg", 2),
+        "multimap_agg" => gathered(expr, "multimap_from_entries", 2),
+        "histogram" => gathered(expr, "$histogram", 1),
         "every" => rename(function, "bool_and"),
         "listagg" | "string_agg" => listagg(function),
-        "approx_percentile" => rename(function, "$approx_percentile"),
+        "approx_percentile" => percentile(expr),
         "stddev" => rename(function, "stddev_samp"),
         "variance" => rename(function, "var_samp"),
         "bitwise_and_agg" => rename(function, "bit_and"),
@@ -75,6 +78,54 @@ fn extreme_by(expr: &mut Expr, ascending: bool) -> Result<(), SqlError> {
         let all = expr.clone();
         *expr = tree::call("$first_of_array", vec![all, count], span);
     }
+    Ok(())
+}
+
+/// `approx_percentile(x[, weight], p)`, where `p` may be an array of them.
+fn percentile(expr: &mut Expr) -> Result<(), SqlError> {
+    let Expr::Function(function) = expr else { return Ok(()) };
+    let args = tree::args_of(function).unwrap_or_default();
+    let (name, values, wanted) = match args.as_slice() {
+        [value, wanted] => ("approx_percentile_cont", vec![value.clone()], wanted),
+        [value, weight, wanted] => {
+            ("approx_percentile_cont_with_weight", vec![value.clone(), weight.clone()], wanted)
+        }
+        _ => return Err(arity(function, "(value, percentage)")),
+    };
+    let span = tree::span_of(function);
+    let one = |wanted: &Expr| {
+        let args = values.iter().chain([wanted]).cloned().collect();
+        let mut call = tree::function(name, args, span);
+        (call.filter, call.over) = (function.filter.clone(), function.over.clone());
+        Expr::Function(call)
+    };
+    *expr = match wanted {
+        Expr::Array(wanted) => {
+            Expr::Array(Array { elem: wanted.elem.iter().map(one).collect(), named: true })
+        }
+        wanted => one(wanted),
+    };
+    Ok(())
+}
+
+/// `map_agg(k, v)` is a map made of `array_agg(row(k, v))`, rows without a key left out.
+fn gathered(expr: &mut Expr, maker: &str, width: usize) -> Result<(), SqlError> {
+    let Expr::Function(function) = expr else { return Ok(()) };
+    let args = tree::args_of(function).unwrap_or_default();
+    let Some(key) = args.first().filter(|_| args.len() == width).cloned() else {
+        return Err(arity(function, if width == 1 { "one argument" } else { "(key, value)" }));
+    };
+    let span = tree::span_of(function);
+    let gathered = if width == 1 { key.clone() } else { tree::call("row", args, span) };
+    filter(function, Expr::IsNotNull(Box::new(key)));
+    function.args = FunctionArguments::List(FunctionArgumentList {
+        duplicate_treatment: None,
+        args: vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(gathered))],
+        clauses: Vec::new(),
+    });
+    rename(function, "array_agg")?;
+    let all = expr.clone();
+    *expr = tree::call(maker, vec![all], span);
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CaseWhen, DateTimeField, Expr, Function, Ident, LambdaFunction, LambdaSyntax,
-    ObjectName, OneOrManyWithParens, Spanned,
+    ObjectName, OneOrManyWithParens, Spanned, UnaryOperator,
 };
 
 use super::{internal, tree};
@@ -58,6 +58,18 @@ fn call(name: Option<String>, expr: &mut Expr, notes: &mut Vec<String>) -> Resul
     *expr = match name.as_str() {
         "if" => conditional(&args, function)?,
         "try" => attempt(args, function)?,
+        "all_match" | "none_match" => matched(args, name == "all_match", function)?,
+        "approx_distinct" => {
+            let counted = Expr::Function(function.clone());
+            tree::call(internal::CAST, vec![counted, tree::text("bigint", span)], span)
+        }
+        "geometric_mean" => {
+            let [value] = args.as_slice() else { return Ok(()) };
+            let logarithm = tree::call("ln", vec![value.clone()], span);
+            let mut mean = tree::function("avg", vec![logarithm], span);
+            (mean.filter, mean.over) = (function.filter.clone(), function.over.clone());
+            tree::call("exp", vec![Expr::Function(mean)], span)
+        }
         "nullif" | "coalesce" => return Ok(()),
         "dateadd" => {
             notes.push("`dateadd` is read as Trino's `date_add`".to_owned());
@@ -127,6 +139,28 @@ fn attempt(args: Vec<Expr>, function: &Function) -> Result<Expr, SqlError> {
         syntax: LambdaSyntax::Arrow,
     });
     Ok(tree::call("try", vec![lambda], span))
+}
+
+/// `all_match(a, x -> p)` is `NOT any_match(a, x -> NOT p)`, `none_match` is `NOT any_match`; both
+/// hold for NULLs too.
+fn matched(args: Vec<Expr>, all: bool, function: &Function) -> Result<Expr, SqlError> {
+    let span = tree::span_of(function);
+    let not = |expr: Expr| Expr::UnaryOp {
+        op: UnaryOperator::Not,
+        expr: Box::new(Expr::Nested(Box::new(expr))),
+    };
+    match <[Expr; 2]>::try_from(args) {
+        Ok([array, Expr::Lambda(mut lambda)]) => {
+            if all {
+                lambda.body = Box::new(not(*lambda.body));
+            }
+            Ok(not(tree::call("any_match", vec![array, Expr::Lambda(lambda)], span)))
+        }
+        _ => {
+            let message = format!("`{}` takes (array, x -> condition)", function.name);
+            Err(tree::error_at(Kind::Semantic, message, span))
+        }
+    }
 }
 
 /// `EXTRACT(field FROM x)` is the function of that name.

@@ -168,7 +168,7 @@ fn split_place(message: &str) -> (&str, Option<(usize, usize)>) {
 /// `expected: x, found: y` with the found token quoted.
 fn quote_found(message: &str) -> String {
     match message.split_once(", found: ") {
-        Some((expected, found)) if found == "EOF" => {
+        Some((expected, "EOF")) => {
             format!("{}, but the statement ends", expected.replacen("expected: ", "expected ", 1))
         }
         Some((expected, found)) => {

@@ -14,7 +14,7 @@ pub(crate) mod mistakes;
 pub(crate) mod parameters;
 mod scope;
 pub(crate) mod tables;
-mod tree;
+pub(crate) mod tree;
 
 use std::ops::ControlFlow;
 

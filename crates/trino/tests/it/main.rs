@@ -3,6 +3,7 @@
 mod errors;
 mod headers;
 mod maps;
+mod reference;
 mod rows;
 mod slt;
 mod support;

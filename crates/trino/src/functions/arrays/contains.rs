@@ -39,6 +39,9 @@ fn invoke(rows: &Rows) -> Result<ColumnarValue> {
 
 fn in_list(rows: &Rows, list: &ListArray) -> Result<ColumnarValue> {
     let wanted: ArrayRef = rows.full_array(1)?;
+    if wanted.data_type().is_null() {
+        return rows.booleans(|_| Ok(None));
+    }
     let (values, wanted) = match list.value_type() == *wanted.data_type() {
         true => (list.values().clone(), wanted),
         // The wider of the two, so that `contains(ARRAY[1], 1.5)` is not true.

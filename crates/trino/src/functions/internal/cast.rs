@@ -120,7 +120,7 @@ fn rounded(array: &ArrayRef, to: &TrinoType, lenient: bool) -> Result<ArrayRef> 
     let doubles = doubles.as_primitive::<datafusion::arrow::datatypes::Float64Type>();
     let whole = doubles.iter().map(|value| match value.map(f64::round) {
         None => Ok(None),
-        Some(value) if value >= -9.223_372_036_854_776e18 && value < 9.223_372_036_854_776e18 => {
+        Some(value) if (-9.223_372_036_854_776e18..9.223_372_036_854_776e18).contains(&value) => {
             Ok(Some(value as i64))
         }
         Some(_) if lenient => Ok(None),
@@ -241,7 +241,7 @@ fn text_of(array: &ArrayRef, field: &Field, length: Option<u64>) -> Result<Array
 fn json_of(array: &ArrayRef, field: &Field) -> Result<ArrayRef> {
     let mut out = StringBuilder::new();
     for row in 0..array.len() {
-        if array.is_null(row) {
+        if array.data_type().is_null() || array.is_null(row) {
             out.append_null();
             continue;
         }

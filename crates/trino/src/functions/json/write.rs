@@ -11,7 +11,7 @@ use crate::map;
 
 /// Writes the value at `row`; NULL becomes `null`.
 pub(crate) fn value(array: &ArrayRef, field: &Field, row: usize, out: &mut String) -> Result<()> {
-    if array.is_null(row) {
+    if array.data_type().is_null() || array.is_null(row) {
         out.push_str("null");
         return Ok(());
     }

@@ -56,5 +56,6 @@ fn invoke(rows: &Rows) -> Result<ColumnarValue> {
         DataType::Map(..) => i64::from(value.as_map().value_length(row)),
         _ => 0,
     };
-    rows.primitives::<Int64Type>(|row| Ok(value.is_valid(row).then(|| length(row))))
+    let present = |row: usize| !value.data_type().is_null() && value.is_valid(row);
+    rows.primitives::<Int64Type>(|row| Ok(present(row).then(|| length(row))))
 }

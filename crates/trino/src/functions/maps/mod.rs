@@ -2,6 +2,7 @@
 
 mod cardinality;
 mod element_at;
+pub(crate) mod entries;
 mod keys;
 pub(crate) mod lookup;
 mod values;
@@ -11,5 +12,8 @@ use super::Function;
 const URL: &str = "https://trino.io/docs/current/functions/map.html";
 
 pub(super) fn functions() -> Vec<Function> {
-    vec![cardinality::function(), element_at::function(), keys::function(), values::function()]
+    let mut all =
+        vec![cardinality::function(), element_at::function(), keys::function(), values::function()];
+    all.extend(entries::functions());
+    all
 }

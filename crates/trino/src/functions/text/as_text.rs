@@ -15,7 +15,7 @@ use crate::type_names::trino_type;
 
 /// Returns the value at `row` as text; none for NULL.
 pub(crate) fn value(array: &ArrayRef, field: &Field, row: usize) -> Result<Option<String>> {
-    if array.is_null(row) {
+    if array.data_type().is_null() || array.is_null(row) {
         return Ok(None);
     }
     match array.data_type() {

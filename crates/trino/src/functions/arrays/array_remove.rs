@@ -1,0 +1,31 @@
+//! `array_remove(array, element)`.
+
+use datafusion::common::Result;
+use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
+
+use super::lists;
+use crate::functions::Function;
+use crate::functions::support::{Rows, Scalar, Takes, same_as};
+
+pub(super) fn function() -> Function {
+    Function {
+        family: "arrays",
+        syntax: "array_remove(array, element)",
+        doc: "The array without any such element; NULL when the element is NULL.",
+        url: super::URL,
+        udf: udf(),
+    }
+}
+
+fn udf() -> ScalarUDF {
+    Scalar::new("array_remove", &[Takes::Array, Takes::Any], |args| Ok(same_as(args, 0)), invoke)
+        .udf()
+}
+
+fn invoke(rows: &Rows) -> Result<ColumnarValue> {
+    let list = lists::list(rows, 0)?;
+    let equal = lists::equal_to(rows, &list, 1)?;
+    lists::rearranged(rows, |_, range| {
+        range.filter(|place| !equal.value(*place as usize)).collect()
+    })
+}

@@ -1,0 +1,125 @@
+//! What functions on arrays share: rows of places into one column of elements.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, ListArray, UInt32Array, new_null_array,
+};
+use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
+use datafusion::arrow::compute::kernels::cmp::not_distinct;
+use datafusion::arrow::compute::{cast, concat, take};
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{Result, exec_err};
+use datafusion::logical_expr::ColumnarValue;
+
+use crate::functions::support::Rows;
+
+/// Returns the argument as a list; an untyped NULL as a list of NULLs.
+pub(crate) fn list(rows: &Rows, at: usize) -> Result<ListArray> {
+    let value = rows.full_array(at)?;
+    match value.data_type() {
+        DataType::List(_) => Ok(value.as_list().clone()),
+        DataType::Null => {
+            let list = DataType::new_list(DataType::Null, true);
+            Ok(new_null_array(&list, value.len()).as_list().clone())
+        }
+        other => exec_err!("`{other}` is not an array"),
+    }
+}
+
+/// Returns the places of a row's elements.
+pub(crate) fn range(list: &ListArray, row: usize) -> Range<u32> {
+    let offsets = list.value_offsets();
+    offsets[row] as u32..offsets[row + 1] as u32
+}
+
+/// Returns the first argument with its elements taken anew: `places` gives, for a row and the
+/// range of its elements, the places to take.
+pub(crate) fn rearranged(
+    rows: &Rows,
+    mut places: impl FnMut(usize, Range<u32>) -> Vec<u32>,
+) -> Result<ColumnarValue> {
+    let list = list(rows, 0)?;
+    let mut taken: Vec<u32> = Vec::new();
+    let mut lengths = Vec::with_capacity(list.len());
+    for row in 0..list.len() {
+        let before = taken.len();
+        if list.is_valid(row) {
+            taken.extend(places(row, range(&list, row)));
+        }
+        lengths.push(taken.len() - before);
+    }
+    let values = take(list.values(), &UInt32Array::from(taken), None)?;
+    rows.finish(made(rows, lengths, values, list.nulls().cloned())?)
+}
+
+/// Returns a list of the call's type.
+pub(crate) fn made(
+    rows: &Rows,
+    lengths: Vec<usize>,
+    values: ArrayRef,
+    nulls: Option<NullBuffer>,
+) -> Result<ArrayRef> {
+    let DataType::List(element) = rows.args.return_field.data_type() else {
+        return Ok(new_null_array(rows.args.return_field.data_type(), lengths.len()));
+    };
+    let values = cast(&values, element.data_type())?;
+    let offsets = OffsetBuffer::from_lengths(lengths);
+    Ok(Arc::new(ListArray::try_new(Arc::clone(element), offsets, values, nulls)?))
+}
+
+/// Returns, for every element, whether it equals its row's value of the argument at `at`; NULL
+/// equals NULL.
+pub(crate) fn equal_to(rows: &Rows, list: &ListArray, at: usize) -> Result<BooleanArray> {
+    let wanted = cast(&rows.full_array(at)?, &list.value_type())?;
+    let mut row_of_element = vec![0_u32; list.values().len()];
+    for row in 0..list.len() {
+        range(list, row).for_each(|place| row_of_element[place as usize] = row as u32);
+    }
+    let wanted = take(&wanted, &UInt32Array::from(row_of_element), None)?;
+    Ok(not_distinct(list.values(), &wanted)?)
+}
+
+/// Returns the arguments, arrays or single elements, one after another; NULL when an array is.
+pub(crate) fn concatenated(rows: &Rows) -> Result<ColumnarValue> {
+    let DataType::List(element) = rows.args.return_field.data_type() else {
+        return exec_err!("arrays are concatenated to an array");
+    };
+    let columns = (0..rows.width()).map(|at| rows.full_array(at));
+    let columns = columns.collect::<Result<Vec<ArrayRef>>>()?;
+    let mut starts = Vec::new();
+    let mut parts = Vec::new();
+    let mut total = 0_u32;
+    for column in &columns {
+        let part = match column.data_type() {
+            DataType::List(_) => cast(column.as_list::<i32>().values(), element.data_type())?,
+            _ => cast(column, element.data_type())?,
+        };
+        starts.push(total);
+        total += part.len() as u32;
+        parts.push(part);
+    }
+    let all = concat(&parts.iter().map(AsRef::as_ref).collect::<Vec<_>>())?;
+    let mut taken: Vec<u32> = Vec::new();
+    let mut lengths = Vec::with_capacity(rows.count());
+    let mut valid = Vec::with_capacity(rows.count());
+    for row in 0..rows.count() {
+        let before = taken.len();
+        let mut present = true;
+        for (column, start) in columns.iter().zip(&starts) {
+            match column.data_type() {
+                DataType::List(_) if column.is_null(row) => present = false,
+                DataType::List(_) => {
+                    let list = column.as_list::<i32>();
+                    taken.extend(range(list, row).map(|place| start + place));
+                }
+                _ => taken.push(start + row as u32),
+            }
+        }
+        lengths.push(taken.len() - before);
+        valid.push(present);
+    }
+    let values = take(&all, &UInt32Array::from(taken), None)?;
+    rows.finish(made(rows, lengths, values, Some(NullBuffer::from(valid)))?)
+}

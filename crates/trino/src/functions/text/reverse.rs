@@ -1,0 +1,38 @@
+//! `reverse(text), reverse(array)`.
+
+use datafusion::arrow::datatypes::FieldRef;
+use datafusion::common::Result;
+use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarUDF};
+
+use crate::functions::Function;
+use crate::functions::arrays::lists;
+use crate::functions::support::{Rows, Scalar, Takes, is_text, same_as};
+
+pub(super) fn function() -> Function {
+    Function {
+        family: "text",
+        syntax: "reverse(text), reverse(array)",
+        doc: "The characters or elements in reverse order.",
+        url: super::URL,
+        udf: udf(),
+    }
+}
+
+fn udf() -> ScalarUDF {
+    Scalar::new("reverse", &[Takes::Any], reversed, invoke).udf()
+}
+
+fn reversed(args: &ReturnFieldArgs) -> Result<FieldRef> {
+    Ok(same_as(args, 0))
+}
+
+fn invoke(rows: &Rows) -> Result<ColumnarValue> {
+    let data_type = rows.field(0).data_type();
+    if is_text(data_type) {
+        let texts = rows.text(0)?;
+        let text =
+            rows.texts(|row| Ok(texts.get(row)?.map(|t| t.chars().rev().collect::<String>())));
+        return text?.cast_to(data_type, None);
+    }
+    lists::rearranged(rows, |_, range| range.rev().collect())
+}
