@@ -193,7 +193,7 @@ impl Parsed {
     /// # Errors
     /// A parameter without a value, a value without a parameter, a value that does not fit.
     pub fn bind(&mut self, parameters: &Parameters) -> Result<(), SqlError> {
-        rewrite::parameters::bind(self.tree(), parameters)
+        self.tree().map_or(Ok(()), |tree| rewrite::parameters::bind(tree, parameters))
     }
 
     /// Calls `resolve` for every table the statement reads (not for its own WITH names); the name
@@ -205,7 +205,7 @@ impl Parsed {
         &mut self,
         resolve: impl FnMut(&TableName) -> Result<Option<Vec<String>>, SqlError>,
     ) -> Result<(), SqlError> {
-        rewrite::tables::resolve(self.tree(), resolve)
+        self.tree().map_or(Ok(()), |tree| rewrite::tables::resolve(tree, resolve))
     }
 
     /// Returns the headers of the answer as the user typed them; `schema` is the plan's.
@@ -214,14 +214,13 @@ impl Parsed {
         self.headers.of_schema(schema)
     }
 
-    fn tree(&mut self) -> &mut ast::Statement {
+    fn tree(&mut self) -> Option<&mut ast::Statement> {
         let mut statement = &mut self.statement;
         loop {
             match statement {
                 Statement::Explain(explain) => statement = &mut explain.statement,
-                Statement::Statement(tree) => return tree,
-                // `parse` makes no other statement.
-                _ => unreachable!("parse makes only queries"),
+                Statement::Statement(tree) => return Some(tree),
+                _ => return None,
             }
         }
     }

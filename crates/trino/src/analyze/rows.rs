@@ -9,9 +9,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::FieldRef;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, Result, ScalarValue, TableReference};
+use datafusion::common::{Column, DFSchema, Result, ScalarValue, TableReference};
 use datafusion::logical_expr::expr::{Alias, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
@@ -101,17 +102,47 @@ impl Tree {
     }
 }
 
-/// The rows among a plan's outputs, by the column they were.
+/// The rows among a plan's outputs, by the column they were, and the fields of their leaves.
 #[derive(Clone, Debug, Default)]
-struct Rows(HashMap<Column, Tree>);
+struct Rows {
+    trees: HashMap<Column, Tree>,
+    leaves: HashMap<Column, FieldRef>,
+}
 
 impl Rows {
+    fn extend(&mut self, other: Self) {
+        self.trees.extend(other.trees);
+        self.leaves.extend(other.leaves);
+    }
+
+    /// Notes the fields of the plan's columns, among which the leaves are.
+    fn typed(mut self, schema: &DFSchema) -> Self {
+        if !self.trees.is_empty() {
+            let columns = schema.iter().map(|(relation, field)| {
+                (Column::new(relation.cloned(), field.name()), Arc::clone(field))
+            });
+            self.leaves = columns.collect();
+        }
+        self
+    }
+
+    /// Returns the column as an inner query sees it.
+    fn outer_reference(&self, expr: Expr) -> Expr {
+        match expr {
+            Expr::Column(column) => match self.leaves.get(&column) {
+                Some(field) => Expr::OuterReferenceColumn(Arc::clone(field), column),
+                None => Expr::Column(column),
+            },
+            other => other,
+        }
+    }
+
     fn get(&self, column: &Column) -> Option<Tree> {
-        if let Some(tree) = self.0.get(column) {
+        if let Some(tree) = self.trees.get(column) {
             return Some(tree.clone());
         }
         let mut unqualified = self
-            .0
+            .trees
             .iter()
             .filter(|(known, _)| column.relation.is_none() && known.name == column.name);
         unqualified.next().map(|(_, tree)| tree.clone())
@@ -128,7 +159,7 @@ struct Reads<'a> {
 fn whole(plan: &LogicalPlan, outer: &[&Rows]) -> Result<LogicalPlan> {
     let schema = Arc::clone(plan.schema());
     let (plan, rows) = dissolve(plan, outer)?;
-    if rows.0.is_empty() {
+    if rows.trees.is_empty() {
         return Ok(plan);
     }
     let outputs = schema.iter().map(|(relation, field)| {
@@ -191,7 +222,7 @@ fn dissolve_through(plan: &LogicalPlan, outer: &[&Rows]) -> Result<(LogicalPlan,
     for (at, input) in plan.inputs().into_iter().enumerate() {
         let (input, rows) = dissolve(input, outer)?;
         inputs.push(input);
-        all.0.extend(rows.0.clone());
+        all.extend(rows.clone());
         let dropped = match plan {
             LogicalPlan::Join(join) => match join.join_type {
                 JoinType::LeftSemi | JoinType::LeftAnti | JoinType::LeftMark => at == 1,
@@ -201,7 +232,7 @@ fn dissolve_through(plan: &LogicalPlan, outer: &[&Rows]) -> Result<(LogicalPlan,
             _ => false,
         };
         if !dropped {
-            passed.0.extend(rows.0);
+            passed.extend(rows);
         }
     }
     let exprs = substituted(plan, &all, outer)?;
@@ -216,7 +247,7 @@ fn dissolve_union(union: &Union, outer: &[&Rows]) -> Result<(LogicalPlan, Rows)>
         Ok((plan, rows, columns))
     });
     let branches = branches.collect::<Result<Vec<_>>>()?;
-    if branches.iter().all(|(_, rows, _)| rows.0.is_empty()) {
+    if branches.iter().all(|(_, rows, _)| rows.trees.is_empty()) {
         let inputs = branches.into_iter().map(|(plan, ..)| Arc::new(plan)).collect();
         return Ok((LogicalPlan::Union(Union::try_new_with_loose_types(inputs)?), Rows::default()));
     }
@@ -234,7 +265,7 @@ fn dissolve_union(union: &Union, outer: &[&Rows]) -> Result<(LogicalPlan, Rows)>
             match tree {
                 Some(tree) if alike => {
                     let tree = lay_out(tree, relation, field.name(), outputs);
-                    made.0.insert(Column::new(relation.cloned(), field.name()), tree);
+                    made.trees.insert(Column::new(relation.cloned(), field.name()), tree);
                 }
                 Some(tree) => outputs.push(named(tree.whole(), relation, field.name())),
                 None => {
@@ -249,7 +280,9 @@ fn dissolve_union(union: &Union, outer: &[&Rows]) -> Result<(LogicalPlan, Rows)>
         Ok(Arc::new(LogicalPlan::Projection(projection)))
     });
     let inputs = inputs.collect::<Result<Vec<_>>>()?;
-    Ok((LogicalPlan::Union(Union::try_new_with_loose_types(inputs)?), made))
+    let plan = Union::try_new_with_loose_types(inputs)?;
+    let made = made.typed(&plan.schema);
+    Ok((LogicalPlan::Union(plan), made))
 }
 
 fn dissolve_alias(alias: &SubqueryAlias, outer: &[&Rows]) -> Result<(LogicalPlan, Rows)> {
@@ -260,10 +293,10 @@ fn dissolve_alias(alias: &SubqueryAlias, outer: &[&Rows]) -> Result<(LogicalPlan
         Expr::Column(column) => Expr::Column(Column::new(Some(name.clone()), column.name)),
         other => other,
     };
-    let rows = rows.0.into_iter().map(|(column, tree)| {
+    let trees = rows.trees.into_iter().map(|(column, tree)| {
         (Column::new(Some(name.clone()), column.name), tree.map_leaves(&renamed))
     });
-    let rows = Rows(rows.collect());
+    let rows = Rows { trees: trees.collect(), leaves: HashMap::new() }.typed(&plan.schema);
     Ok((LogicalPlan::SubqueryAlias(plan), rows))
 }
 
@@ -276,7 +309,7 @@ fn dissolve_projection(projection: &Projection, outer: &[&Rows]) -> Result<(Logi
         match reads.tree(unaliased(expr))? {
             Some(tree @ Tree::Row { .. }) => {
                 let tree = lay_out(tree, relation, field.name(), &mut outputs);
-                made.0.insert(Column::new(relation.cloned(), field.name()), tree);
+                made.trees.insert(Column::new(relation.cloned(), field.name()), tree);
             }
             Some(Tree::Leaf(leaf)) => {
                 push_unique(&mut outputs, named(leaf, relation, field.name()));
@@ -288,6 +321,7 @@ fn dissolve_projection(projection: &Projection, outer: &[&Rows]) -> Result<(Logi
         }
     }
     let plan = Projection::try_new(outputs, Arc::new(input))?;
+    let made = made.typed(&plan.schema);
     Ok((LogicalPlan::Projection(plan), made))
 }
 
@@ -373,10 +407,10 @@ impl Reads<'_> {
         }
         match expr {
             Expr::Column(column) => Ok(self.rows.get(column)),
-            Expr::OuterReferenceColumn(_, column) => {
-                let tree = self.outer.iter().rev().find_map(|rows| rows.get(column));
-                Ok(tree.map(|tree| tree.map_leaves(&outer_reference)))
-            }
+            Expr::OuterReferenceColumn(_, column) => Ok(self.outer.iter().rev().find_map(|rows| {
+                let tree = rows.get(column)?;
+                Some(tree.map_leaves(&|leaf| rows.outer_reference(leaf)))
+            })),
             Expr::Alias(alias) => self.tree(&alias.expr),
             Expr::ScalarFunction(ScalarFunction { func, args }) if func.name() == FIELD => {
                 let [value, Expr::Literal(ScalarValue::Utf8(Some(name)), _)] = args.as_slice()
@@ -438,20 +472,5 @@ impl Reads<'_> {
             }
             other => Transformed::no(other),
         })
-    }
-}
-
-fn outer_reference(expr: Expr) -> Expr {
-    match expr {
-        // The type is found again when the plan's schema is recomputed.
-        Expr::Column(column) => Expr::OuterReferenceColumn(
-            Arc::new(datafusion::arrow::datatypes::Field::new(
-                column.name.clone(),
-                datafusion::arrow::datatypes::DataType::Null,
-                true,
-            )),
-            column,
-        ),
-        other => other,
     }
 }
