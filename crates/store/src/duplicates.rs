@@ -164,9 +164,10 @@ async fn find_stored(
         .collect();
     let search = Search::at(*identity, times);
     let files = place.stored.iter().enumerate().filter(|(_, file)| search.may_hold(file));
+    let files: Vec<(usize, LiveFile)> = files.map(|(n, file)| (n, file.clone())).collect();
     let mut scans = futures::stream::iter(files)
         .map(|(number, file)| {
-            let (objects, search, file) = (place.objects.clone(), search.clone(), file.clone());
+            let (objects, search) = (place.objects.clone(), search.clone());
             let (round, identity) = (round.clone(), *identity);
             let scan = async move { keys_of(&objects, &search, &identity, &file, &round).await };
             let task = tokio::spawn(scan);

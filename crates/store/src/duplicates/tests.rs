@@ -362,6 +362,12 @@ async fn rows_of_unknown_objects_are_refused() {
     }
 }
 
+#[test]
+fn a_resolution_can_move_between_threads() {
+    fn check<'a, F: Future + Send>(_: impl FnOnce(&'a Place<'a>, Vec<RecordBatch>) -> F) {}
+    check(resolve);
+}
+
 /// What a store must hold after all those letters, worked out without rounds.
 fn truth(letters: &[Letter]) -> BTreeMap<Key, Vec<String>> {
     let mut values: BTreeMap<Key, Vec<String>> = BTreeMap::new();

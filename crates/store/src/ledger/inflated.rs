@@ -60,9 +60,9 @@ impl InflatedIndex {
             return Ok(HashMap::new());
         }
         let mut first: HashMap<Hash, (i64, String)> = HashMap::new();
-        let mut reads = futures::stream::iter(files)
-            .map(|file| self.find_in_file(objects, file, hashes))
-            .buffer_unordered(FILES_AT_ONCE);
+        let reads: Vec<_> =
+            files.iter().map(|file| self.find_in_file(objects, file, hashes)).collect();
+        let mut reads = futures::stream::iter(reads).buffer_unordered(FILES_AT_ONCE);
         while let Some(found) = reads.try_next().await? {
             for (hash, object) in found {
                 let known = first.entry(hash).or_insert_with(|| object.clone());

@@ -73,9 +73,8 @@ pub(crate) async fn known(
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
-    let mut reads = futures::stream::iter(files)
-        .map(|file| of_file(objects, file, &wanted))
-        .buffer_unordered(FILES_AT_ONCE);
+    let reads: Vec<_> = files.iter().map(|file| of_file(objects, file, &wanted)).collect();
+    let mut reads = futures::stream::iter(reads).buffer_unordered(FILES_AT_ONCE);
     while let Some(found) = reads.try_next().await? {
         for (key, row) in found {
             let known = newest.entry(key).or_insert_with(|| row.clone());
