@@ -1,11 +1,12 @@
 //! Wiring into a DataFusion session.
 
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use datafusion::common::{Result, SchemaError};
 use datafusion::error::DataFusionError;
 use datafusion::execution::FunctionRegistry;
-use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::optimizer::Analyzer;
@@ -40,6 +41,9 @@ pub fn register(context: &SessionContext) -> Result<()> {
         .with_relation_planners(vec![Arc::new(planner::UnnestPlanner)]);
     *builder.analyzer() = Some(analyzer);
     let mut state = builder.build();
+    for name in replaced(&state) {
+        state.deregister_udf(&name)?;
+    }
     for function in functions::all() {
         state.register_udf(Arc::new(function.udf.clone()))?;
     }
@@ -51,6 +55,19 @@ pub fn register(context: &SessionContext) -> Result<()> {
     }
     *state_ref.write() = state;
     Ok(())
+}
+
+/// Returns DataFusion's functions that go by a name of ours. They must leave, not only be shadowed:
+/// whoever builds a new state from this one registers all functions again in any order, and
+/// `map_extract` would take its alias `element_at` back.
+fn replaced(state: &SessionState) -> BTreeSet<String> {
+    let ours: HashSet<String> = functions::names().collect();
+    let functions = state.scalar_functions().values();
+    let replaced = functions.filter(|function| {
+        ours.contains(function.name())
+            || function.aliases().iter().any(|alias| ours.contains(alias))
+    });
+    replaced.map(|function| function.name().to_owned()).collect()
 }
 
 /// Our rules run first, while the plan still says what the user wrote.

@@ -111,9 +111,10 @@ fn recognise(tokens: &[TokenWithSpan], at: usize) -> Option<SqlError> {
     }
     match &found.token {
         Token::Lt | Token::LBrace | Token::LBracket => {
-            let inside: String = significant(&tokens[at + 1..])
+            let inside: String = tokens[at + 1..]
+                .iter()
                 .take_while(|t| !matches!(t.token, Token::Gt | Token::RBrace | Token::RBracket))
-                .take(6)
+                .take(16)
                 .map(|t| t.token.to_string())
                 .collect();
             let previous = before.clone().next().map(|t| &t.token);

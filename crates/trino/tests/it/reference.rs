@@ -1,5 +1,7 @@
 //! `docs/sql-functions.md` is what the functions say of themselves.
 
+use datafusion::execution::session_state::SessionStateBuilder;
+
 use crate::support::Session;
 
 #[test]
@@ -32,4 +34,20 @@ async fn every_function_listed_as_shared_is_registered() {
         .filter(|name| !known(name) && *name != "grouping")
         .collect();
     assert!(missing.is_empty(), "not registered: {missing:?}");
+}
+
+#[tokio::test]
+async fn a_state_built_from_ours_keeps_our_functions() {
+    let session = Session::new().await;
+    // The builder registers functions in the order of a hash map: another one every time.
+    for _ in 0..16 {
+        let state = SessionStateBuilder::new_from_existing(session.context.state()).build();
+        for name in
+            ["element_at", "substr", "contains", "repeat", "concat", "date_format", "strpos"]
+        {
+            let found = &state.scalar_functions()[name];
+            assert_eq!(found.name(), name);
+            assert!(format!("{found:?}").contains("Scalar {"), "{name} is DataFusion's: {found:?}");
+        }
+    }
 }
