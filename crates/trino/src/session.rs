@@ -151,6 +151,14 @@ fn in_our_words(error: &DataFusionError, names: &Names) -> SqlError {
             None => unknown,
         };
     }
+    if message.contains("must be in GROUP BY or an aggregate function")
+        && let Some(column) = between(&message, "column \"", "\" must appear")
+    {
+        let column = column.rsplit('.').next().unwrap_or(column);
+        let message = format!("`{column}` must be in GROUP BY or inside an aggregate function");
+        return SqlError::new(Kind::Semantic, message)
+            .with_hint(format!("`arbitrary({column})` takes any of its values"));
+    }
     let kind = match error {
         DataFusionError::NotImplemented(_) => Kind::Unsupported,
         _ => Kind::Semantic,

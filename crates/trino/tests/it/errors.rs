@@ -63,6 +63,13 @@ async fn unknown_names_are_placed_and_guessed() {
     check("SELECT lowr(eventName) FROM events", UnknownName, (1, 8), "does not exist").await;
     check("SELECT 1 FROM evnts", UnknownName, (1, 15), "did you mean `events`").await;
     check("SELECT userIdentity.arm FROM events", Semantic, (0, 0), "did you mean `arn`").await;
+    check(
+        "SELECT userIdentity.type, count(*) FROM events GROUP BY userIdentity.arn",
+        Semantic,
+        (1, 8),
+        "`userIdentity` must be in GROUP BY",
+    )
+    .await;
     check("SELECT eventName.x FROM events", Semantic, (0, 0), "json_extract_scalar").await;
 }
 
