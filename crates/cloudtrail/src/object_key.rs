@@ -1,6 +1,10 @@
 //! What the key of an object says: account, region, kind and delivery time.
+//!
+//! Read leniently: with or without organization id and prefixes, names with or without the random
+//! part, old names without the `_` before it. Content decides what an object holds; the key only
+//! orders the work and names things.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
 use crate::schema::Kind;
 
@@ -25,22 +29,158 @@ pub struct ObjectKey {
     pub is_cloudtrail: bool,
 }
 
+const ROOT: &str = "AWSLogs";
+
 impl ObjectKey {
     /// Returns what the path says, or nothing for a path without a file name.
     pub fn parse(path: &str) -> Option<ObjectKey> {
-        let _ = path;
-        None
+        let folders: Vec<&str> = path.split('/').collect();
+        let name = *folders.last().filter(|name| !name.is_empty())?;
+        let mut key = ObjectKey {
+            logical_key: logical(path).to_owned(),
+            org: None,
+            account: None,
+            region: None,
+            kind: None,
+            trail: None,
+            delivered_at: None,
+            is_cloudtrail: false,
+        };
+        key.read_folders(&folders[..folders.len() - 1]);
+        key.read_name(name);
+        Some(key)
+    }
+
+    /// `AWSLogs/[o-…/]<account>/<service>/<region>/yyyy/mm/dd`, from the last `AWSLogs` on.
+    fn read_folders(&mut self, folders: &[&str]) {
+        let Some(root) = folders.iter().rposition(|folder| *folder == ROOT) else { return };
+        let mut rest = folders[root + 1..].iter().copied().peekable();
+        self.org = rest.next_if(|folder| is_org(folder)).map(str::to_owned);
+        self.account = rest.next_if(|folder| is_account(folder)).map(str::to_owned);
+        let Some((kind, _)) = rest.peek().and_then(|folder| kind_of(folder)) else { return };
+        rest.next();
+        self.is_cloudtrail = true;
+        self.kind = Some(kind);
+        self.region = rest.next_if(|folder| is_region(folder)).map(str::to_owned);
+        let mut number = || rest.next()?.parse::<i32>().ok();
+        if let (Some(year), Some(month), Some(day)) = (number(), number(), number()) {
+            let date = NaiveDate::from_ymd_opt(year, month as u32, day as u32);
+            self.delivered_at = date.map(|date| date.and_time(NaiveTime::MIN).and_utc());
+        }
+    }
+
+    /// `<account>_CloudTrail…_<region>_<time>_<random>`, and
+    /// `<account>_CloudTrail-Digest_<region>_<trail>_<home region>_<time>`.
+    fn read_name(&mut self, name: &str) {
+        let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
+        let mut parts = stem.split('_');
+        let (Some(account), Some(service)) = (parts.next(), parts.next()) else { return };
+        let Some((kind, _)) = kind_of(service).filter(|_| is_account(account)) else { return };
+        self.is_cloudtrail = true;
+        self.kind = self.kind.or(Some(kind));
+        self.account.get_or_insert_with(|| account.to_owned());
+        let rest = &stem[account.len() + service.len() + 1..];
+        if let Some((at, time)) = time_in(rest) {
+            self.delivered_at = Some(time);
+            let before = rest[..at].trim_matches(['_', '-']);
+            let (region, between) = before.split_once('_').unwrap_or((before, ""));
+            if self.region.is_none() && is_region(region) {
+                self.region = Some(region.to_owned());
+            }
+            // A trail's name may itself hold `_`; the home region is what follows the last.
+            if let (Kind::Digest, Some((trail, _))) = (kind, between.rsplit_once('_')) {
+                self.trail = Some(trail.to_owned());
+            }
+        }
     }
 }
 
-/// Returns the service when the key is another service's log under `AWSLogs/<account>/`.
+/// Returns the part of a path that digest files name.
+fn logical(path: &str) -> &str {
+    let starts = path.match_indices(ROOT).filter(|(at, _)| {
+        (*at == 0 || path.as_bytes()[at - 1] == b'/')
+            && path.as_bytes().get(at + ROOT.len()) == Some(&b'/')
+    });
+    starts.last().map_or(path, |(at, _)| &path[at..])
+}
+
+/// Returns the kind of log that a folder or a part of a name stands for.
+fn kind_of(service: &str) -> Option<(Kind, &'static str)> {
+    const SERVICES: [(&str, Kind); 6] = [
+        ("CloudTrail", Kind::Events),
+        ("CloudTrail-NetworkActivity", Kind::Events),
+        ("CloudTrail-Insight", Kind::Insights),
+        ("CloudTrail-Insights", Kind::Insights),
+        ("CloudTrail-Aggregated", Kind::Aggregated),
+        ("CloudTrail-Digest", Kind::Digest),
+    ];
+    SERVICES.iter().find(|(name, _)| *name == service).map(|(name, kind)| (*kind, *name))
+}
+
+fn is_org(folder: &str) -> bool {
+    folder.starts_with("o-")
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// `us-east-1`, `us-gov-west-1`, `ap-southeast-5`, … and whatever AWS names so next.
+fn is_region(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let is_word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric());
+    parts.clone().count() >= 3
+        && text.len() <= 32
+        && text.ends_with(|last: char| last.is_ascii_alphanumeric())
+        && parts.all(is_word)
+}
+
+/// Finds `YYYYMMDDTHHmm[SS]Z` in a name, the last if there are several.
+fn time_in(name: &str) -> Option<(usize, DateTime<Utc>)> {
+    let bytes = name.as_bytes();
+    let mut found = None;
+    for (at, _) in name.match_indices('T') {
+        let start = at.wrapping_sub(8);
+        let digits = |from: usize, to: usize| {
+            let digits = name.get(from..to)?;
+            digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse::<u32>().ok())?
+        };
+        let seconds = digits(at + 5, at + 7).filter(|_| bytes.get(at + 7) == Some(&b'Z'));
+        let read = || {
+            let date = NaiveDate::from_ymd_opt(
+                i32::try_from(digits(start, start + 4)?).ok()?,
+                digits(start + 4, start + 6)?,
+                digits(start + 6, at)?,
+            )?;
+            let (hour, minute) = (digits(at + 1, at + 3)?, digits(at + 3, at + 5)?);
+            let time = NaiveTime::from_hms_opt(hour, minute, seconds.unwrap_or(0))?;
+            Some(date.and_time(time).and_utc())
+        };
+        if let Some(time) = read().filter(|_| at >= 8) {
+            found = Some((start, time));
+        }
+    }
+    found
+}
+
+/// Returns the service when the key is another service's log under `AWSLogs/[o-…/]<account>/`.
 pub fn other_service(path: &str) -> Option<&str> {
-    let _ = path;
-    None
+    let mut rest = logical(path).strip_prefix(ROOT)?.strip_prefix('/')?.split('/').peekable();
+    rest.next_if(|folder| is_org(folder));
+    rest.next_if(|folder| is_account(folder))?;
+    let service = rest.next()?;
+    // What stands right in the account's folder is a file, not a service.
+    rest.next()?;
+    kind_of(service).is_none().then_some(service)
 }
 
 /// Returns whether a path is what file managers leave behind: `._*`, `__MACOSX`, `.DS_Store`, …
 pub fn is_junk(path: &str) -> bool {
-    let _ = path;
-    false
+    let mut folders = path.split('/');
+    let name = folders.next_back().unwrap_or_default();
+    name.starts_with("._")
+        || [".DS_Store", "Thumbs.db", "desktop.ini", ".localized"].contains(&name)
+        || path
+            .split('/')
+            .any(|folder| ["__MACOSX", ".Spotlight-V100", ".fseventsd"].contains(&folder))
 }

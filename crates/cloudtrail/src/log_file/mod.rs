@@ -1,8 +1,14 @@
 //! What a stored object is made of: container, limits, hashes.
 
 pub mod archive;
+pub(crate) mod inflate;
 
 use std::io::{self, Read};
+
+use self::inflate::{Inflate, Measured};
+
+/// Inflated bytes below which no ratio is judged.
+pub(crate) const RATIO_FREE_BYTES: u64 = 16 << 20;
 
 /// Bounds on what one object may cost. Each, when hit, is named in the reason of a reject.
 #[derive(Debug, Clone)]
@@ -19,8 +25,12 @@ pub struct Limits {
     pub batch_rows_max: usize,
     /// Bytes of one batch, approximately.
     pub batch_bytes_max: usize,
+    /// Brackets within brackets, in one record.
+    pub json_depth_max: usize,
     /// Bytes that one reject keeps of its record.
     pub reject_bytes_max: usize,
+    /// Bytes that the rejects of one object keep together; further ones are only counted.
+    pub rejects_bytes_max: usize,
     /// Members of one archive, nested ones included.
     pub archive_members_max: u64,
     /// Bytes of all members of one archive, as stored in it.
@@ -35,13 +45,15 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             inflated_bytes_max: 64 << 30,
-            inflation_ratio_max: 1_000,
-            record_bytes_max: 64 << 20,
+            inflation_ratio_max: 500,
+            record_bytes_max: 16 << 20,
             in_memory_bytes_max: 64 << 20,
             batch_rows_max: 8_192,
             batch_bytes_max: 16 << 20,
+            json_depth_max: 2_048,
             reject_bytes_max: 1 << 20,
-            archive_members_max: 10_000_000,
+            rejects_bytes_max: 16 << 20,
+            archive_members_max: 2_000_000,
             archive_bytes_max: 1 << 40,
             archive_depth_max: 2,
             archive_nested_zip_bytes_max: 128 << 20,
@@ -92,6 +104,17 @@ pub enum ObjectFault {
         /// The limit.
         limit: u64,
     },
+    /// Brackets that do not match between two records: no valid log starts like this, so where its
+    /// records begin and end is not known.
+    #[error("malformed at byte {at}, after {records} records: {reason}")]
+    Malformed {
+        /// Offset in the inflated bytes.
+        at: u64,
+        /// Records before.
+        records: u64,
+        /// What is wrong there.
+        reason: &'static str,
+    },
     /// The object changed between two readings.
     #[error("changed while it was read")]
     Changed,
@@ -132,16 +155,75 @@ pub struct Inspected {
 /// # Errors
 /// Only when `input` cannot be read; what is wrong with the content is in `fault`.
 pub fn inspect(input: &mut dyn Read, limits: &Limits) -> io::Result<Inspected> {
-    let _ = limits;
+    let mut inflate = Inflate::new(input, limits)?;
+    let (inflated, ended) = read_up_to(&mut inflate, limits.in_memory_bytes_max)?;
+    let measured = inflate.finish()?;
+    Ok(measured.with(ended.then_some(inflated)))
+}
+
+/// Reads at most `bytes_max` bytes; also returns whether the reader ended there.
+pub(crate) fn read_up_to(input: &mut dyn Read, bytes_max: usize) -> io::Result<(Vec<u8>, bool)> {
+    const STEP_BYTES: usize = 64 << 10;
     let mut bytes = Vec::new();
-    input.read_to_end(&mut bytes)?;
-    Ok(Inspected {
-        sha256: [0; 32],
-        inflated_sha256: [0; 32],
-        compressed_bytes: bytes.len() as u64,
-        inflated_bytes: bytes.len() as u64,
-        container: Container::Plain,
-        inflated: Some(bytes),
-        fault: None,
-    })
+    let mut filled = 0;
+    while filled <= bytes_max {
+        bytes.resize(filled + STEP_BYTES.min(bytes_max + 1 - filled), 0);
+        let read = input.read(&mut bytes[filled..])?;
+        if read == 0 {
+            bytes.truncate(filled);
+            return Ok((bytes, true));
+        }
+        filled += read;
+    }
+    Ok((bytes, false))
+}
+
+/// Returns whether an object cannot be a log, judged by its first bytes: what they inflate to
+/// starts neither as JSON nor with a time, as lines of CloudWatch Logs do. Archives are foreign too.
+pub fn is_foreign(head: &[u8]) -> bool {
+    let mut input = head;
+    let mut start = [0; 64];
+    let mut filled = 0;
+    if let Ok(mut inflate) = Inflate::new(&mut input, &Limits::default()) {
+        while let Ok(read @ 1..) = inflate.read(&mut start[filled..]) {
+            filled += read;
+        }
+    }
+    let text = start[..filled].strip_prefix(b"\xef\xbb\xbf").unwrap_or(&start[..filled]);
+    let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
+    !head.is_empty() && !matches!(first, None | Some(b'{' | b'[' | b'0'..=b'9'))
+}
+
+impl Measured {
+    pub(crate) fn with(self, inflated: Option<Vec<u8>>) -> Inspected {
+        Inspected {
+            sha256: self.sha256,
+            inflated_sha256: self.inflated_sha256,
+            compressed_bytes: self.compressed_bytes,
+            inflated_bytes: self.inflated_bytes,
+            container: self.container,
+            inflated,
+            fault: self.fault,
+        }
+    }
+}
+
+impl Container {
+    /// Returns the container that an object's first four bytes name.
+    pub fn of(head: &[u8]) -> Container {
+        match head {
+            [0x1f, 0x8b, ..] => Container::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Container::Zstd,
+            _ => Container::Plain,
+        }
+    }
+
+    /// Returns its name, in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Container::Plain => "plain",
+            Container::Gzip => "gzip",
+            Container::Zstd => "zstd",
+        }
+    }
 }

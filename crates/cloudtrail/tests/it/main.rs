@@ -1,0 +1,7 @@
+//! The crate through its public interface.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+mod support;
+
+mod corpus;
