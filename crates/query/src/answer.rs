@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::late::{LateColumns, Maker};
 use crate::meter::Meter;
 use crate::notes::Note;
-use crate::store_table::ScanLog;
+use crate::scan::{Scan, ScanLog, scans};
 
 /// The state of a store that an answer was read from; `--at` asks for it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,11 +33,42 @@ pub struct Statistics {
     /// Data files of the tables it names.
     pub files_total: u64,
     /// Those left after pruning by the log.
+    pub files_planned: u64,
+    /// Those of which more than the footer was read: bloom filters, or data.
     pub files_read: u64,
+    /// Row groups of opened files that were read.
+    pub row_groups_read: u64,
+    /// Row groups of opened files that were skipped.
+    pub row_groups_skipped: u64,
+    /// Pages that were skipped.
+    pub pages_skipped: u64,
+    /// Rows that were looked at: those that matched and those that did not.
+    pub rows_read: u64,
     /// Bytes received from the storage, footers included.
     pub bytes_read: u64,
     /// Requests to the storage.
     pub requests: u64,
+}
+
+impl Statistics {
+    pub(crate) fn of(scans: &[Scan], meter: &Meter) -> Statistics {
+        let mut all = Statistics {
+            bytes_read: meter.bytes(),
+            requests: meter.requests(),
+            ..Statistics::default()
+        };
+        for scan in scans {
+            let reading = scan.reading();
+            all.files_total += scan.files as u64;
+            all.files_planned += scan.files_kept as u64;
+            all.files_read += reading.files;
+            all.row_groups_read += reading.row_groups;
+            all.row_groups_skipped += reading.row_groups_skipped;
+            all.pages_skipped += reading.pages_skipped;
+            all.rows_read += reading.rows + reading.rows_unmatched;
+        }
+        all
+    }
 }
 
 /// The answer to a statement. Dropping it cancels the query.
@@ -66,13 +97,7 @@ impl Answer {
 
     /// What was read so far.
     pub fn statistics(&self) -> Statistics {
-        let scans = self.scans.lock().map(|scans| scans.clone()).unwrap_or_default();
-        Statistics {
-            files_total: scans.iter().map(|scan| scan.files as u64).sum(),
-            files_read: scans.iter().map(|scan| scan.files_kept as u64).sum(),
-            bytes_read: self.meter.bytes(),
-            requests: self.meter.requests(),
-        }
+        Statistics::of(&scans(&self.scans), &self.meter)
     }
 }
 

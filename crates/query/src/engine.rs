@@ -26,7 +26,7 @@ use traillake_trino::{Names, Parameters, Parsed, SqlError, StatementKind, TableN
 use crate::Rebuild;
 use crate::answer::{Answer, Notes, SnapshotName};
 use crate::directory::{Directory, Table};
-use crate::error::{Error, Explain, Result};
+use crate::error::{Error, InOurWords, Result};
 use crate::limits::Limits;
 use crate::meter::Meter;
 use crate::notes::{Note, NoteKind};
@@ -36,7 +36,7 @@ use crate::resolve::{
     SYSTEM_TABLES,
 };
 use crate::run::{Run, run};
-use crate::store_table::ScanLog;
+use crate::scan::ScanLog;
 use crate::{gate, hidden, late, runtime, show, views};
 
 /// What an engine is told.
@@ -126,7 +126,7 @@ impl Engine {
             directory: Directory::default(),
         };
         let directory =
-            inner.read_directory(pin).await.map_err(|error| inner.explain("").error(error))?;
+            inner.read_directory(pin).await.map_err(|error| inner.words("").error(error))?;
         inner.names = Arc::new(inner.spellings(&directory));
         inner.directory = directory;
         Ok(Engine { inner: Arc::new(inner) })
@@ -141,7 +141,7 @@ impl Engine {
         let inner = &self.inner;
         let mut limits = Limits::start(inner.options.rows_max, inner.options.timeout);
         let prepared = limits.within(inner.prepare(sql, parameters)).await??;
-        run(inner, prepared, limits).await
+        run(prepared, limits).await
     }
 
     /// Returns the names of the tables: bare in the session's store, else with their schema.
@@ -197,7 +197,7 @@ pub(crate) struct Prepared {
     pub(crate) pins: Arc<Pins>,
     pub(crate) snapshots: Vec<SnapshotName>,
     pub(crate) notes: Notes,
-    pub(crate) explain: Explain,
+    pub(crate) words: InOurWords,
 }
 
 /// What a statement asks for.
@@ -211,7 +211,7 @@ pub(crate) enum What {
 impl Inner {
     /// Everything up to the logical plan.
     async fn prepare(&self, sql: &str, parameters: &Parameters) -> Result<Prepared> {
-        let explain = self.explain(sql);
+        let words = self.words(sql);
         let wrong = |error: SqlError| Error::sql(error, sql);
         let mut parsed = traillake_trino::parse(sql, &self.names).map_err(wrong)?;
         parsed.bind(parameters).map_err(wrong)?;
@@ -229,12 +229,12 @@ impl Inner {
             }
             _ => {
                 hidden::exclude(&mut parsed.statement, &pins.hidden);
-                let state = self.session(&pins, &tables).await.map_err(|e| explain.error(e))?;
-                let run = self.plan(&state, parsed, &explain).await?;
-                return Ok(self.prepared(What::Plan(Box::new(run)), state, pins, notes, explain));
+                let state = self.session(&pins, &tables).await.map_err(|e| words.error(e))?;
+                let run = self.plan(&state, parsed, &words).await?;
+                return Ok(self.prepared(What::Plan(Box::new(run)), state, pins, notes, words));
             }
         };
-        Ok(self.prepared(what, self.state.clone(), pins, notes, explain))
+        Ok(self.prepared(what, self.state.clone(), pins, notes, words))
     }
 
     fn prepared(
@@ -243,7 +243,7 @@ impl Inner {
         state: SessionState,
         pins: Arc<Pins>,
         notes: Vec<Note>,
-        explain: Explain,
+        words: InOurWords,
     ) -> Prepared {
         let own = pins.stores.get(&pins.store);
         let others = pins.stores.values().filter(|pin| pin.info.name != pins.store);
@@ -253,13 +253,13 @@ impl Inner {
             committed_at: pin.snapshot.committed_at,
         });
         let snapshots = snapshots.collect();
-        Prepared { what, state, pins, snapshots, notes: Arc::new(Mutex::new(notes)), explain }
+        Prepared { what, state, pins, snapshots, notes: Arc::new(Mutex::new(notes)), words }
     }
 
-    async fn plan(&self, state: &SessionState, parsed: Parsed, explain: &Explain) -> Result<Run> {
+    async fn plan(&self, state: &SessionState, parsed: Parsed, words: &InOurWords) -> Result<Run> {
         let statement = parsed.statement.clone();
-        let planned = state.statement_to_plan(statement).await.map_err(|e| explain.error(e))?;
-        gate::check(&planned).map_err(|error| Error::sql(error, &explain.sql))?;
+        let planned = state.statement_to_plan(statement).await.map_err(|e| words.error(e))?;
+        gate::check(&planned).map_err(|error| Error::sql(error, &words.sql))?;
         let (plan, analyze) = match (planned, parsed.kind) {
             (LogicalPlan::Explain(inner), StatementKind::Explain { analyze }) => {
                 (Arc::unwrap_or_clone(inner.plan), Some(analyze))
@@ -270,7 +270,7 @@ impl Inner {
             (plan, _) => (plan, None),
         };
         let headers = parsed.headers(plan.schema().as_arrow());
-        let (plan, late) = late::defer(plan).map_err(|e| explain.error(e))?;
+        let (plan, late) = late::defer(plan).map_err(|e| words.error(e))?;
         Ok(Run { plan, late, headers, explain: analyze })
     }
 
@@ -428,8 +428,8 @@ impl Inner {
         names
     }
 
-    fn explain(&self, sql: &str) -> Explain {
-        Explain {
+    fn words(&self, sql: &str) -> InOurWords {
+        InOurWords {
             sql: sql.to_string(),
             names: Arc::clone(&self.names),
             memory_bytes: self.options.memory_bytes,

@@ -136,13 +136,13 @@ impl Error {
 
 /// What errors of the engine mean for one statement.
 #[derive(Debug, Clone)]
-pub(crate) struct Explain {
+pub(crate) struct InOurWords {
     pub(crate) sql: String,
     pub(crate) names: std::sync::Arc<Names>,
     pub(crate) memory_bytes: u64,
 }
 
-impl Explain {
+impl InOurWords {
     /// Returns the error in our words; nothing of DataFusion's own wording passes unread.
     pub(crate) fn error(&self, error: DataFusionError) -> Error {
         match error {

@@ -45,6 +45,12 @@ impl VisitorMut for Excluder<'_> {
         if with_hidden == 0 {
             return ControlFlow::Continue(());
         }
+        let wildcard = |item: &SelectItem| {
+            matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..))
+        };
+        if select.projection.iter().any(wildcard) {
+            select.projection.iter_mut().for_each(|item| self.restore_name(item));
+        }
         let mut items = Vec::with_capacity(select.projection.len());
         for item in std::mem::take(&mut select.projection) {
             match item {
@@ -71,6 +77,25 @@ impl VisitorMut for Excluder<'_> {
 }
 
 impl Excluder<'_> {
+    /// The parser makes names beside a `*` unique, since `*` may bring them too. It never brings a
+    /// hidden column, which keeps its own name then.
+    fn restore_name(&self, item: &mut SelectItem) {
+        let SelectItem::ExprWithAlias { expr, alias } = item else { return };
+        let column = match expr {
+            ast::Expr::Identifier(column) => Some(&column.value),
+            ast::Expr::CompoundIdentifier(parts) => parts.last().map(|column| &column.value),
+            _ => None,
+        };
+        let made_unique = |column: &&String| {
+            alias.value.trim_end_matches(|c: char| c.is_ascii_digit()) == format!("{column}\u{1}")
+        };
+        if let Some(column) = column.filter(made_unique)
+            && self.hidden.contains(&column.as_str())
+        {
+            alias.value.clone_from(column);
+        }
+    }
+
     fn except(&self, mut options: WildcardAdditionalOptions) -> WildcardAdditionalOptions {
         let mut names: Vec<Ident> = options.opt_except.take().map_or_else(Vec::new, |except| {
             std::iter::once(except.first_element).chain(except.additional_elements).collect()

@@ -12,8 +12,8 @@
 //! | `hidden` | which columns does `*` leave out? |
 //! | `gate` | does the plan only read? |
 //! | `late` | which values are made for result rows only? |
-//! | `store_table`, `prune`, `meter` | which files are read, and how much of them? |
-//! | `run`, `limits`, `answer` | how does the answer leave, in which form, under which limits? |
+//! | `store_table`, `prune`, `scan`, `meter` | which files are read, and how much of them? |
+//! | `run`, `explain`, `limits`, `answer` | how does the answer leave, in which form, under which limits? |
 //! | `notes`, `error` | what is said beside it, or instead of it? |
 //!
 //! Invariants: a query sees one snapshot of each store and cannot write; nothing here reads the
@@ -24,6 +24,7 @@ mod answer;
 mod directory;
 mod engine;
 mod error;
+mod explain;
 mod gate;
 mod hidden;
 mod late;
@@ -35,6 +36,7 @@ mod prune;
 mod resolve;
 mod run;
 mod runtime;
+mod scan;
 mod show;
 mod store_table;
 mod system_tables;

@@ -19,7 +19,8 @@ use crate::directory::Directory;
 use crate::engine::Lookup;
 use crate::meter::Meter;
 use crate::resolve::{INFORMATION_SCHEMA, Resolved, SYSTEM};
-use crate::store_table::{ScanLog, StoreTable};
+use crate::scan::ScanLog;
+use crate::store_table::{Given, StoreTable};
 use crate::system_tables::{
     coverage, files, information_schema, objects, rejects, stores, variants,
 };
@@ -46,6 +47,7 @@ impl Pin {
 }
 
 /// What the tables of one query are made from.
+#[derive(Clone)]
 pub(crate) struct Pins {
     /// The session's store.
     pub(crate) store: String,
@@ -162,7 +164,7 @@ impl Pins {
     pub(crate) async fn scan(&self, store: &str, table: &str) -> Result<LogicalPlan> {
         let snapshot = self.snapshot(store, table)?;
         let files = snapshot.files().await.map_err(external)?;
-        let provider = StoreTable::new(crate::store_table::Given {
+        let provider = StoreTable::new(Given {
             name: format!("{store}.{table}"),
             snapshot: snapshot.clone(),
             files,
@@ -195,9 +197,14 @@ impl Pins {
         Ok(all)
     }
 
-    /// The live files of one table of the session's store.
-    pub(crate) async fn files_of(&self, table: &str) -> Result<Arc<[LiveFile]>> {
-        self.snapshot(&self.store, table)?.files().await.map_err(external)
+    /// The live files of one table.
+    pub(crate) async fn files_of(&self, store: &str, table: &str) -> Result<Arc<[LiveFile]>> {
+        self.snapshot(store, table)?.files().await.map_err(external)
+    }
+
+    /// The same tables for look-ups of our own, which are not counted as the query's.
+    pub(crate) fn unlogged(&self) -> Pins {
+        Pins { meter: Arc::default(), scans: Arc::default(), ..self.clone() }
     }
 }
 

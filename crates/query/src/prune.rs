@@ -10,7 +10,7 @@ use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::stats::Precision;
 use datafusion::common::{Column, ColumnStatistics, Result, ScalarValue, Statistics};
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_optimizer::pruning::PruningPredicate;
+use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use traillake_store::{ColumnStats, LiveFile, ScalarStat};
 
 /// Per-file statistics are handed to DataFusion while files times columns stay below this: they
@@ -36,7 +36,10 @@ pub(crate) fn prune<'a>(
     partitioning: &Partitioning,
     predicate: &Arc<dyn PhysicalExpr>,
 ) -> Result<Vec<&'a LiveFile>> {
-    let pruning = PruningPredicate::try_new(Arc::clone(predicate), Arc::clone(schema))?;
+    let pruning = PruningPredicateBuilder::new()
+        .with_file_schema(Arc::clone(schema))
+        .with_max_in_list_size(crate::runtime::IN_LIST_PRUNED_MAX);
+    let Some(pruning) = pruning.build(Arc::clone(predicate)) else { return Ok(files) };
     if pruning.always_true() {
         return Ok(files);
     }

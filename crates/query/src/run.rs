@@ -9,12 +9,14 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{StreamExt, stream};
 
-use crate::answer::{Answer, Finish, Notes};
-use crate::engine::{Inner, Prepared, What};
-use crate::error::{Explain, Result};
+use crate::answer::{Answer, Finish, Notes, Statistics};
+use crate::engine::{Prepared, What};
+use crate::error::{InOurWords, Result};
+use crate::explain::{self, Outcome};
 use crate::late::LateColumns;
 use crate::limits::Limits;
 use crate::pins::Pins;
+use crate::scan::scans;
 use crate::views::absence;
 
 /// A planned statement.
@@ -29,64 +31,56 @@ pub(crate) struct Run {
 }
 
 /// Starts what was prepared.
-pub(crate) async fn run(
-    inner: &Arc<Inner>,
-    prepared: Prepared,
-    mut limits: Limits,
-) -> Result<Answer> {
-    let Prepared { what, state, pins, snapshots, notes, explain } = prepared;
-    let _ = inner;
-    let answer = |schema, batches, pins: &Pins, notes| Answer {
-        schema,
-        batches,
-        snapshots,
-        notes,
-        meter: Arc::clone(&pins.meter),
-        scans: Arc::clone(&pins.scans),
-    };
-    let run = match what {
-        What::Rows(rows) => {
-            let schema = rows.schema();
-            let batches = stream::iter([Ok(rows)]).boxed();
-            return Ok(answer(schema, batches, &pins, notes));
+pub(crate) async fn run(prepared: Prepared, limits: Limits) -> Result<Answer> {
+    let Prepared { what, state, pins, snapshots, notes, words } = prepared;
+    let (meter, scans) = (Arc::clone(&pins.meter), Arc::clone(&pins.scans));
+    let (schema, batches) = match what {
+        What::Rows(rows) => (rows.schema(), stream::iter([Ok(rows)]).boxed()),
+        What::Plan(run) => {
+            let analyze = run.explain;
+            let running = start(*run, state, pins, Arc::clone(&notes), words, limits).await?;
+            match analyze {
+                None => {
+                    let schema = Arc::clone(running.finish.schema());
+                    (schema, stream::unfold(Some(running), Running::step).boxed())
+                }
+                Some(analyze) => {
+                    let rows = running.explained(analyze).await?;
+                    (rows.schema(), stream::iter([Ok(rows)]).boxed())
+                }
+            }
         }
-        What::Plan(run) => *run,
     };
-    let plan = |e| explain.error(e);
-    let optimized = state.optimize(&run.plan).map_err(plan)?;
+    Ok(Answer { schema, batches, snapshots, notes, meter, scans })
+}
+
+async fn start(
+    run: Run,
+    state: SessionState,
+    pins: Arc<Pins>,
+    notes: Notes,
+    words: InOurWords,
+    mut limits: Limits,
+) -> Result<Running> {
     let finish = Finish::new(run.plan.schema().as_arrow(), run.headers, run.late);
-    let physical =
-        limits.within(state.query_planner().create_physical_plan(&optimized, &state)).await?;
-    let physical = physical.map_err(|e| explain.error(e))?;
-    let inner_stream = execute_stream(Arc::clone(&physical), state.task_ctx());
-    let inner_stream = inner_stream.map_err(|e| explain.error(e))?;
-    let schema = Arc::clone(finish.schema());
-    let running = Running {
-        batches: inner_stream,
-        finish,
-        limits,
-        explain,
-        after: After {
-            optimized,
-            physical,
-            state,
-            pins: Arc::clone(&pins),
-            notes: Arc::clone(&notes),
-        },
-    };
-    let batches = stream::unfold(Some(running), Running::step).boxed();
-    Ok(answer(schema, batches, &pins, notes))
+    let optimized = state.optimize(&run.plan).map_err(|e| words.error(e))?;
+    let planning = state.query_planner().create_physical_plan(&optimized, &state);
+    let physical = limits.within(planning).await?.map_err(|e| words.error(e))?;
+    let batches = execute_stream(Arc::clone(&physical), state.task_ctx());
+    let batches = batches.map_err(|e| words.error(e))?;
+    let after = After { optimized, physical, state, pins, notes };
+    Ok(Running { batches, finish, limits, words, after })
 }
 
 struct Running {
     batches: SendableRecordBatchStream,
     finish: Finish,
     limits: Limits,
-    explain: Explain,
+    words: InOurWords,
     after: After,
 }
 
-/// What notes about an empty answer are made from.
+/// What is still needed when the last batch has left.
 struct After {
     optimized: LogicalPlan,
     physical: Arc<dyn ExecutionPlan>,
@@ -111,17 +105,32 @@ impl Running {
     async fn next(&mut self) -> Result<Option<RecordBatch>> {
         let batch = match self.limits.within(self.batches.next()).await? {
             None => return Ok(None),
-            Some(batch) => batch.map_err(|error| self.explain.error(error))?,
+            Some(batch) => batch.map_err(|error| self.words.error(error))?,
         };
         self.limits.count(batch.num_rows())?;
-        self.finish.finish(&batch).map(Some).map_err(|error| self.explain.error(error))
+        self.finish.finish(&batch).map(Some).map_err(|error| self.words.error(error))
+    }
+
+    /// The lines of EXPLAIN; with `analyze` the query is run first and its rows dropped.
+    async fn explained(mut self, analyze: bool) -> Result<RecordBatch> {
+        while analyze && self.next().await?.is_some() {}
+        let scans = scans(&self.after.pins.scans);
+        let outcome = analyze.then(|| Outcome {
+            rows: self.limits.rows(),
+            statistics: Statistics::of(&scans, &self.after.pins.meter),
+        });
+        let lines = explain::lines(&self.after.optimized, &scans, outcome.as_ref());
+        lines.map_err(|error| self.words.error(error))
     }
 }
 
 impl After {
     async fn say_why_nothing(&self, rows: u64) {
-        let After { optimized, physical, state, pins, notes } = self;
-        let found = absence::notes(rows, optimized, physical, state, pins).await;
+        let After { physical, state, pins, notes, .. } = self;
+        if !absence::is_about_nothing(rows, physical, &scans(&pins.scans)) {
+            return;
+        }
+        let found = absence::notes(state, pins).await;
         if let Ok(mut notes) = notes.lock() {
             notes.extend(found);
         }

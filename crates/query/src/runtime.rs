@@ -18,7 +18,7 @@ use crate::pins::{Pin, lake_url};
 /// Footers kept in memory between scans, beside the queries' own memory.
 const FOOTER_CACHE_BYTES_MAX: usize = 256 << 20;
 /// Values of an IN list up to which it prunes: lists of indicators are long.
-const IN_LIST_PRUNED_MAX: usize = 1_000;
+pub(crate) const IN_LIST_PRUNED_MAX: usize = 1_000;
 
 /// Returns the session that queries start from.
 ///

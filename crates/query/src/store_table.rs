@@ -1,7 +1,7 @@
 //! A table of a snapshot as DataFusion reads it: files chosen from the log, then one Parquet scan.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
@@ -11,7 +11,9 @@ use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::physical_plan::{
+    FileGroup, FileScanConfigBuilder, FileSource, ParquetSource,
+};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::object_store::ObjectStoreUrl;
@@ -26,26 +28,7 @@ use traillake_store::{LiveFile, TableSnapshot};
 
 use crate::meter::{Meter, MeteredStore};
 use crate::prune::{Partitioning, file_statistics, prune, table_statistics};
-
-/// What a scan decided before it read anything.
-#[derive(Debug, Clone)]
-pub(crate) struct Scan {
-    /// The store and table.
-    pub(crate) table: String,
-    /// Live files of the table.
-    pub(crate) files: usize,
-    /// Files that may hold a wanted row.
-    pub(crate) files_kept: usize,
-    /// Bytes of those.
-    pub(crate) bytes_kept: u64,
-    /// Rows of those.
-    pub(crate) rows_kept: u64,
-    /// The filters handed down.
-    pub(crate) filters: Vec<Expr>,
-}
-
-/// The scans of one query, in the order they were planned.
-pub(crate) type ScanLog = Arc<Mutex<Vec<Scan>>>;
+use crate::scan::{Scan, ScanLog};
 
 /// What a [`StoreTable`] is made from.
 pub(crate) struct Given {
@@ -115,35 +98,37 @@ impl StoreTable {
         prune(files, &self.schema, &self.partitioning, &predicate)
     }
 
-    /// One scan over `files`, newest first: what a query of audit logs wants is mostly recent.
-    fn parquet_scan(
-        &self,
-        state: &dyn Session,
-        files: &[&LiveFile],
-        columns: Columns,
-        limit: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
+    fn parquet_source(&self, state: &dyn Session, columns: &Columns) -> ParquetSource {
         let file_schema = Arc::new(Schema::new(columns.file.clone()));
-        let table_schema = TableSchema::builder(Arc::clone(&file_schema))
+        let table_schema = TableSchema::builder(file_schema)
             .with_table_partition_cols(columns.partition.iter().cloned().collect::<Vec<_>>())
             .build();
         let options = TableParquetOptions {
             global: state.config_options().execution.parquet.clone(),
             ..Default::default()
         };
-        let objects = MeteredStore::new(
-            Arc::clone(self.given.snapshot.object_store()),
-            Arc::clone(&self.given.meter),
-        );
+        let objects = Arc::clone(self.given.snapshot.object_store());
+        let objects = MeteredStore::new(objects, Arc::clone(&self.given.meter));
         let readers = CachedParquetFileReaderFactory::new(
             Arc::new(objects),
             state.runtime_env().cache_manager.get_file_metadata_cache(),
         );
-        let source = ParquetSource::new(table_schema.clone())
+        ParquetSource::new(table_schema)
             .with_table_parquet_options(options)
-            .with_parquet_file_reader_factory(Arc::new(readers));
+            .with_parquet_file_reader_factory(Arc::new(readers))
+    }
 
-        let statistics = table_statistics(files, table_schema.table_schema());
+    /// One scan over `files`, newest first: what a query of audit logs wants is mostly recent.
+    fn parquet_scan(
+        &self,
+        state: &dyn Session,
+        files: &[&LiveFile],
+        columns: Columns,
+        source: ParquetSource,
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let statistics = table_statistics(files, source.table_schema().table_schema());
+        let file_schema = Arc::clone(source.table_schema().file_schema());
         let groups = self.file_groups(state, files, &file_schema, columns.partition.as_ref());
         let config = FileScanConfigBuilder::new(self.given.url.clone(), Arc::new(source))
             .with_file_groups(groups)
@@ -257,6 +242,9 @@ impl TableProvider for StoreTable {
         {
             keep_rows(&mut files, limit as u64);
         }
+        let all: Vec<usize> = (0..self.schema.fields().len()).collect();
+        let columns = Columns::new(self, projection.unwrap_or(&all));
+        let source = self.parquet_source(state, &columns);
         if let Ok(mut scans) = self.given.scans.lock() {
             scans.push(Scan {
                 table: self.given.name.clone(),
@@ -265,11 +253,10 @@ impl TableProvider for StoreTable {
                 bytes_kept: files.iter().map(|file| file.size).sum(),
                 rows_kept: files.iter().map(|file| file.rows).sum(),
                 filters: filters.to_vec(),
+                metrics: source.metrics().clone(),
             });
         }
-        let all: Vec<usize> = (0..self.schema.fields().len()).collect();
-        let wanted = projection.unwrap_or(&all);
-        self.parquet_scan(state, &files, Columns::new(self, wanted), limit)
+        self.parquet_scan(state, &files, columns, source, limit)
     }
 }
 

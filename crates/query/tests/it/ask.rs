@@ -3,6 +3,7 @@
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use futures::StreamExt;
+use tokio::sync::RwLock;
 use traillake_query::{Answer, Engine, Error, Parameters};
 
 /// An answer read to its end.
@@ -13,8 +14,26 @@ pub struct Read {
     pub answer: Answer,
 }
 
+/// Maps are counted for the whole process: whoever counts them must ask alone.
+static ALONE: RwLock<()> = RwLock::const_new(());
+
+/// Asks while nobody else does; returns how many maps were built too.
+pub async fn exclusively(engine: &Engine, sql: &str) -> (Read, u64) {
+    let _alone = ALONE.write().await;
+    let before = traillake_trino::map::converted_rows();
+    match read_all(engine, sql, &Parameters::default()).await {
+        Ok(read) => (read, traillake_trino::map::converted_rows() - before),
+        Err(error) => panic!("{sql}\n{}\n{error:?}", error.render()),
+    }
+}
+
 /// Asks and reads the whole answer. NULL is `NULL`.
 pub async fn try_ask(engine: &Engine, sql: &str, parameters: &Parameters) -> Result<Read, Error> {
+    let _beside_others = ALONE.read().await;
+    read_all(engine, sql, parameters).await
+}
+
+async fn read_all(engine: &Engine, sql: &str, parameters: &Parameters) -> Result<Read, Error> {
     let mut answer = engine.query(sql, parameters).await?;
     let mut rows = Vec::new();
     while let Some(batch) = answer.batches.next().await {

@@ -3,4 +3,7 @@
 
 mod ask;
 mod lake;
+
+mod late;
 mod minimum;
+mod pruning;

@@ -1,0 +1,170 @@
+//! `EXPLAIN` in our words: what is read of which table, what is done with it, and with `ANALYZE`
+//! what was really read.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::common::Result;
+use datafusion::logical_expr::{Distinct, Expr, FetchType, JoinType, LogicalPlan, SkipType};
+
+use crate::answer::Statistics;
+use crate::scan::Scan;
+
+/// The header Trino gives the one column of EXPLAIN.
+const HEADER: &str = "Query Plan";
+
+/// What a query that was run for EXPLAIN ANALYZE came to.
+pub(crate) struct Outcome {
+    /// Rows of the answer.
+    pub(crate) rows: u64,
+    /// What it read.
+    pub(crate) statistics: Statistics,
+}
+
+/// Returns the lines of EXPLAIN, one a row.
+///
+/// # Errors
+/// When the lines do not fit a batch.
+pub(crate) fn lines(
+    plan: &LogicalPlan,
+    scans: &[Scan],
+    outcome: Option<&Outcome>,
+) -> Result<RecordBatch> {
+    let mut text = String::new();
+    if let Some(outcome) = outcome {
+        total(&mut text, outcome);
+    }
+    for scan in scans {
+        table(&mut text, scan, outcome.is_some());
+    }
+    if scans.is_empty() {
+        text.push_str("reads no table of the lake\n");
+    }
+    text.push_str("steps, last first:\n");
+    steps(&mut text, plan, 1);
+    let schema = Arc::new(Schema::new(vec![Field::new(HEADER, DataType::Utf8, false)]));
+    let lines: ArrayRef = Arc::new(text.lines().map(Some).collect::<StringArray>());
+    Ok(RecordBatch::try_new(schema, vec![lines])?)
+}
+
+// Writing into a String cannot fail, so the results of `write!` are dropped below.
+
+fn total(text: &mut String, outcome: &Outcome) {
+    let read = &outcome.statistics;
+    let _ = writeln!(
+        text,
+        "{} rows; read {} of {} files, {} bytes in {} requests",
+        outcome.rows, read.files_read, read.files_total, read.bytes_read, read.requests
+    );
+}
+
+fn table(text: &mut String, scan: &Scan, analyzed: bool) {
+    let _ = writeln!(
+        text,
+        "table {}: {} of {} files may hold wanted rows ({} rows, {} bytes)",
+        scan.table, scan.files_kept, scan.files, scan.rows_kept, scan.bytes_kept
+    );
+    for filter in &scan.filters {
+        let _ = writeln!(text, "  pushed down: {}", filter.human_display());
+    }
+    if analyzed {
+        let read = scan.reading();
+        let _ = writeln!(
+            text,
+            "  read: {} files, {} row groups ({} skipped), {} pages skipped, {} bytes of columns",
+            read.files, read.row_groups, read.row_groups_skipped, read.pages_skipped, read.bytes
+        );
+        let looked_at = read.rows + read.rows_unmatched;
+        let _ = writeln!(text, "  rows: {looked_at} looked at, {} matched", read.rows);
+    }
+}
+
+fn steps(text: &mut String, plan: &LogicalPlan, depth: usize) {
+    if let Some(step) = step(plan) {
+        let _ = writeln!(text, "{:indent$}{step}", "", indent = 2 * depth);
+        plan.inputs().into_iter().for_each(|input| steps(text, input, depth + 1));
+    } else {
+        plan.inputs().into_iter().for_each(|input| steps(text, input, depth));
+    }
+}
+
+/// A step in a few words; none for what only renames.
+fn step(plan: &LogicalPlan) -> Option<String> {
+    Some(match plan {
+        LogicalPlan::SubqueryAlias(_) | LogicalPlan::Subquery(_) => return None,
+        LogicalPlan::Projection(projection) => {
+            if projection.expr.iter().all(|expr| matches!(expr, Expr::Column(_))) {
+                return None;
+            }
+            format!("compute {}", list(&projection.expr))
+        }
+        LogicalPlan::Filter(filter) => {
+            format!("keep rows where {}", filter.predicate.human_display())
+        }
+        LogicalPlan::Window(window) => format!("window {}", list(&window.window_expr)),
+        LogicalPlan::Aggregate(aggregate) => match aggregate.group_expr.is_empty() {
+            true => format!("aggregate {}", list(&aggregate.aggr_expr)),
+            false => {
+                format!("group by {}: {}", list(&aggregate.group_expr), list(&aggregate.aggr_expr))
+            }
+        },
+        LogicalPlan::Sort(sort) => {
+            let keys = sort.expr.iter().map(|key| {
+                format!("{}{}", key.expr.human_display(), if key.asc { "" } else { " descending" })
+            });
+            let keys = keys.collect::<Vec<_>>().join(", ");
+            match sort.fetch {
+                Some(fetch) => format!("first {fetch} ordered by {keys}"),
+                None => format!("order by {keys}"),
+            }
+        }
+        LogicalPlan::Join(join) => {
+            let on = join.on.iter().map(|(left, right)| {
+                format!("{} = {}", left.human_display(), right.human_display())
+            });
+            let on = on.chain(join.filter.iter().map(|filter| filter.human_display().to_string()));
+            let on = on.collect::<Vec<_>>().join(" and ");
+            format!("{} join on {on}", join_word(join.join_type))
+        }
+        LogicalPlan::Union(_) => "all rows of".to_string(),
+        LogicalPlan::Limit(limit) => match (limit.get_skip_type(), limit.get_fetch_type()) {
+            (Ok(SkipType::Literal(0)), Ok(FetchType::Literal(Some(fetch)))) => {
+                format!("first {fetch} rows")
+            }
+            (Ok(SkipType::Literal(skip)), Ok(FetchType::Literal(Some(fetch)))) => {
+                format!("skip {skip} rows, then first {fetch}")
+            }
+            (Ok(SkipType::Literal(skip)), _) => format!("skip {skip} rows"),
+            _ => "some rows".to_string(),
+        },
+        LogicalPlan::Distinct(Distinct::All(_) | Distinct::On(_)) => "distinct rows".to_string(),
+        LogicalPlan::Unnest(unnest) => {
+            let columns = unnest.exec_columns.iter().map(|column| column.name.as_str());
+            format!("unnest {}", columns.collect::<Vec<_>>().join(", "))
+        }
+        LogicalPlan::TableScan(scan) => format!("scan {}", scan.table_name.table()),
+        LogicalPlan::EmptyRelation(_) => "no table".to_string(),
+        LogicalPlan::Values(values) => format!("{} given rows", values.values.len()),
+        LogicalPlan::RecursiveQuery(query) => format!("repeat {} until nothing new", query.name),
+        other => other.display().to_string().to_lowercase(),
+    })
+}
+
+fn join_word(kind: JoinType) -> &'static str {
+    match kind {
+        JoinType::Inner => "inner",
+        JoinType::Left => "left",
+        JoinType::Right => "right",
+        JoinType::Full => "full",
+        JoinType::LeftSemi | JoinType::RightSemi => "semi",
+        JoinType::LeftAnti | JoinType::RightAnti => "anti",
+        JoinType::LeftMark | JoinType::RightMark => "mark",
+    }
+}
+
+fn list(exprs: &[Expr]) -> String {
+    let shown = exprs.iter().filter(|expr| !matches!(expr, Expr::Column(_)) || exprs.len() < 8);
+    shown.map(|expr| expr.human_display().to_string()).collect::<Vec<_>>().join(", ")
+}
