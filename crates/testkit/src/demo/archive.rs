@@ -9,6 +9,9 @@ use super::{ORGANIZATION, PRODUCTION, at, events};
 use crate::random::Random;
 use crate::trail::{Event, gzip, key, push_letters, push_uuid};
 
+/// Records of one file that another repeats.
+const REPEATED: usize = 8;
+
 /// Returns the log files by key, from `AWSLogs/` on, as CloudTrail would deliver them: gzipped,
 /// every five minutes by account and region. Two files come a day late, and one repeats eight
 /// records of another.
@@ -23,11 +26,14 @@ pub fn objects() -> io::Result<BTreeMap<String, Vec<u8>>> {
         deliveries.entry(place).or_default().push(event);
     }
     let mut random = Random::new(3);
-    let (mut objects, mut repeated) = (BTreeMap::new(), Vec::new());
+    let (mut objects, mut repeated) = (BTreeMap::new(), Vec::<Event>::new());
     for ((time, account, region), mut events) in deliveries {
-        events.extend(std::mem::take(&mut repeated));
-        if events.iter().filter(|event| event.name == "DeleteObject").count() > 8 {
-            repeated = events[..8].to_vec();
+        let same_place = |event: &Event| event.account == account && event.region == region;
+        if repeated.first().is_some_and(same_place) {
+            events.append(&mut repeated);
+        }
+        if events.iter().filter(|event| event.name == "DeleteObject").count() > REPEATED {
+            repeated = events[..REPEATED].to_vec();
         }
         let mut body = r#"{"Records":["#.to_owned();
         for (number, event) in events.iter().enumerate() {

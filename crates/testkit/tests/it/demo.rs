@@ -18,6 +18,10 @@ fn told() -> Vec<Value> {
     let mut told = Vec::new();
     for (key, bytes) in demo::objects().unwrap() {
         let file: Value = serde_json::from_reader(GzDecoder::new(&bytes[..])).unwrap();
+        let account = key.split('/').nth(2).unwrap();
+        for record in file["Records"].as_array().unwrap() {
+            assert_eq!(record["recipientAccountId"], account, "{key}");
+        }
         if key.contains("/CloudTrail/") {
             told.extend(file["Records"].as_array().unwrap().iter().cloned());
         }
