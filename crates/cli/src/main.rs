@@ -1,1 +1,93 @@
-fn main() {}
+//! The `traillake` command: here is a human.
+//!
+//! This crate alone reads arguments, environment, configuration and the clock, and prints. What it
+//! prints on standard output is data; standard error is talk.
+
+mod args;
+mod commands;
+mod config;
+mod env_vars;
+mod quantities;
+mod times;
+
+mod lakes;
+mod machine;
+mod session;
+
+mod intake;
+
+mod answers;
+mod engines;
+mod lookups;
+mod parameters;
+mod samples;
+mod shell;
+
+mod closest;
+mod escape;
+mod failure;
+mod interrupt;
+mod output;
+mod talk;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Cli, Command};
+use crate::failure::{COULD_NOT_RUN, Outcome, is_broken_pipe};
+use crate::session::Session;
+use crate::talk::Talk;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    // Only fails when a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let cli = Cli::parse();
+    let session = match Session::open(&cli.global, chrono::Utc::now()) {
+        Ok(session) => session,
+        Err(error) => {
+            Talk::new(cli.global.quiet, false, false).error(&error);
+            return ExitCode::from(COULD_NOT_RUN);
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            session.talk.error(&error.into());
+            return ExitCode::from(COULD_NOT_RUN);
+        }
+    };
+    let result = runtime.block_on(run(cli.command, &session));
+    // Work that an interrupt left behind must not hold the process.
+    runtime.shutdown_background();
+    match result {
+        Ok(outcome) => outcome.exit_code(),
+        Err(error) if is_broken_pipe(&error) => Outcome::Done.exit_code(),
+        Err(error) => {
+            session.talk.error(&error);
+            ExitCode::from(COULD_NOT_RUN)
+        }
+    }
+}
+
+async fn run(command: Option<Command>, session: &Session) -> anyhow::Result<Outcome> {
+    match command {
+        None => commands::welcome::run(session).await,
+        Some(Command::Demo(args)) => commands::demo::run(session, args).await,
+        Some(Command::Ingest(args)) => commands::ingest::run(session, args).await,
+        Some(Command::Store(args)) => commands::store::run(session, args).await,
+        Some(Command::Query(args)) => commands::query::run(session, *args).await,
+        Some(Command::Shell(args)) => commands::shell::run(session, args).await,
+        Some(Command::Event(args)) => commands::event::run(session, args).await,
+        Some(Command::Samples(args)) => commands::samples::run(session, args),
+        Some(Command::Status(args)) => commands::status::run(session, args).await,
+        Some(Command::Coverage(args)) => commands::coverage::run(session, args).await,
+        Some(Command::Config(args)) => commands::config::run(session, args),
+        Some(Command::Completions(args)) => commands::completions::run(args),
+        Some(Command::Version(args)) => commands::version::run(session, args),
+    }
+}

@@ -1,0 +1,159 @@
+//! A question asked, its answer written where and how the asker wants it.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use futures::StreamExt as _;
+use traillake_query::{Answer, Engine};
+use traillake_trino::Parameters;
+
+use crate::failure::{Outcome, Problem};
+use crate::interrupt::Interrupt;
+use crate::output::{Cell, Destination, Encoder, Format, Sink, Style, encoder, for_each_row};
+use crate::quantities::{count_of, show_duration, show_size};
+use crate::session::Session;
+
+/// Where an answer goes and how it looks.
+#[derive(Clone, Debug, Default)]
+pub struct Writing {
+    /// The format, where a flag says so.
+    pub format: Option<Format>,
+    /// The file, instead of standard output.
+    pub file: Option<PathBuf>,
+    /// Replace the file when it exists.
+    pub force: bool,
+    /// Leave out the names of the columns.
+    pub no_header: bool,
+    /// The text for NULL.
+    pub null: String,
+    /// Keep spreadsheets from taking a text for a formula.
+    pub csv_safe: bool,
+    /// Say how long it took and what was read.
+    pub timing: bool,
+}
+
+impl Writing {
+    /// Returns the format: the one asked for, the file name's, a table on a terminal, lines of
+    /// JSON into a pipe.
+    fn format(&self, session: &Session) -> anyhow::Result<Format> {
+        let format = match (self.format, &self.file) {
+            (Some(format), _) => format,
+            (None, Some(file)) => Format::of_file(file).ok_or_else(|| {
+                Problem::new(format!("the name `{}` tells no format", file.display()))
+                    .hint("end it in .csv, .ndjson, .json, .parquet, … or add `--format`")
+            })?,
+            (None, None) if session.terminal.stdout => Format::Table,
+            (None, None) => Format::Ndjson,
+        };
+        if format.is_binary() && self.file.is_none() && session.terminal.stdout {
+            return Err(Problem::new("a terminal cannot show this format")
+                .hint("write it to a file with `-o FILE`, or into a pipe")
+                .into());
+        }
+        Ok(format)
+    }
+
+    fn style(&self, session: &Session) -> Style {
+        let on_terminal = self.file.is_none() && session.terminal.stdout;
+        Style {
+            header: !self.no_header,
+            null: self.null.clone(),
+            csv_safe: self.csv_safe,
+            escape: on_terminal,
+            width: session.terminal.width.filter(|_| on_terminal && self.format.is_none()),
+            into_file: self.file.is_some(),
+        }
+    }
+}
+
+/// Asks `sql` and writes the answer. Ctrl-C cancels the query.
+pub async fn ask(
+    session: &Session,
+    engine: &Engine,
+    sql: &str,
+    parameters: &Parameters,
+    writing: &Writing,
+) -> anyhow::Result<Outcome> {
+    let started = Instant::now();
+    let format = writing.format(session)?;
+    // A file that must not be replaced is refused before anything is computed.
+    let (destination, sink) = open_sink(writing)?;
+    let interrupt = Interrupt::listen(|| {});
+    let work = async {
+        let answer = engine.query(sql, parameters).await?;
+        write(session, answer, format, writing, sink, started).await
+    };
+    match interrupt.unless(work).await {
+        None => {
+            session.talk.warn("interrupted");
+            Ok(Outcome::Interrupted)
+        }
+        Some(written) => {
+            written?;
+            destination.map_or(Ok(()), Destination::publish)?;
+            Ok(Outcome::Done)
+        }
+    }
+}
+
+async fn write(
+    session: &Session,
+    mut answer: Answer,
+    format: Format,
+    writing: &Writing,
+    sink: Sink,
+    started: Instant,
+) -> anyhow::Result<()> {
+    let mut encoder: Box<dyn Encoder> =
+        encoder(format, &answer.schema, writing.style(session), sink)?;
+    let mut rows = 0;
+    while let Some(batch) = answer.batches.next().await {
+        let batch = batch?;
+        rows += batch.num_rows() as u64;
+        encoder.write(&batch)?;
+    }
+    let remarks = encoder.finish()?;
+    if rows == 0 || format.is_for_people() {
+        session.talk.say(&count_of(rows, "row"));
+    }
+    remarks.iter().for_each(|remark| session.talk.note(remark));
+    answer.notes().iter().for_each(|note| session.talk.note(&note.text));
+    if writing.timing {
+        let read = answer.statistics();
+        session.talk.say(&format!(
+            "{}: {} of {} files, {} read",
+            show_duration(started.elapsed()),
+            read.files_read,
+            read.files_total,
+            show_size(read.bytes_read),
+        ));
+    }
+    Ok(())
+}
+
+fn open_sink(writing: &Writing) -> anyhow::Result<(Option<Destination>, Sink)> {
+    match &writing.file {
+        Some(path) => {
+            let (destination, sink) = Destination::create(path, writing.force)?;
+            Ok((Some(destination), sink))
+        }
+        None => Ok((None, Box::new(std::io::BufWriter::new(std::io::stdout())))),
+    }
+}
+
+/// Returns the rows of a small answer as text; `None` is NULL.
+pub async fn rows(
+    engine: &Engine,
+    sql: &str,
+    parameters: &Parameters,
+) -> anyhow::Result<Vec<Vec<Cell>>> {
+    let mut answer = engine.query(sql, parameters).await?;
+    let mut rows = Vec::new();
+    while let Some(batch) = answer.batches.next().await {
+        for_each_row(&batch?, |cells| {
+            rows.push(cells);
+            Ok(())
+        })?;
+    }
+    Ok(rows)
+}

@@ -1,0 +1,38 @@
+//! `traillake config`
+
+use clap::Args;
+use serde_json::json;
+
+use crate::failure::Outcome;
+use crate::output::{Report, ReportFormat};
+use crate::session::Session;
+
+/// What can be typed after `traillake config`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  traillake config
+  traillake config --format json
+  TRAILLAKE_LAKE=/srv/lake traillake config")]
+pub struct ConfigArgs {
+    /// Text or JSON
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: ReportFormat,
+}
+
+/// Prints every setting, its value and where it came from.
+pub fn run(session: &Session, args: ConfigArgs) -> anyhow::Result<Outcome> {
+    let mut text = String::new();
+    let mut settings = Vec::new();
+    for (setting, value) in session.settings.iter() {
+        let (key, origin) = (setting.key, value.origin.to_string());
+        text += &format!("{key:<14} = {:<10} # {origin}\n", value.text);
+        settings.push(json!({
+            "key": key, "value": value.text, "origin": origin, "about": setting.about,
+            "environment": setting.env, "flag": setting.flag, "default": setting.default,
+        }));
+    }
+    let report = Report { text, json: json!({"settings": settings}) };
+    report.print(args.format, session.terminal.stdout)?;
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,188 @@
+//! `traillake status`
+
+use clap::Args;
+use serde_json::{Value, json};
+use traillake_query::Engine;
+use traillake_store::{Lake, StoreInfo};
+use traillake_trino::Parameters;
+
+use crate::answers;
+use crate::engines::{self, Limits};
+use crate::failure::Outcome;
+use crate::lakes;
+use crate::output::{Cell, Report, ReportFormat};
+use crate::quantities::{count_of, show_count, show_size};
+use crate::session::Session;
+
+/// The tables whose rows are records that were stored.
+const RECORD_TABLES: [&str; 3] = ["events", "insights", "aggregated"];
+/// What becomes of a record, as the ledger's columns are called.
+const FATES: [&str; 6] = ["stored", "duplicates", "respelled", "variants", "deselected", "rejects"];
+
+/// What can be typed after `traillake status`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  traillake status
+  traillake status --format json
+  traillake --lake ./lake status")]
+pub struct StatusArgs {
+    /// Text or JSON
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: ReportFormat,
+}
+
+/// Shows every store: time range, rows and sizes, objects, records and whether they add up.
+pub async fn run(session: &Session, args: StatusArgs) -> anyhow::Result<Outcome> {
+    let lake = lakes::open(session).await?;
+    let stores = lake.stores().await?;
+    let mut text =
+        format!("lake {}: {}\n", lake.location(), count_of(stores.len() as u64, "store"));
+    let mut described = Vec::new();
+    let mut sound = true;
+    for store in &stores {
+        let status = StoreStatus::read(session, &lake, store).await?;
+        sound &= status.adds_up();
+        text += &status.text();
+        described.push(status.json());
+    }
+    let json = json!({"lake": lake.location(), "stores": described});
+    Report { text, json }.print(args.format, session.terminal.stdout)?;
+    Ok(if sound { Outcome::Done } else { Outcome::DoneWithFailures })
+}
+
+struct StoreStatus {
+    name: String,
+    rounds: i64,
+    tables: Vec<Table>,
+    first_event_at: Cell,
+    last_event_at: Cell,
+    /// Objects by state.
+    objects: Vec<(String, u64)>,
+    records: u64,
+    fates: Vec<u64>,
+}
+
+struct Table {
+    name: String,
+    rows: u64,
+    files: u64,
+    bytes: u64,
+}
+
+impl StoreStatus {
+    async fn read(
+        session: &Session,
+        lake: &Lake,
+        store: &StoreInfo,
+    ) -> anyhow::Result<StoreStatus> {
+        let snapshot = lake.store(&store.name).await?.snapshot(None).await?;
+        let mut tables = Vec::new();
+        for table in snapshot.tables() {
+            let files = table.files().await?;
+            tables.push(Table {
+                name: table.name().to_owned(),
+                rows: files.iter().map(|file| file.rows).sum(),
+                files: files.len() as u64,
+                bytes: files.iter().map(|file| file.size).sum(),
+            });
+        }
+        let at = Some(traillake_store::At::Token(snapshot.token)).filter(|_| snapshot.token > 0);
+        let limits = Limits { at, ..Limits::default() };
+        let engine = engines::engine(session, lake, &store.name, limits).await?;
+        let mut range = one(&engine, "SELECT min(eventTime), max(eventTime) FROM events").await?;
+        let sums = FATES.map(|fate| format!("coalesce(sum({fate}), 0)")).join(", ");
+        let sql = format!("SELECT coalesce(sum(records), 0), {sums} FROM system.objects");
+        let mut fates = one(&engine, &sql).await?.into_iter().map(number);
+        let sql = "SELECT state, count(*) FROM system.objects GROUP BY 1 ORDER BY 2 DESC, 1";
+        let objects = answers::rows(&engine, sql, &Parameters::default()).await?;
+        Ok(StoreStatus {
+            name: store.name.clone(),
+            rounds: snapshot.token,
+            tables,
+            last_event_at: range.pop().flatten(),
+            first_event_at: range.pop().flatten(),
+            objects: (objects.into_iter())
+                .map(|mut row| (number(row.pop().flatten()), row.pop().flatten()))
+                .map(|(count, state)| (state.unwrap_or_default(), count))
+                .collect(),
+            records: fates.next().unwrap_or(0),
+            fates: fates.collect(),
+        })
+    }
+
+    /// Returns the rows of the tables that hold stored records.
+    fn rows(&self) -> u64 {
+        let of_records = |table: &&Table| RECORD_TABLES.contains(&table.name.as_str());
+        self.tables.iter().filter(of_records).map(|table| table.rows).sum()
+    }
+
+    /// Returns whether every record is accounted for and every stored one is there.
+    fn adds_up(&self) -> bool {
+        self.records == self.fates.iter().sum::<u64>() && self.fates.first() == Some(&self.rows())
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("\nstore {}, round {}\n", self.name, self.rounds);
+        if let (Some(first), Some(last)) = (&self.first_event_at, &self.last_event_at) {
+            text += &format!("  events from {first} to {last}\n");
+        }
+        for table in self.tables.iter().filter(|table| table.rows > 0) {
+            text += &table_line(&table.name, table.rows, table.files, table.bytes);
+        }
+        let objects: u64 = self.objects.iter().map(|(_, count)| count).sum();
+        let states: Vec<String> = (self.objects.iter())
+            .map(|(state, count)| format!("{} {state}", show_count(*count)))
+            .collect();
+        if objects > 0 {
+            text += &format!("  {} = {}\n", count_of(objects, "object"), states.join(" + "));
+        }
+        let fates: Vec<String> = (FATES.iter().zip(&self.fates))
+            .filter(|(name, count)| **count > 0 || **name == "stored")
+            .map(|(name, count)| format!("{} {name}", show_count(*count)))
+            .collect();
+        text += &format!("  {} = {}\n", count_of(self.records, "record"), fates.join(" + "));
+        if !self.adds_up() {
+            text += &format!(
+                "  DAMAGED: these numbers do not add up; {} of records are in the tables\n",
+                count_of(self.rows(), "row")
+            );
+        }
+        text
+    }
+
+    fn json(&self) -> Value {
+        let tables: Vec<Value> = (self.tables.iter())
+            .map(|table| {
+                json!({"table": table.name, "rows": table.rows, "files": table.files,
+                       "bytes": table.bytes})
+            })
+            .collect();
+        let objects: serde_json::Map<String, Value> =
+            self.objects.iter().map(|(state, count)| (state.clone(), json!(count))).collect();
+        let mut records = json!({"records": self.records});
+        for (name, count) in FATES.iter().zip(&self.fates) {
+            records[*name] = json!(count);
+        }
+        json!({
+            "store": self.name, "rounds": self.rounds, "tables": tables,
+            "first_event_at": self.first_event_at, "last_event_at": self.last_event_at,
+            "objects": objects, "records": records, "adds_up": self.adds_up(),
+        })
+    }
+}
+
+/// Returns one line about a table.
+pub fn table_line(name: &str, rows: u64, files: u64, bytes: u64) -> String {
+    let (rows, files) = (count_of(rows, "row"), count_of(files, "file"));
+    format!("  {name:<10} {rows}, {files}, {}\n", show_size(bytes))
+}
+
+async fn one(engine: &Engine, sql: &str) -> anyhow::Result<Vec<Cell>> {
+    let rows = answers::rows(engine, sql, &Parameters::default()).await?;
+    Ok(rows.into_iter().next().unwrap_or_default())
+}
+
+fn number(cell: Cell) -> u64 {
+    cell.and_then(|text| text.parse().ok()).unwrap_or(0)
+}

@@ -1,0 +1,88 @@
+//! The engine that answers, set up as flags and settings ask.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use chrono::{DateTime, Utc};
+use traillake_query::{Engine, EngineOptions, Lookup, Rebuild};
+use traillake_store::{At, Lake};
+
+use crate::failure::Problem;
+use crate::machine;
+use crate::session::Session;
+use crate::times::parse_time;
+
+/// What a command asks of its engine; what it leaves open, the settings say.
+#[derive(Clone, Default)]
+pub struct Limits {
+    /// Memory in bytes.
+    pub memory_bytes: Option<u64>,
+    /// The longest a query may take.
+    pub timeout: Option<Duration>,
+    /// The most rows an answer may have.
+    pub rows_max: Option<u64>,
+    /// Only events at or after this time.
+    pub since: Option<DateTime<Utc>>,
+    /// Only events before this time.
+    pub until: Option<DateTime<Utc>>,
+    /// An older state of the lake.
+    pub at: Option<At>,
+    /// Tables beside the lake.
+    pub lookups: Vec<Lookup>,
+}
+
+/// Returns an engine on `store` of `lake`.
+pub async fn engine(
+    session: &Session,
+    lake: &Lake,
+    store: &str,
+    limits: Limits,
+) -> anyhow::Result<Engine> {
+    let settings = &session.settings;
+    let memory = limits.memory_bytes.or_else(|| settings.size("query.memory"));
+    let options = EngineOptions {
+        store: store.to_owned(),
+        memory_bytes: memory.unwrap_or_else(|| machine::memory_bytes() / 2),
+        temp_dir: temp_dir(),
+        timeout: limits.timeout.or_else(|| settings.duration("query.timeout")),
+        rows_max: limits.rows_max.or_else(|| settings.count("query.rows-max")),
+        at: limits.at,
+        now: session.now,
+        since: limits.since,
+        until: limits.until,
+        rebuild: Arc::new(OriginalBytes),
+        lookups: limits.lookups,
+        partitions: machine::cores(),
+    };
+    Ok(Engine::new(lake.clone(), options).await?)
+}
+
+/// Returns the state of a lake that `--at` names: the number of a round, or a time.
+pub fn parse_at(text: &str, now: DateTime<Utc>) -> anyhow::Result<At> {
+    match text.parse() {
+        Ok(token) => Ok(At::Token(token)),
+        Err(_) => Ok(At::Time(parse_time(text, now).map_err(Problem::new)?)),
+    }
+}
+
+/// Returns the folder for what does not fit memory.
+pub fn temp_dir() -> PathBuf {
+    std::env::temp_dir()
+}
+
+/// Makes the original bytes of records for the engine, which knows nothing of their shape.
+#[derive(Debug)]
+struct OriginalBytes;
+
+impl Rebuild for OriginalBytes {
+    fn columns(&self) -> &[&str] {
+        traillake_cloudtrail::rebuild_columns()
+    }
+
+    fn rebuild(&self, rows: &RecordBatch) -> Result<ArrayRef, String> {
+        let bytes = traillake_cloudtrail::rebuild_all(rows).map_err(|error| error.to_string())?;
+        Ok(Arc::new(bytes))
+    }
+}

@@ -1,0 +1,177 @@
+//! How a command ends, and how an error reads: `error:`, its causes, a hint.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use traillake_trino::SqlError;
+
+use crate::escape::visible_lines;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything asked for was done.
+    Done,
+    /// The command ran to its end, but something was rejected, failed or not found.
+    DoneWithFailures,
+    /// It was interrupted; the lake is consistent.
+    Interrupted,
+}
+
+impl Outcome {
+    /// Returns the exit code: 0, 1 or 130. An error, which is no outcome, exits with 2.
+    pub fn exit_code(self) -> ExitCode {
+        ExitCode::from(match self {
+            Outcome::Done => 0,
+            Outcome::DoneWithFailures => 1,
+            Outcome::Interrupted => INTERRUPTED,
+        })
+    }
+}
+
+/// The exit code of a command that was interrupted.
+pub const INTERRUPTED: u8 = 130;
+/// The exit code of a command that could not run.
+pub const COULD_NOT_RUN: u8 = 2;
+
+/// An error of the command line itself, with what to do about it.
+#[derive(Debug)]
+pub struct Problem {
+    message: String,
+    hint: Option<String>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Problem {
+    /// Returns a problem that says `message`: lower case, no full stop, literals in backticks.
+    pub fn new(message: impl Into<String>) -> Problem {
+        Problem { message: message.into(), hint: None, source: None }
+    }
+
+    /// Adds what the reader can do.
+    pub fn hint(mut self, hint: impl Into<String>) -> Problem {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds the error underneath and returns the whole as an error.
+    pub fn because(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> anyhow::Error {
+        self.source = Some(source.into());
+        self.into()
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Problem {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|source| source.as_ref() as _)
+    }
+}
+
+/// An error in the parts that a reader sees.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Rendered {
+    /// What could not be done.
+    pub message: String,
+    /// Why, outermost first.
+    pub causes: Vec<String>,
+    /// What to do, when anybody on the way knew.
+    pub hint: Option<String>,
+}
+
+impl Rendered {
+    /// Returns the parts of an error. A cause that its parent's message already holds is left out.
+    pub fn of(error: &anyhow::Error) -> Rendered {
+        let mut rendered =
+            Rendered { message: message_of(error.as_ref()), causes: Vec::new(), hint: None };
+        for link in error.chain() {
+            let text = message_of(link);
+            let known = std::iter::once(&rendered.message).chain(&rendered.causes);
+            if !known.into_iter().any(|earlier| earlier.contains(&text)) {
+                rendered.causes.push(text);
+            }
+            rendered.hint = rendered.hint.or_else(|| hint_of(link));
+        }
+        rendered
+    }
+
+    /// Returns the text for standard error, safe for a terminal, with a line end.
+    pub fn text(&self, color: bool) -> String {
+        let paint = |label: &str, code: &str| match color {
+            true => format!("\u{1b}[{code}m{label}\u{1b}[0m"),
+            false => label.to_owned(),
+        };
+        let mut text = format!("{} {}\n", paint("error:", "1;31"), visible_lines(&self.message));
+        for cause in &self.causes {
+            text += &format!("  {} {}\n", paint("cause:", "31"), visible_lines(cause));
+        }
+        if let Some(hint) = &self.hint {
+            text += &format!("{} {}\n", paint("hint:", "36"), visible_lines(hint));
+        }
+        text
+    }
+}
+
+/// Returns the error's own words; a faulty statement is shown with its place.
+fn message_of(error: &(dyn std::error::Error + 'static)) -> String {
+    match error.downcast_ref::<traillake_query::Error>() {
+        Some(traillake_query::Error::Sql { error, sql }) => {
+            SqlError { hint: None, ..error.clone() }.render(sql)
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// Returns the hint that an error of ours carries.
+fn hint_of(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if let Some(problem) = error.downcast_ref::<Problem>() {
+        return problem.hint.clone();
+    }
+    if let Some(error) = error.downcast_ref::<traillake_query::Error>() {
+        return error.hint();
+    }
+    let store = error.downcast_ref::<traillake_store::Error>().and_then(|error| error.hint());
+    let ingest = error.downcast_ref::<traillake_ingest::Error>().and_then(|error| error.hint());
+    store.or(ingest).map(str::to_owned)
+}
+
+/// Returns true when the error is a reader that went away, as `head` does: nobody needs a message.
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    use arrow::error::ArrowError;
+    use std::io::ErrorKind::BrokenPipe;
+    error.chain().any(|link| {
+        let io = link.downcast_ref::<std::io::Error>();
+        let arrow = link.downcast_ref::<ArrowError>();
+        io.is_some_and(|io| io.kind() == BrokenPipe)
+            || matches!(arrow, Some(ArrowError::IoError(_, io)) if io.kind() == BrokenPipe)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chain_is_printed_once_with_its_hint() {
+        let inner = std::io::Error::other("disk \u{1b}[31mfull");
+        let error = Problem::new("could not write `a.csv`").hint("free some space").because(inner);
+        assert_eq!(
+            Rendered::of(&error).text(false),
+            "error: could not write `a.csv`\n  cause: disk \\u001b[31mfull\nhint: free some space\n"
+        );
+    }
+
+    #[test]
+    fn a_cause_that_its_parent_spells_out_is_not_repeated() {
+        let error = anyhow::anyhow!("no such file").context("could not read: no such file");
+        assert_eq!(Rendered::of(&error).causes, Vec::<String>::new());
+    }
+}

@@ -1,0 +1,132 @@
+//! Values for the placeholders of a query: bound as values, never pasted into its text.
+
+use chrono::{DateTime, Utc};
+use traillake_trino::{Parameters, Value};
+
+use crate::closest::closest;
+use crate::failure::Problem;
+use crate::samples::{Parameter, ParameterKind, Sample};
+use crate::times::parse_time;
+
+/// Splits `NAME=VALUE`; for clap.
+pub fn parse_assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
+}
+
+/// Returns the parameters of a query of one's own: text, which reads as a number, a time or a
+/// boolean where it meets one. A number as name stands for the `?` at that place.
+pub fn of_query(given: &[(String, String)]) -> anyhow::Result<Parameters> {
+    let mut parameters = Parameters::default();
+    let mut places = Vec::new();
+    for (name, value) in given {
+        let value = Value::Text(value.clone());
+        match name.parse::<usize>() {
+            Ok(place) => places.push((place, value)),
+            Err(_) => drop(parameters.named.insert(name.clone(), value)),
+        }
+    }
+    places.sort_by_key(|(place, _)| *place);
+    for (i, (place, value)) in places.into_iter().enumerate() {
+        if place != i + 1 {
+            let missing = i + 1;
+            return Err(Problem::new(format!("parameter {missing} is missing, {place} is given"))
+                .hint("number the values of `?` from 1: `-p 1=… -p 2=…`")
+                .into());
+        }
+        parameters.positional.push(value);
+    }
+    Ok(parameters)
+}
+
+/// Returns the parameters of a sample, defaults filled in, times counted from `now`.
+pub fn of_sample(
+    sample: &Sample,
+    given: &[(String, String)],
+    now: DateTime<Utc>,
+) -> anyhow::Result<Parameters> {
+    if let Some((name, _)) = given.iter().find(|(name, _)| !knows(sample, name)) {
+        return Err(unknown(sample, name));
+    }
+    let mut parameters = Parameters::default();
+    for parameter in &sample.parameters {
+        let text = given.iter().rev().find(|(name, _)| name == parameter.name);
+        let text = text.map(|(_, text)| text.as_str()).or(parameter.default);
+        let text = text.ok_or_else(|| missing(sample, parameter))?;
+        let value = typed(parameter.kind, text, now)
+            .map_err(|reason| Problem::new(format!("parameter `{}`: {reason}", parameter.name)))?;
+        parameters.named.insert(parameter.name.to_owned(), value);
+    }
+    Ok(parameters)
+}
+
+fn typed(kind: ParameterKind, text: &str, now: DateTime<Utc>) -> Result<Value, String> {
+    match kind {
+        ParameterKind::Text => Ok(Value::Text(text.to_owned())),
+        ParameterKind::Time => Ok(Value::Timestamp(parse_time(text, now)?.timestamp_micros())),
+        ParameterKind::Number => {
+            text.parse().map(Value::Integer).map_err(|_| format!("`{text}` is not a whole number"))
+        }
+    }
+}
+
+fn knows(sample: &Sample, name: &str) -> bool {
+    sample.parameters.iter().any(|parameter| parameter.name == name)
+}
+
+fn missing(sample: &Sample, parameter: &Parameter) -> anyhow::Error {
+    let (name, about) = (parameter.name, parameter.about);
+    Problem::new(format!("sample `{}` needs `{name}`: {about}", sample.name))
+        .hint(format!("add `-p {name}=…`; `traillake samples {}` shows the rest", sample.name))
+        .into()
+}
+
+fn unknown(sample: &Sample, name: &str) -> anyhow::Error {
+    let names: Vec<&str> = sample.parameters.iter().map(|parameter| parameter.name).collect();
+    let hint = match closest(name, names.iter().copied()) {
+        Some(known) => format!("did you mean `{known}`?"),
+        None => format!("it has {}", names.join(", ")),
+    };
+    Problem::new(format!("sample `{}` has no parameter `{name}`", sample.name)).hint(hint).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(given: &[&str]) -> Vec<(String, String)> {
+        given.iter().filter_map(|text| parse_assignment(text).ok()).collect()
+    }
+
+    #[test]
+    fn a_sample_takes_typed_values_and_its_defaults() -> anyhow::Result<()> {
+        let sample = crate::samples::find("bucket-access").unwrap_or_else(|| unreachable!());
+        let now = DateTime::from_timestamp(1_710_000_000, 0).unwrap_or_default();
+        let parameters = of_sample(&sample, &pairs(&["bucket=a=b", "since=1h"]), now)?;
+        assert_eq!(parameters.named["bucket"], Value::Text("a=b".to_owned()));
+        assert_eq!(parameters.named["since"], Value::Timestamp(1_709_996_400_000_000));
+        let parameters = of_sample(&sample, &pairs(&["bucket=x"]), now)?;
+        assert_eq!(parameters.named["since"], Value::Timestamp(0));
+        for (given, message) in [
+            (vec![], "sample `bucket-access` needs `bucket`: the name of the bucket"),
+            (vec!["bucket=x", "sinc=1h"], "sample `bucket-access` has no parameter `sinc`"),
+            (vec!["bucket=x", "since=soon"], "parameter `since`: `soon` is not a time"),
+        ] {
+            let error =
+                of_sample(&sample, &pairs(&given), now).map(|_| ()).map_err(|e| e.to_string());
+            assert!(error.as_ref().is_err_and(|e| e.starts_with(message)), "{error:?}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn numbers_are_places() -> anyhow::Result<()> {
+        let parameters = of_query(&pairs(&["2=b", "1=a", "name=c"]))?;
+        assert_eq!(parameters.positional, [Value::Text("a".into()), Value::Text("b".into())]);
+        assert_eq!(parameters.named["name"], Value::Text("c".into()));
+        assert!(of_query(&pairs(&["2=b"])).is_err());
+        Ok(())
+    }
+}

@@ -1,0 +1,250 @@
+//! The shell: statements and commands, one after another, from a person or a pipe.
+
+mod complete;
+mod history;
+mod input;
+mod meta;
+mod statements;
+
+use std::path::PathBuf;
+use std::str::FromStr as _;
+
+use clap::ValueEnum as _;
+use traillake_query::Engine;
+use traillake_store::Lake;
+use traillake_trino::Parameters;
+
+use crate::answers::{self, Writing};
+use crate::commands::samples::{in_full, list};
+use crate::engines::{self, Limits};
+use crate::escape::visible_lines;
+use crate::failure::{Outcome, Problem};
+use crate::output::{Format, print};
+use crate::samples;
+use crate::session::Session;
+
+use complete::Words;
+use input::{Input, Line};
+use meta::Meta;
+use statements::next_statement;
+
+/// A shell at work.
+pub struct Shell<'a> {
+    session: &'a Session,
+    lake: Lake,
+    store: String,
+    engine: Engine,
+    /// The format of answers, where `\format` or `\x` says so.
+    format: Option<Format>,
+    /// Where the next answer goes.
+    next_file: Option<PathBuf>,
+    timing: bool,
+    last_statement: String,
+    outcome: Outcome,
+}
+
+/// Whether to go on after a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    GoOn,
+    Leave,
+}
+
+impl<'a> Shell<'a> {
+    /// Returns a shell on `store` of `lake`.
+    pub async fn new(session: &'a Session, lake: Lake, store: &str) -> anyhow::Result<Shell<'a>> {
+        Ok(Shell {
+            session,
+            engine: engines::engine(session, &lake, store, Limits::default()).await?,
+            lake,
+            store: store.to_owned(),
+            format: None,
+            next_file: None,
+            timing: false,
+            last_statement: String::new(),
+            outcome: Outcome::Done,
+        })
+    }
+
+    /// Reads lines and does what they say, until `\q` or the end of the input.
+    pub async fn run(mut self) -> anyhow::Result<Outcome> {
+        let mut input = Input::open(self.session, self.words())?;
+        if input.is_interactive() {
+            self.session
+                .talk
+                .say("type a statement that ends with `;`, \\? for help, \\q to leave");
+        }
+        let mut pending = String::new();
+        loop {
+            match input.read(&self.store, pending.is_empty())? {
+                Line::Text(line) => pending.push_str(&line),
+                Line::Cleared => pending.clear(),
+                Line::End => break,
+            }
+            if self.take(&mut pending).await? == Next::Leave {
+                return Ok(self.outcome);
+            }
+        }
+        // What a pipe ends with needs no semicolon.
+        if !pending.trim().is_empty() {
+            self.statement(&pending).await?;
+        }
+        Ok(self.outcome)
+    }
+
+    /// Does everything in `pending` that is complete.
+    async fn take(&mut self, pending: &mut String) -> anyhow::Result<Next> {
+        loop {
+            let rest = pending.trim_start();
+            if rest.starts_with('\\') {
+                let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
+                let (line, after) = (line.to_owned(), after.to_owned());
+                *pending = after;
+                if self.meta(&line).await? == Next::Leave {
+                    return Ok(Next::Leave);
+                }
+            } else if let Some((statement, after)) = next_statement(rest) {
+                let (statement, after) = (statement.to_owned(), after.to_owned());
+                *pending = after;
+                self.statement(&statement).await?;
+            } else {
+                if rest.is_empty() {
+                    pending.clear();
+                }
+                return Ok(Next::GoOn);
+            }
+        }
+    }
+
+    /// Asks a statement; what goes wrong is said, and the shell goes on.
+    async fn statement(&mut self, sql: &str) -> anyhow::Result<()> {
+        let sql = sql.trim();
+        if sql.is_empty() {
+            return Ok(());
+        }
+        sql.clone_into(&mut self.last_statement);
+        let writing = Writing {
+            format: self.format,
+            file: self.next_file.take(),
+            timing: self.timing,
+            ..Writing::default()
+        };
+        let none = Parameters::default();
+        match answers::ask(self.session, &self.engine, sql, &none, &writing).await {
+            Ok(_) => Ok(()),
+            Err(error) => self.failed(error),
+        }
+    }
+
+    /// Says what went wrong. Only a reader that went away ends the shell.
+    fn failed(&mut self, error: anyhow::Error) -> anyhow::Result<()> {
+        if crate::failure::is_broken_pipe(&error) {
+            return Err(error);
+        }
+        self.session.talk.error(&error);
+        self.outcome = Outcome::DoneWithFailures;
+        Ok(())
+    }
+
+    async fn meta(&mut self, line: &str) -> anyhow::Result<Next> {
+        let done = match Meta::from_str(line) {
+            Ok(Meta::Quit) => return Ok(Next::Leave),
+            // A file may include files: the future must have a size.
+            Ok(Meta::Include(path)) => Box::pin(self.include(path)).await,
+            Ok(meta) => self.command(meta).await,
+            Err(problem) => Err(problem.into()),
+        };
+        done.or_else(|error| self.failed(error))?;
+        Ok(Next::GoOn)
+    }
+
+    async fn command(&mut self, meta: Meta) -> anyhow::Result<()> {
+        match meta {
+            Meta::Help => print(meta::HELP),
+            Meta::Tables => self.tables(),
+            Meta::Describe(table) => self.describe(&table),
+            Meta::Vertical => {
+                let vertical = self.format == Some(Format::Vertical);
+                self.format = if vertical { None } else { Some(Format::Vertical) };
+                self.say(if vertical { "answers as before" } else { "answers one column a line" })
+            }
+            Meta::Timing => {
+                self.timing = !self.timing;
+                self.say(if self.timing { "timing is on" } else { "timing is off" })
+            }
+            Meta::Format(name) => {
+                self.format = Some(Format::from_str(&name, true).map_err(Problem::new)?);
+                self.say(&format!("answers as {name}"))
+            }
+            Meta::Output(file) => {
+                self.say(&format!("the next answer goes to `{}`", file.display()))?;
+                self.next_file = Some(file);
+                Ok(())
+            }
+            Meta::Edit => {
+                let edited = history::edit(&self.last_statement)?;
+                let statement = edited.trim().trim_end_matches(';').to_owned();
+                print(&format!("{statement};\n"))?;
+                self.statement(&statement).await
+            }
+            Meta::Samples(words) => match samples::search(&words).as_slice() {
+                [] => self.say(&format!("no sample speaks of `{}`", words.join(" "))),
+                [only] => print(&in_full(only)),
+                many => print(&list(many)),
+            },
+            Meta::Store(name) => self.enter(name).await,
+            Meta::Quit | Meta::Include(_) => Ok(()),
+        }
+    }
+
+    fn say(&self, text: &str) -> anyhow::Result<()> {
+        self.session.talk.say(text);
+        Ok(())
+    }
+
+    /// Does what a file says, line by line.
+    async fn include(&mut self, path: PathBuf) -> anyhow::Result<()> {
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            Problem::new(format!("could not read `{}`", path.display())).because(error)
+        })?;
+        let mut pending = text;
+        self.take(&mut pending).await?;
+        self.statement(&pending).await
+    }
+
+    async fn enter(&mut self, name: Option<String>) -> anyhow::Result<()> {
+        let Some(name) = name else {
+            let stores = self.lake.stores().await?;
+            let names: Vec<&str> = stores.iter().map(|store| store.name.as_str()).collect();
+            return print(&format!("{}\n", names.join("\n")));
+        };
+        self.lake.store(&name).await?;
+        self.engine = engines::engine(self.session, &self.lake, &name, Limits::default()).await?;
+        self.store = name;
+        Ok(())
+    }
+
+    fn tables(&self) -> anyhow::Result<()> {
+        let lines: Vec<String> = self.engine.tables();
+        print(&visible_lines(&format!("{}\n", lines.join("\n"))))
+    }
+
+    fn describe(&self, table: &str) -> anyhow::Result<()> {
+        let columns = self.engine.describe(table)?;
+        let widest = columns.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        let lines = columns.iter().map(|(name, kind)| format!("{name:<widest$}  {kind}\n"));
+        print(&visible_lines(&lines.collect::<String>()))
+    }
+
+    /// Returns the words that the tab key completes.
+    fn words(&self) -> Words {
+        let mut words = Words::default();
+        for table in self.engine.tables() {
+            let columns = self.engine.describe(&table).unwrap_or_default();
+            words.extend(columns.into_iter().map(|(name, _)| name));
+            words.extend([table]);
+        }
+        words.extend(traillake_trino::functions::names());
+        words
+    }
+}

@@ -1,0 +1,48 @@
+//! Every example in every `--help` runs.
+
+use crate::folder::Folder;
+
+/// Every command, subcommands too.
+pub fn commands(here: &Folder) -> Vec<Vec<String>> {
+    let mut commands = vec![vec![]];
+    let mut next = 0;
+    while next < commands.len() {
+        let path: Vec<String> = commands[next].clone();
+        next += 1;
+        let mut args: Vec<&str> = path.iter().map(String::as_str).collect();
+        args.push("--help");
+        let help = here.run(&args).done().stdout;
+        let Some(listed) = help.split("\nCommands:\n").nth(1) else { continue };
+        for line in listed.lines().take_while(|line| line.starts_with("  ")) {
+            let name = line.split_whitespace().next().unwrap();
+            let mut longer = path.clone();
+            longer.push(name.to_owned());
+            commands.push(longer);
+        }
+    }
+    commands
+}
+
+#[test]
+fn every_example_runs() {
+    let prepared = Folder::with_lake();
+    let commands = commands(&prepared);
+    assert!(commands.len() > 12, "{commands:?}");
+    for command in commands {
+        let mut args: Vec<&str> = command.iter().map(String::as_str).collect();
+        args.push("--help");
+        let help = prepared.run(&args).done().stdout;
+        let examples = help.split("\nExamples:\n").nth(1).unwrap();
+        let examples: Vec<&str> = examples.lines().map(str::trim).collect();
+        assert_eq!(examples.len(), 3, "{command:?}");
+        for example in examples {
+            // Each begins where the last one began.
+            let here = Folder::new();
+            let copied =
+                here.sh(&format!("cp -r '{0}/lake' '{0}/logs' .", prepared.path("").display()));
+            assert_eq!(copied.code, 0, "{}", copied.stderr);
+            let ran = here.sh(&format!("set -o pipefail; {example}"));
+            assert_eq!(ran.code, 0, "{example}: {}", ran.stderr);
+        }
+    }
+}

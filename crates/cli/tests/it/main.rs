@@ -1,0 +1,17 @@
+//! The built binary, from outside: what a person types, and what comes back.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod folder;
+
+mod ask;
+mod bring_in;
+mod demo;
+mod help;
+mod hostile;
+mod kills;
+mod prove;
+mod reference;
+mod refuse;
+mod scenarios;
+mod settings;
+mod shell;

@@ -1,0 +1,119 @@
+//! What is refused, and how that reads. Nothing that is refused leaves a trace.
+
+use insta::assert_snapshot;
+
+use crate::folder::{Folder, event, log};
+
+#[test]
+fn no_lake_says_how_to_get_one() {
+    let here = Folder::new();
+    for command in [
+        &["query", "SELECT 1"][..],
+        &["status"],
+        &["coverage"],
+        &["shell"],
+        &["event", "x"],
+        &["store", "list"],
+    ] {
+        let ran = here.run(command).exited(2);
+        assert_eq!(
+            ran.stderr,
+            "error: no lake at `./lake`; run `traillake ingest FOLDER` or `traillake demo`\n",
+            "{command:?}"
+        );
+    }
+    assert_eq!(here.names(), Vec::<String>::new(), "reading creates nothing");
+}
+
+#[test]
+fn a_folder_that_is_not_a_lake_is_never_written_to() {
+    let here = Folder::new();
+    here.write("logs/one.json", log(&[event(1, "GetObject", "")]));
+    here.write("lake/thesis.txt", "do not lose");
+    assert_snapshot!(here.run(&["ingest", "logs"]).transcript(), @"");
+    assert_snapshot!(here.run(&["query", "SELECT 1"]).transcript(), @"");
+    assert_eq!(std::fs::read_dir(here.path("lake")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_lake_inside_its_source_is_refused_before_it_is_made() {
+    let here = Folder::new();
+    here.write("logs/one.json", log(&[event(1, "GetObject", "")]));
+    for (lake, source) in [("logs/lake", "logs"), ("logs", "logs"), ("lake", ".")] {
+        let ran = here.run(&["--lake", lake, "ingest", source]).exited(2);
+        assert!(ran.stderr.contains("lie inside one another"), "{lake} {source}: {}", ran.stderr);
+    }
+    assert_eq!(here.names(), ["logs"]);
+    assert_eq!(std::fs::read_dir(here.path("logs")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_source_that_is_not_there_makes_no_lake() {
+    let here = Folder::new();
+    let ran = here.run(&["ingest", "lgos"]).exited(2);
+    assert!(ran.stderr.starts_with("error: could not open `"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("cause: No such file"), "{}", ran.stderr);
+    let ran = here.run(&["ingest", "s3://bucket/prefix"]).exited(2);
+    assert!(ran.stderr.contains("hint: copy the logs to a folder first"), "{}", ran.stderr);
+    assert_eq!(here.names(), Vec::<String>::new());
+}
+
+#[test]
+fn a_wrong_statement_is_shown_with_its_place_and_a_way_out() {
+    let here = Folder::new();
+    here.write("logs/one.json", log(&[event(1, "GetObject", "")]));
+    here.run(&["ingest", "logs"]).done();
+    assert_snapshot!(here.run(&["query", "SELECT evntName FROM events"]).transcript(), @"");
+    assert_snapshot!(here.run(&["query", "SELECT 1 FROM evnts"]).transcript(), @"");
+    assert_snapshot!(here.run(&["query", "DELETE FROM events"]).transcript(), @"");
+    assert_snapshot!(here.run(&["query", "SELECT 1; SELECT 2"]).transcript(), @"");
+}
+
+#[test]
+fn limits_are_errors_that_name_themselves() {
+    let here = Folder::with_lake();
+    let rows = here.run(&["query", "--rows-max", "10", "SELECT eventID FROM events"]).exited(2);
+    assert!(rows.stderr.contains("more than 10 rows"), "{}", rows.stderr);
+    assert!(rows.stderr.contains("`--rows-max`"), "{}", rows.stderr);
+    let long = "SELECT count(*) FROM events a, events b, events c WHERE a.eventID < b.userAgent";
+    let time = here.run(&["query", "--timeout", "200ms", long]).exited(2);
+    assert!(time.stderr.contains("took longer than 0.2 s"), "{}", time.stderr);
+    assert!(time.stderr.contains("`--timeout`"), "{}", time.stderr);
+}
+
+#[test]
+fn an_answer_never_replaces_a_file_unless_told_to() {
+    let here = Folder::with_lake();
+    let sql = "SELECT eventName, count(*) AS n FROM events GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 2";
+    here.run(&["query", "-o", "top.csv", sql]).done();
+    assert_eq!(here.read("top.csv"), "eventName,n\nGetObject,139\nPutObject,86\n");
+    let again = here.run(&["query", "-o", "top.csv", sql]).exited(2);
+    assert_eq!(
+        again.stderr,
+        "error: `top.csv` exists\nhint: give another name, or `--force` to replace it\n"
+    );
+    here.run(&["query", "-o", "top.csv", "--force", "--no-header", sql]).done();
+    assert_eq!(here.read("top.csv"), "GetObject,139\nPutObject,86\n");
+    let name = here.run(&["query", "-o", "top.xyz", sql]).exited(2);
+    assert!(name.stderr.contains("the name `top.xyz` tells no format"), "{}", name.stderr);
+    // A query that fails half way leaves neither the file nor a part of it.
+    let fails = "SELECT 1 / (length(eventName) - length(eventName)) FROM events";
+    here.run(&["query", "-o", "half.csv", fails]).exited(2);
+    assert_eq!(here.names(), ["lake", "logs", "top.csv"]);
+}
+
+#[test]
+fn what_a_terminal_cannot_show_is_no_error_in_a_pipe() {
+    let here = Folder::with_lake();
+    let ran = here.sh("traillake query --format parquet 'SELECT 1 AS a' | head -c 4").done();
+    assert_eq!(ran.stdout, "PAR1");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let here = Folder::with_lake();
+    let ran = here.sh("traillake query 'SELECT * FROM events a, (SELECT 1 FROM events LIMIT 50)' \
+         | head -n 1 > first; echo ${PIPESTATUS[0]}");
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("0\n", ""));
+    assert_eq!(here.read("first").lines().count(), 1);
+}
