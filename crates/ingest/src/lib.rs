@@ -1,1 +1,38 @@
-//! placeholder
+//! Here is a folder; bring in what is new, once.
+//!
+//! Modules stand in the order in which data flows: a *source* lists its objects, the *plan* takes
+//! away what the ledger knows, the *pipeline* reads, decodes and groups the rest into rounds that
+//! the store commits, and the *report* adds up what became of everything.
+//!
+//! Invariant: a bad record never stops an object, a bad object never stops a round, both are
+//! counted. Invariant: the outcome does not depend on threads or on the order of listing.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+mod content;
+mod tables;
+
+mod listing;
+mod options;
+mod order;
+mod plan;
+mod source;
+
+mod copies;
+mod decode;
+mod inspect;
+mod pipeline;
+mod round;
+mod spill;
+
+mod error;
+mod progress;
+mod report;
+
+pub use content::LogContent;
+pub use error::{Error, Result};
+pub use options::{IngestOptions, Selection, Source};
+pub use pipeline::ingest;
+pub use plan::{Plan, PlanCell, PlanTally, check_sources, plan};
+pub use progress::{CancelFlag, Progress, Silent};
+pub use report::{Fault, FaultKind, IntakeLine, ObjectCounts, RecordCounts, Report};
+pub use tables::store_spec;

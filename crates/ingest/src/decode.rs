@@ -1,0 +1,195 @@
+//! Second reading: what is new becomes rows.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::Int64Type;
+use traillake_cloudtrail::{
+    Batch, Decoder, Inspected, Limits, ObjectFault, ObjectKey, ObjectSummary,
+};
+
+use crate::error::{Error, Result};
+use crate::inspect::{InspectedChunk, InspectedObject, Sight, open_again};
+use crate::progress::CancelFlag;
+use crate::report::FaultKind;
+use crate::source::SourceObject;
+use crate::spill::{SpilledRows, spill};
+
+/// A chunk, decoded.
+pub(crate) struct DecodedChunk {
+    pub(crate) number: u64,
+    /// As [`InspectedChunk::claims_from`].
+    pub(crate) claims_from: u64,
+    pub(crate) objects: Vec<DecodedObject>,
+    /// Rows; `_object` is the number of the object in the chunk.
+    pub(crate) rows: Vec<Batch>,
+    /// Bytes of `rows`.
+    pub(crate) bytes: usize,
+    /// Rows that came before `rows` and were too many to hold.
+    pub(crate) spilled: Vec<SpilledRows>,
+}
+
+/// An object and what came of it.
+pub(crate) struct DecodedObject {
+    pub(crate) object: SourceObject,
+    pub(crate) key: ObjectKey,
+    pub(crate) outcome: Outcome,
+}
+
+/// What came of an object.
+pub(crate) enum Outcome {
+    /// It could not be read, or not as it was listed: not committed, new again next time.
+    Failed(FaultKind, String),
+    /// The source cannot give its bytes: a reject.
+    Refused(String),
+    /// The ledger's bytes, read again.
+    Unchanged,
+    /// A copy of the object named.
+    Copy(Inspected, String),
+    /// Decoded.
+    Read {
+        summary: Box<ObjectSummary>,
+        /// The first bytes, when nothing in it is CloudTrail's.
+        head: Vec<u8>,
+        /// Records that name another recipient account than the key.
+        foreign_recipients: u64,
+    },
+}
+
+impl Outcome {
+    /// Returns the records found, rejects included.
+    pub(crate) fn records(&self) -> u64 {
+        match self {
+            Outcome::Read { summary, .. } => summary.records,
+            _ => 0,
+        }
+    }
+}
+
+/// What a worker needs besides the chunk.
+#[derive(Clone)]
+pub(crate) struct DecodeOptions {
+    pub(crate) limits: Limits,
+    /// Bytes of rows that are held; more are spilled.
+    pub(crate) held_bytes_max: usize,
+    pub(crate) temp_dir: PathBuf,
+    pub(crate) cancel: CancelFlag,
+}
+
+/// Decodes what is new in a chunk, in order. Blocks.
+///
+/// # Errors
+/// When rows cannot be spilled: a full disk stops the run, it never drops rows.
+pub(crate) fn decode_chunk(chunk: InspectedChunk, options: &DecodeOptions) -> Result<DecodedChunk> {
+    let mut decoder = Decoder::new(options.limits.clone());
+    let mut rows = Rows::new(&chunk, options);
+    let mut objects = Vec::with_capacity(chunk.objects.len());
+    for (number, object) in chunk.objects.into_iter().enumerate() {
+        let InspectedObject { object, key, sight } = object;
+        let outcome = match sight {
+            Sight::Failed(kind, reason) => Outcome::Failed(kind, reason),
+            Sight::Refused(reason) => Outcome::Refused(reason),
+            Sight::Unchanged => Outcome::Unchanged,
+            Sight::Copy(inspected, original) => Outcome::Copy(inspected, original),
+            Sight::Fresh(inspected, contents) => {
+                let mut again = || open_again(&contents, &options.cancel);
+                let number = i64::try_from(number).unwrap_or(i64::MAX);
+                let decoded =
+                    decoder.decode(number, &inspected, &mut again, &mut |batch| rows.push(batch));
+                outcome_of(decoded, &inspected)
+            }
+        };
+        objects.push(DecodedObject { object, key, outcome });
+    }
+    decoder.finish(&mut |batch| rows.push(batch));
+    let Rows { batches, bytes, spilled, failure, foreign, .. } = rows;
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    for (object, count) in objects.iter_mut().zip(foreign) {
+        if let Outcome::Read { foreign_recipients, .. } = &mut object.outcome {
+            *foreign_recipients = count;
+        }
+    }
+    let InspectedChunk { number, claims_from, .. } = chunk;
+    Ok(DecodedChunk { number, claims_from, objects, rows: batches, bytes, spilled })
+}
+
+fn outcome_of(decoded: io::Result<ObjectSummary>, inspected: &Inspected) -> Outcome {
+    match decoded {
+        Ok(ObjectSummary { fault: Some(ObjectFault::Changed), .. }) => {
+            Outcome::Failed(FaultKind::Changed, ObjectFault::Changed.to_string())
+        }
+        Ok(summary) => {
+            let head = match &inspected.inflated {
+                Some(bytes) if !summary.recognised => bytes[..bytes.len().min(4_096)].to_vec(),
+                _ => Vec::new(),
+            };
+            Outcome::Read { summary: Box::new(summary), head, foreign_recipients: 0 }
+        }
+        Err(error) => Outcome::Failed(FaultKind::Unreadable, error.to_string()),
+    }
+}
+
+/// Rows as they come out of the decoder: held up to a bound, then set aside.
+struct Rows<'a> {
+    batches: Vec<Batch>,
+    bytes: usize,
+    spilled: Vec<SpilledRows>,
+    failure: Option<Error>,
+    /// Account in each object's key, and how many of its rows name another recipient.
+    accounts: Vec<Option<String>>,
+    foreign: Vec<u64>,
+    options: &'a DecodeOptions,
+}
+
+impl<'a> Rows<'a> {
+    fn new(chunk: &InspectedChunk, options: &'a DecodeOptions) -> Rows<'a> {
+        Rows {
+            batches: Vec::new(),
+            bytes: 0,
+            spilled: Vec::new(),
+            failure: None,
+            accounts: chunk.objects.iter().map(|object| object.key.account.clone()).collect(),
+            foreign: vec![0; chunk.objects.len()],
+            options,
+        }
+    }
+
+    fn push(&mut self, batch: Batch) -> ControlFlow<()> {
+        self.count_foreign_recipients(&batch.rows);
+        self.bytes += batch.rows.get_array_memory_size();
+        self.batches.push(batch);
+        if self.bytes > self.options.held_bytes_max {
+            match spill(std::mem::take(&mut self.batches), &self.options.temp_dir) {
+                Ok(spilled) => self.spilled.push(spilled),
+                Err(error) => self.failure = Some(error),
+            }
+            self.bytes = 0;
+        }
+        if self.failure.is_some() || self.options.cancel.is_cancelled() {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn count_foreign_recipients(&mut self, rows: &RecordBatch) {
+        let column = |name| rows.column_by_name(name);
+        let recipients =
+            column("recipientAccountId").and_then(|column| column.as_string_opt::<i32>());
+        let numbers = column("_object").and_then(|column| column.as_primitive_opt::<Int64Type>());
+        let (Some(recipients), Some(numbers)) = (recipients, numbers) else { return };
+        for (row, number) in numbers.values().iter().enumerate() {
+            let Ok(number) = usize::try_from(*number) else { continue };
+            if let (Some(Some(account)), Some(foreign)) =
+                (self.accounts.get(number), self.foreign.get_mut(number))
+                && recipients.is_valid(row)
+                && recipients.value(row) != account
+            {
+                *foreign += 1;
+            }
+        }
+    }
+}

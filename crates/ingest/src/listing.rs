@@ -1,0 +1,97 @@
+//! Everything that the sources hold.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use traillake_cloudtrail::ObjectKey;
+
+use crate::error::Result;
+use crate::options::Selection;
+use crate::order::{Listed, Objects, time_of};
+use crate::progress::CancelFlag;
+use crate::report::Fault;
+use crate::source::{Found, Ignored, LogSource, SourceObject};
+
+/// What the sources hold.
+pub(crate) struct Listing {
+    /// Sources by number; archives found in folders among them.
+    pub(crate) sources: Vec<Arc<dyn LogSource>>,
+    /// Objects to look at.
+    pub(crate) objects: Objects,
+    /// What was passed over, by reason.
+    pub(crate) ignored: BTreeMap<Ignored, u64>,
+    /// Objects that the selection leaves out.
+    pub(crate) left_out: u64,
+    /// Folders and archives that could not be looked at.
+    pub(crate) faults: Vec<Fault>,
+}
+
+impl Listing {
+    /// Lists `sources` and every archive found in them. Blocks.
+    ///
+    /// # Errors
+    /// When the temporary folder fails.
+    pub(crate) fn of(
+        sources: Vec<Arc<dyn LogSource>>,
+        selection: &Selection,
+        temp_dir: PathBuf,
+        cancel: &CancelFlag,
+    ) -> Result<Listing> {
+        let mut listing = Listing {
+            sources,
+            objects: Objects::new(temp_dir),
+            ignored: BTreeMap::new(),
+            left_out: 0,
+            faults: Vec::new(),
+        };
+        let mut number = 0;
+        while let Some(source) = listing.sources.get(number).cloned() {
+            listing.list(number, &*source, selection, cancel)?;
+            number += 1;
+        }
+        Ok(listing)
+    }
+
+    fn list(
+        &mut self,
+        number: usize,
+        source: &dyn LogSource,
+        selection: &Selection,
+        cancel: &CancelFlag,
+    ) -> Result<()> {
+        let mut group = None;
+        let mut outcome = Ok(());
+        source.list(&mut |found| {
+            match found {
+                Found::Object(object) if left_out(&object, selection) => self.left_out += 1,
+                Found::Object(object) => {
+                    if let (None, Some(key)) = (group, source.sequential()) {
+                        group = Some((key.len(), time_of(&object)));
+                    }
+                    outcome = self.objects.push(Listed::new(object, number, group));
+                }
+                Found::Source(inner) => self.sources.push(inner),
+                Found::Ignored(reason) => *self.ignored.entry(reason).or_default() += 1,
+                Found::Fault { object, kind, reason } => {
+                    self.faults.push(Fault { object, kind, reason });
+                }
+            }
+            if outcome.is_err() || cancel.is_cancelled() {
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        });
+        outcome
+    }
+
+    /// Returns the number of things found, whatever they are.
+    pub(crate) fn found(&self) -> u64 {
+        self.objects.count + self.left_out + self.ignored.values().sum::<u64>()
+    }
+}
+
+fn left_out(object: &SourceObject, selection: &Selection) -> bool {
+    ObjectKey::parse(&object.key).is_some_and(|key| !selection.admits(&key))
+}

@@ -1,0 +1,114 @@
+//! What to bring in, and at what cost.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use traillake_cloudtrail::{Kind, Limits, ObjectKey};
+
+/// Where logs come from.
+pub enum Source {
+    /// A file, a folder with everything below it, or an archive.
+    Path(PathBuf),
+    /// One stream: a log file or an archive.
+    Stdin(Box<dyn Read + Send>),
+}
+
+/// How a run goes about it.
+#[derive(Debug, Clone)]
+pub struct IngestOptions {
+    /// Folder of the lake when it is a local one: sources inside or around it are refused.
+    pub lake_folder: Option<PathBuf>,
+    /// Folder for what does not fit memory. Files in it have no name and vanish with the process.
+    pub temp_dir: PathBuf,
+    /// Workers that read and decode at once; more than about five need more memory than the default.
+    pub jobs: usize,
+    /// Peak memory aimed at, in bytes; every queue and buffer is a share of it.
+    pub memory_bytes: u64,
+    /// Reads known objects again and compares their bytes with the ledger's hashes.
+    pub rehash: bool,
+    /// Objects left out by their key.
+    pub selection: Selection,
+    /// Records of a round, at most (a single object may exceed it).
+    pub round_rows_max: u64,
+    /// Objects of a round, at most.
+    pub round_objects_max: usize,
+}
+
+impl IngestOptions {
+    /// Returns the defaults: two workers, 512 MB, everything.
+    pub fn new(lake_folder: Option<PathBuf>, temp_dir: PathBuf) -> IngestOptions {
+        IngestOptions {
+            lake_folder,
+            temp_dir,
+            jobs: 2,
+            memory_bytes: 512 << 20,
+            rehash: false,
+            selection: Selection::default(),
+            round_rows_max: 1 << 20,
+            round_objects_max: 1 << 15,
+        }
+    }
+
+    /// Returns the bytes of decoded rows at which a round is full. Two rounds are in memory at once
+    /// (one fills while the other is written, and writing sorts a copy).
+    pub(crate) fn round_bytes_max(&self) -> usize {
+        usize::try_from(self.memory_bytes / 8).unwrap_or(usize::MAX)
+    }
+
+    /// Returns the inflated bytes of one chunk that are held between hashing and decoding. It
+    /// depends on memory alone: how many workers there are must not change what a round holds.
+    pub(crate) fn chunk_bytes_max(&self) -> usize {
+        usize::try_from(self.memory_bytes / 32).unwrap_or(usize::MAX).min(16 << 20)
+    }
+
+    /// Returns the workers of a stage: as many as asked for, as far as three chunks for each (being
+    /// hashed, waiting, being decoded) fit in half of the memory.
+    pub(crate) fn workers(&self) -> usize {
+        let chunk = 3 * self.chunk_bytes_max().max(1) as u64;
+        let fitting = usize::try_from(self.memory_bytes / 2 / chunk).unwrap_or(usize::MAX);
+        self.jobs.min(fitting).max(1)
+    }
+
+    /// Returns the bounds on what one object may cost.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            in_memory_bytes_max: self.chunk_bytes_max(),
+            batch_bytes_max: self.chunk_bytes_max() / 2,
+            ..Limits::default()
+        }
+    }
+}
+
+/// Which objects a run looks at, judged by their key alone.
+///
+/// Only what a key *says* leaves an object out: a file without account, region or date in its path
+/// is always looked at, for it may hold anything.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Delivered at or after.
+    pub since: Option<DateTime<Utc>>,
+    /// Delivered before.
+    pub until: Option<DateTime<Utc>>,
+    /// Accounts; empty: all.
+    pub accounts: BTreeSet<String>,
+    /// Regions; empty: all.
+    pub regions: BTreeSet<String>,
+    /// Kinds; empty: all.
+    pub kinds: BTreeSet<Kind>,
+}
+
+impl Selection {
+    /// Returns whether the key may belong to the selection.
+    pub fn admits(&self, key: &ObjectKey) -> bool {
+        fn listed<T: Ord>(set: &BTreeSet<T>, value: Option<&T>) -> bool {
+            set.is_empty() || value.is_none_or(|value| set.contains(value))
+        }
+        key.delivered_at.is_none_or(|at| {
+            self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at < until)
+        }) && listed(&self.accounts, key.account.as_ref())
+            && listed(&self.regions, key.region.as_ref())
+            && listed(&self.kinds, key.kind.as_ref())
+    }
+}

@@ -1,0 +1,245 @@
+//! The objects of a run in reading order, in bounded memory: a trail of years has millions.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::PathBuf;
+
+use chrono::DateTime;
+use traillake_cloudtrail::ObjectKey;
+
+use crate::error::{Error, Result};
+use crate::source::{Before, SourceObject, Spool, SpoolReader};
+
+/// Objects that are held, about 250 bytes each. More are set aside, sorted, and merged.
+const HELD_MAX: usize = 200_000;
+
+/// An object and what the reading order needs of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Listed {
+    pub(crate) object: SourceObject,
+    /// Number of its source.
+    pub(crate) source: u32,
+    /// Microseconds: the date in its key, else its modification time.
+    at: i64,
+    /// How much of the key names what stays together: an archive, or the object itself.
+    group_bytes: u32,
+}
+
+impl Listed {
+    /// Returns the object with its place. Objects of a sequential source share the source's key as
+    /// their `group`, and the time of their first one as `at`.
+    pub(crate) fn new(object: SourceObject, source: usize, group: Option<(usize, i64)>) -> Listed {
+        let (group_bytes, at) = group.unwrap_or_else(|| (object.key.len(), time_of(&object)));
+        Listed {
+            object,
+            source: u32::try_from(source).unwrap_or(u32::MAX),
+            at,
+            group_bytes: u32::try_from(group_bytes).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// The date first, over all accounts and regions: a round then touches one or two months, and
+    /// duplicates have few places to be. (Listing order is account, region, date.)
+    fn rank(&self) -> (i64, &str, u64) {
+        let group = self.object.key.get(..self.group_bytes as usize);
+        (self.at, group.unwrap_or(&self.object.key), self.object.position)
+    }
+}
+
+/// Returns the time an object is ordered by, in microseconds.
+pub(crate) fn time_of(object: &SourceObject) -> i64 {
+    let delivered_at = ObjectKey::parse(&object.key).and_then(|key| key.delivered_at);
+    delivered_at.or(object.modified_at).map_or(0, |at| at.timestamp_micros())
+}
+
+/// Objects on their way into order.
+#[derive(Debug)]
+pub(crate) struct Objects {
+    held: Vec<Listed>,
+    held_max: usize,
+    runs: Vec<Spool>,
+    temp_dir: PathBuf,
+    /// How many there are.
+    pub(crate) count: u64,
+    /// Their bytes as stored.
+    pub(crate) bytes: u64,
+}
+
+impl Objects {
+    pub(crate) fn new(temp_dir: PathBuf) -> Objects {
+        Objects {
+            held: Vec::new(),
+            held_max: HELD_MAX,
+            runs: Vec::new(),
+            temp_dir,
+            count: 0,
+            bytes: 0,
+        }
+    }
+
+    pub(crate) fn push(&mut self, listed: Listed) -> Result<()> {
+        self.count += 1;
+        self.bytes += listed.object.size_bytes;
+        self.held.push(listed);
+        if self.held.len() < self.held_max { Ok(()) } else { self.set_aside() }
+    }
+
+    fn set_aside(&mut self) -> Result<()> {
+        let mut run = std::mem::take(&mut self.held);
+        run.sort_unstable_by(|a, b| a.rank().cmp(&b.rank()));
+        let written = Spool::write(&self.temp_dir, |output| {
+            run.iter().try_for_each(|listed| write_line(output, listed))
+        });
+        let failed = |source| Error::Temporary { folder: self.temp_dir.clone(), source };
+        self.runs.push(written.map_err(failed)?.0);
+        Ok(())
+    }
+
+    /// Returns the objects in reading order.
+    pub(crate) fn sorted(mut self) -> SortedObjects {
+        self.held.sort_unstable_by(|a, b| a.rank().cmp(&b.rank()));
+        let mut sorted = SortedObjects {
+            held: self.held.into_iter(),
+            runs: self.runs.iter().map(|run| BufReader::new(run.reader())).collect(),
+            heads: BinaryHeap::new(),
+            temp_dir: self.temp_dir,
+            failure: None,
+        };
+        for run in 0..=sorted.runs.len() {
+            sorted.refill(run);
+        }
+        sorted
+    }
+}
+
+/// Objects in reading order, merged from sorted runs.
+#[derive(Debug)]
+pub(crate) struct SortedObjects {
+    held: std::vec::IntoIter<Listed>,
+    runs: Vec<BufReader<SpoolReader>>,
+    heads: BinaryHeap<Reverse<Head>>,
+    temp_dir: PathBuf,
+    failure: Option<Error>,
+}
+
+/// The next object of a run; what is held counts as the last run.
+#[derive(Debug)]
+struct Head {
+    listed: Listed,
+    run: usize,
+}
+
+impl SortedObjects {
+    fn refill(&mut self, run: usize) {
+        let next = match self.runs.get_mut(run) {
+            Some(run) => read_line(run),
+            None => Ok(self.held.next()),
+        };
+        match next {
+            Ok(Some(listed)) => self.heads.push(Reverse(Head { listed, run })),
+            Ok(None) => {}
+            Err(source) => {
+                self.failure = Some(Error::Temporary { folder: self.temp_dir.clone(), source });
+            }
+        }
+    }
+}
+
+impl Iterator for SortedObjects {
+    type Item = Result<Listed>;
+
+    fn next(&mut self) -> Option<Result<Listed>> {
+        if let Some(error) = self.failure.take() {
+            self.heads.clear();
+            return Some(Err(error));
+        }
+        let Reverse(Head { listed, run }) = self.heads.pop()?;
+        self.refill(run);
+        Some(Ok(listed))
+    }
+}
+
+impl Ord for Head {
+    fn cmp(&self, other: &Head) -> Ordering {
+        (self.listed.rank(), self.run).cmp(&(other.listed.rank(), other.run))
+    }
+}
+
+impl PartialOrd for Head {
+    fn partial_cmp(&self, other: &Head) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Head {
+    fn eq(&self, other: &Head) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Head {}
+
+/// An object as a line: order, stamp, place, what the ledger knew, key.
+type Line = (
+    (i64, u32, u32, u64),
+    (u64, Option<i64>, Option<Box<str>>),
+    Option<(Option<[u8; 32]>, bool)>,
+    Box<str>,
+);
+
+fn write_line(output: &mut dyn Write, listed: &Listed) -> io::Result<()> {
+    let object = &listed.object;
+    let modified_at = object.modified_at.map(|at| at.timestamp_micros());
+    let line: Line = (
+        (listed.at, listed.source, listed.group_bytes, object.position),
+        (object.size_bytes, modified_at, object.etag.clone()),
+        object.before.as_ref().map(|before| (before.sha256, before.same_stamp)),
+        object.key.clone(),
+    );
+    serde_json::to_writer(&mut *output, &line)?;
+    output.write_all(b"\n")
+}
+
+fn read_line(run: &mut BufReader<SpoolReader>) -> io::Result<Option<Listed>> {
+    let mut text = String::new();
+    if run.read_line(&mut text)? == 0 {
+        return Ok(None);
+    }
+    let (order, stamp, before, key): Line = serde_json::from_str(&text)?;
+    let (at, source, group_bytes, position) = order;
+    let (size_bytes, modified_at, etag) = stamp;
+    let modified_at = modified_at.and_then(DateTime::from_timestamp_micros);
+    let before = before.map(|(sha256, same_stamp)| Before { sha256, same_stamp });
+    let object = SourceObject { key, size_bytes, modified_at, etag, position, before };
+    Ok(Some(Listed { object, source, at, group_bytes }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_set_aside_come_back_in_order_and_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let object = |number: u64| SourceObject {
+            key: format!("/logs/\"{}\"/\u{e9}.json", number * 7_919 % 1_000).into(),
+            size_bytes: number,
+            modified_at: DateTime::from_timestamp_micros((number * 31 % 17) as i64),
+            etag: (number % 3 == 0).then(|| "e-tag".into()),
+            position: number % 2,
+            before: (number % 5 == 0).then_some(Before { sha256: Some([7; 32]), same_stamp: true }),
+        };
+        let sorted = |held_max| {
+            let mut objects = Objects::new(folder.path().to_path_buf());
+            objects.held_max = held_max;
+            (0..1_000).for_each(|n| objects.push(Listed::new(object(n), 3, None)).unwrap());
+            assert_eq!((objects.count, objects.bytes), (1_000, 499_500));
+            objects.sorted().collect::<Result<Vec<_>>>().unwrap()
+        };
+        let held = sorted(usize::MAX);
+        assert!(held.is_sorted_by(|a, b| a.rank() <= b.rank()));
+        assert_eq!(held.len(), 1_000);
+        assert_eq!(sorted(64), held);
+    }
+}

@@ -1,0 +1,344 @@
+//! One run, from sources to report. Reads in the order in which data flows:
+//!
+//! planned objects → chunks with their bytes → hashes → copies found → rows → rounds → commits.
+//!
+//! Workers run in parallel, but every stage hands its chunks on in plan order, and chunks and
+//! rounds are cut by what the objects are, never by when they were ready: the outcome of a run is
+//! the same on one core as on thirty-two. While a round is committed the next one fills. What is
+//! under way is bounded by `IngestOptions::memory_bytes`: two chunks a worker, two rounds.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use futures::stream::{self, Stream, StreamExt, TryStreamExt};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use traillake_store::{RoundReceipt, StoreWriter};
+
+use crate::content::LogContent;
+use crate::copies::{Copies, Settled};
+use crate::decode::{DecodeOptions, DecodedChunk, decode_chunk};
+use crate::error::{Error, Result};
+use crate::inspect::{Chunk, inspect_chunk};
+use crate::listing::Listing;
+use crate::options::{IngestOptions, Source};
+use crate::order::{Listed, Objects};
+use crate::plan::{list, subtract_ledger};
+use crate::progress::{CancelFlag, Progress};
+use crate::report::{IntakeLine, Report};
+use crate::round::{Originals, Round};
+use crate::source::{Contents, LogSource, SourceObject};
+
+/// Objects of one chunk, at most.
+const CHUNK_OBJECTS_MAX: usize = 256;
+/// Chunks of one round, at most.
+const ROUND_CHUNKS_MAX: u64 = 512;
+/// Objects that a source hands over at a time, at most.
+const RUN_OBJECTS_MAX: usize = 8_192;
+/// How much a compressed log grows, for cutting chunks; AWS's rule of thumb is 10.
+const GROWTH: u64 = 12;
+
+/// Brings in what `sources` hold and the store's ledger does not know, and returns what became of
+/// all of it.
+///
+/// `now` stamps each commit. Needs a runtime with several threads: while one round is committed the
+/// next one is read.
+///
+/// # Errors
+/// When a source cannot be opened, or the store or the temporary folder fails. What was committed
+/// before stands, and a later run goes on from there.
+pub async fn ingest(
+    writer: Arc<StoreWriter>,
+    sources: Vec<Source>,
+    options: IngestOptions,
+    progress: &dyn Progress,
+    cancel: &CancelFlag,
+    now: fn() -> DateTime<Utc>,
+) -> Result<Report> {
+    let mut report = Report::default();
+    let mut listing = list(sources, &options, cancel).await?;
+    begin(&mut report, &mut listing, progress);
+    let Listing { sources, objects, .. } = listing;
+    let planned_at = writer.token();
+    let planned_at = writer.token();
+    let objects = subtract_ledger(&writer, objects, &options, &mut report.objects).await?;
+    progress.planned(objects.count, objects.bytes);
+
+    let settled = Settled::default();
+    let copies = Copies::new(writer.clone(), options.rehash, settled.clone());
+    let chunks = hand_over(sources, objects, options.chunk_bytes_max(), cancel.clone());
+    let decoded = decode(chunks, copies, &options, cancel);
+    let rounds = Rounds { writer, planned_at, report, progress, settled, now, under_way: None };
+    let mut report = rounds.fill(decoded, &options, cancel).await?;
+    report.cancelled = cancel.is_cancelled();
+    if report.cancelled {
+        report.objects.close();
+    }
+    Ok(report)
+}
+
+/// Takes into the report what the listing alone decides.
+fn begin(report: &mut Report, listing: &mut Listing, progress: &dyn Progress) {
+    report.objects.found = listing.found();
+    report.objects.left_out = listing.left_out;
+    for (reason, count) in &listing.ignored {
+        report.ignore(*reason, *count);
+    }
+    for fault in std::mem::take(&mut listing.faults) {
+        progress.fault(&fault);
+        report.fault(fault);
+    }
+}
+
+/// Hands the objects over in plan order, cut into chunks, from a thread of its own.
+fn hand_over(
+    sources: Vec<Arc<dyn LogSource>>,
+    objects: Objects,
+    chunk_bytes_max: usize,
+    cancel: CancelFlag,
+) -> impl Stream<Item = Result<Chunk>> {
+    let (send, mut receive) = mpsc::channel(1);
+    tokio::task::spawn_blocking(move || {
+        let mut cutter = Cutter::new(send.clone(), chunk_bytes_max as u64, cancel);
+        if let Err(error) = cutter.take_all(&sources, objects) {
+            let _ = send.blocking_send(Err(error));
+        }
+    });
+    stream::poll_fn(move |context| receive.poll_recv(context))
+}
+
+/// Cuts a sequence of objects into chunks, by their sizes as listed.
+struct Cutter {
+    send: mpsc::Sender<Result<Chunk>>,
+    objects: Vec<(SourceObject, Contents)>,
+    bytes: u64,
+    bytes_max: u64,
+    number: u64,
+    cancel: CancelFlag,
+}
+
+impl Cutter {
+    fn new(send: mpsc::Sender<Result<Chunk>>, bytes_max: u64, cancel: CancelFlag) -> Cutter {
+        Cutter { send, objects: Vec::new(), bytes: 0, bytes_max, number: 0, cancel }
+    }
+
+    fn take_all(&mut self, sources: &[Arc<dyn LogSource>], objects: Objects) -> Result<()> {
+        let mut objects = objects.sorted().peekable();
+        while let Some(first) = objects.next() {
+            let Listed { object, source: number, .. } = first?;
+            let Some(source) = sources.get(number as usize) else { continue };
+            // A sequential source gets all its objects at once, any other enough for many chunks.
+            let run_max = if source.sequential().is_some() { usize::MAX } else { RUN_OBJECTS_MAX };
+            let mut run = vec![object];
+            while run.len() < run_max
+                && let Some(next) = objects.next_if(|next| is_from(next, number))
+            {
+                run.push(next?.object);
+            }
+            if self.take_run(&**source, run).is_break() {
+                return Ok(());
+            }
+        }
+        let _ = self.cut();
+        Ok(())
+    }
+
+    fn take_run(&mut self, source: &dyn LogSource, run: Vec<SourceObject>) -> ControlFlow<()> {
+        let mut flow = ControlFlow::Continue(());
+        source.hand_over(run, &mut |object, contents| {
+            flow = self.take(object, contents);
+            flow
+        });
+        flow
+    }
+
+    fn take(&mut self, object: SourceObject, contents: Contents) -> ControlFlow<()> {
+        let bytes = object.size_bytes.saturating_mul(GROWTH);
+        if self.bytes.saturating_add(bytes) > self.bytes_max && !self.objects.is_empty() {
+            self.cut()?;
+        }
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.objects.push((object, contents));
+        if self.objects.len() == CHUNK_OBJECTS_MAX { self.cut() } else { ControlFlow::Continue(()) }
+    }
+
+    fn cut(&mut self) -> ControlFlow<()> {
+        if self.objects.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        let chunk = Chunk { number: self.number, objects: std::mem::take(&mut self.objects) };
+        self.number += 1;
+        self.bytes = 0;
+        let gone = self.send.blocking_send(Ok(chunk)).is_err();
+        if gone || self.cancel.is_cancelled() {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn is_from(listed: &Result<Listed>, source: u32) -> bool {
+    listed.as_ref().is_ok_and(|listed| listed.source == source)
+}
+
+/// Hashes, finds copies, decodes: so many workers a stage, chunks in order.
+fn decode<'a>(
+    chunks: impl Stream<Item = Result<Chunk>> + Send + 'a,
+    copies: Copies,
+    options: &IngestOptions,
+    cancel: &CancelFlag,
+) -> impl Stream<Item = Result<DecodedChunk>> + Send + 'a {
+    let workers = options.workers();
+    let limits = options.limits();
+    let decoding = DecodeOptions {
+        limits: limits.clone(),
+        held_bytes_max: options.round_bytes_max(),
+        temp_dir: options.temp_dir.clone(),
+        cancel: cancel.clone(),
+    };
+    let stop = cancel.clone();
+    let inspected = chunks
+        .map_ok(move |chunk| {
+            let (limits, cancel) = (limits.clone(), stop.clone());
+            let worker =
+                tokio::task::spawn_blocking(move || inspect_chunk(chunk, &limits, &cancel));
+            async { worker.await.map_err(Error::Worker) }
+        })
+        .try_buffered(workers);
+    let marked =
+        stream::try_unfold((Box::pin(inspected), copies), async |(mut inspected, mut copies)| {
+            match inspected.try_next().await? {
+                None => Ok(None),
+                Some(chunk) => Ok(Some((copies.mark(chunk).await?, (inspected, copies)))),
+            }
+        });
+    marked
+        .map_ok(move |chunk| {
+            let decoding = decoding.clone();
+            let worker = tokio::task::spawn_blocking(move || decode_chunk(chunk, &decoding));
+            async { worker.await.map_err(Error::Worker)? }
+        })
+        .try_buffered(workers)
+}
+
+/// Returns whether a round has to be committed before it takes more. It is also bounded in chunks,
+/// for what they hold may be anything but logs, and copies of it have to be remembered.
+fn is_full(round: &Round, options: &IngestOptions) -> bool {
+    round.bytes >= options.round_bytes_max()
+        || round.records >= options.round_rows_max
+        || round.len() >= options.round_objects_max
+        || round.chunks_taken() >= ROUND_CHUNKS_MAX
+}
+
+/// Rounds, filled and committed one after the other.
+struct Rounds<'a> {
+    writer: Arc<StoreWriter>,
+    planned_at: i64,
+    report: Report,
+    progress: &'a dyn Progress,
+    settled: Settled,
+    now: fn() -> DateTime<Utc>,
+    /// Number of the last round before which only this run has committed since it was planned:
+    /// what others brought after it is found out at the commit.
+    planned_at: i64,
+    /// The round that is being committed, and the number of chunks it settles.
+    under_way: Option<(JoinHandle<Result<Committed>>, u64)>,
+}
+
+struct Committed {
+    receipt: RoundReceipt,
+    at: DateTime<Utc>,
+}
+
+impl Rounds<'_> {
+    /// Fills rounds until the chunks end, and commits them. When the run is cancelled, what is not
+    /// yet being committed is dropped.
+    async fn fill(
+        mut self,
+        chunks: impl Stream<Item = Result<DecodedChunk>>,
+        options: &IngestOptions,
+        cancel: &CancelFlag,
+    ) -> Result<Report> {
+        let mut chunks = std::pin::pin!(chunks);
+        let mut originals = Originals::default();
+        let mut round = Round::default();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = match chunk {
+                Ok(chunk) => chunk,
+                Err(error) => return self.give_up(error).await,
+            };
+            if cancel.is_cancelled() {
+                break;
+            }
+            self.tell(&chunk);
+            // Rows that had to be spilled make a round of their own, in several parts.
+            let alone = !chunk.spilled.is_empty();
+            if alone {
+                self.commit(std::mem::take(&mut round)).await?;
+            }
+            let progress = self.progress;
+            round
+                .add(chunk, &mut originals, &mut self.report, &mut |fault| progress.fault(fault))?;
+            if round.len() == 0 && self.under_way.is_none() {
+                self.settled.advance(round.chunks);
+            } else if alone || is_full(&round, options) {
+                self.commit(std::mem::take(&mut round)).await?;
+            }
+        }
+        if !cancel.is_cancelled() {
+            self.commit(round).await?;
+        }
+        self.finish().await?;
+        Ok(self.report)
+    }
+
+    fn tell(&self, chunk: &DecodedChunk) {
+        let (mut records, mut bytes) = (0, 0);
+        for object in &chunk.objects {
+            records += object.outcome.records();
+            bytes += object.object.size_bytes;
+        }
+        self.progress.advanced(chunk.objects.len() as u64, records, bytes);
+    }
+
+    /// Starts the commit of `round`, when the one before is through.
+    async fn commit(&mut self, round: Round) -> Result<()> {
+        self.finish().await?;
+        if round.len() == 0 {
+            self.settled.advance(round.chunks);
+            return Ok(());
+        }
+        let (writer, now, planned_at) = (self.writer.clone(), self.now, self.planned_at);
+        let chunks = round.chunks;
+        let input = round.into_input(self.planned_at);
+        let task = tokio::spawn(async move {
+            let at = now();
+            let receipt = writer.commit_round(input, &LogContent, at).await?;
+            Ok(Committed { receipt, at })
+        });
+        self.under_way = Some((task, chunks));
+        Ok(())
+    }
+
+    /// Waits for the commit under way and takes it into the report.
+    async fn finish(&mut self) -> Result<()> {
+        let Some((task, chunks)) = self.under_way.take() else { return Ok(()) };
+        let Committed { receipt, at } = task.await.map_err(Error::Worker)??;
+        self.settled.advance(chunks);
+        if receipt.token == self.planned_at + 1 && !receipt.objects.is_empty() {
+            self.planned_at = receipt.token;
+        }
+        self.report.round(&receipt);
+        for row in &receipt.objects {
+            self.progress.taken_in(&IntakeLine::of(row, receipt.token, at));
+        }
+        Ok(())
+    }
+
+    /// Lets the commit under way finish before the run ends with `error`.
+    async fn give_up(mut self, error: Error) -> Result<Report> {
+        self.finish().await?;
+        Err(error)
+    }
+}

@@ -1,0 +1,132 @@
+//! Places that logs come from: each lists its objects and hands them over.
+
+mod archive;
+mod disk;
+mod spool;
+mod stdin;
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::report::FaultKind;
+
+pub(crate) use disk::{DiskSource, Stamp, check_unchanged, open_roots, open_unchanged};
+pub(crate) use spool::{Spool, SpoolReader};
+pub(crate) use stdin::StdinSource;
+
+/// One object as its source lists it, unopened.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SourceObject {
+    /// What the ledger knows it by: the absolute path, or bucket and key.
+    pub(crate) key: Box<str>,
+    /// Bytes as stored.
+    pub(crate) size_bytes: u64,
+    /// Modification time, cut to microseconds as the ledger keeps it.
+    pub(crate) modified_at: Option<DateTime<Utc>>,
+    /// ETag, where the source has one.
+    pub(crate) etag: Option<Box<str>>,
+    /// Where it stands in a source that can only be read from its start.
+    pub(crate) position: u64,
+    /// What the ledger knew of the key; set by the plan when it is to be read again.
+    pub(crate) before: Option<Before>,
+}
+
+/// What the ledger knew of an object that is read again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Before {
+    /// Hash of its bytes as stored.
+    pub(crate) sha256: Option<[u8; 32]>,
+    /// Whether size, ETag and time were those of now.
+    pub(crate) same_stamp: bool,
+}
+
+/// The bytes of an object, handed over.
+pub(crate) enum Contents {
+    /// A file; the worker that decodes it opens it.
+    File(PathBuf),
+    /// The bytes themselves.
+    Held(Arc<[u8]>),
+    /// Bytes that were too many to hold.
+    Spooled(Spool),
+    /// The source has the object but cannot give its bytes (an encrypted member): a reject.
+    Refused(String),
+    /// The object could not be had this time; it is not committed and stays new.
+    Failed(FaultKind, String),
+}
+
+/// Why something found at a source is no object of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Ignored {
+    /// What file managers and archivers leave behind.
+    Junk,
+    /// A symbolic link: it may leave the folder, or lead back into it.
+    SymbolicLink,
+    /// A FIFO, socket or device: reading one may never end.
+    SpecialFile,
+    /// Another service's log under `AWSLogs/`.
+    OtherService,
+    /// Nothing in it is CloudTrail's.
+    NotCloudTrail,
+    /// No bytes at all, under a name that is not CloudTrail's.
+    Empty,
+}
+
+impl fmt::Display for Ignored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Ignored::Junk => "file manager's leftovers",
+            Ignored::SymbolicLink => "symbolic link",
+            Ignored::SpecialFile => "special file",
+            Ignored::OtherService => "another service's log",
+            Ignored::NotCloudTrail => "not CloudTrail",
+            Ignored::Empty => "empty file",
+        })
+    }
+}
+
+/// What a listing comes across.
+pub(crate) enum Found {
+    /// An object.
+    Object(SourceObject),
+    /// A source inside this one, to be listed next: an archive in a folder.
+    Source(Arc<dyn LogSource>),
+    /// Something that is no object.
+    Ignored(Ignored),
+    /// Something that could not be looked at.
+    Fault {
+        /// Its path.
+        object: String,
+        /// What is wrong.
+        kind: FaultKind,
+        /// What the system says.
+        reason: String,
+    },
+}
+
+/// A place that logs come from. Both methods block and are called on a thread of their own.
+///
+/// A remote source fits behind it: it lists page by page into `found`, and keeps requests for the
+/// next objects under way while `take` is busy with one.
+pub(crate) trait LogSource: Send + Sync {
+    /// Lists every object, in any order, until `found` breaks. What cannot be read is told as
+    /// [`Found::Fault`]; the listing goes on.
+    fn list(&self, found: &mut dyn FnMut(Found) -> ControlFlow<()>);
+
+    /// Hands over the bytes of `objects` (of this source, as listed), one after the other in the
+    /// order given, until `take` breaks. Every object is handed over, whatever happened to it.
+    fn hand_over(
+        &self,
+        objects: Vec<SourceObject>,
+        take: &mut dyn FnMut(SourceObject, Contents) -> ControlFlow<()>,
+    );
+
+    /// Returns the key of a source that can only be read from its start to its end: its objects
+    /// stay together and in their own order. Nothing when they can be read in any order.
+    fn sequential(&self) -> Option<&str> {
+        None
+    }
+}

@@ -1,0 +1,86 @@
+//! A source that does not hold still, and one that does not want to be read.
+
+use std::fs;
+use std::path::PathBuf;
+
+use traillake_ingest::{CancelFlag, Progress, Source};
+
+use crate::{Bench, files, gzip, key, log};
+
+/// Does something to the source between its listing and its reading.
+struct Meanwhile<F: Fn() + Send + Sync>(F);
+
+impl<F: Fn() + Send + Sync> Progress for Meanwhile<F> {
+    fn planned(&self, _objects: u64, _bytes: u64) {
+        (self.0)();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_vanishes_or_changes_is_not_committed_and_stays_new() {
+    let bench = Bench::new();
+    let vanishes = bench.put(&key(1, "vanishes"), gzip(log(0..3)));
+    let changes = bench.put(&key(2, "changes"), gzip(log(3..6)));
+    bench.put(&key(3, "stays"), gzip(log(6..9)));
+    let meanwhile = Meanwhile(|| {
+        fs::remove_file(&vanishes).unwrap();
+        fs::write(&changes, gzip(log(3..7))).unwrap();
+    });
+    let sources = vec![Source::Path(bench.logs())];
+    let report = bench.run(sources, &meanwhile, &CancelFlag::default()).await;
+    assert_eq!((report.objects.read, report.objects.failed), (1, 2));
+    let mut kinds: Vec<_> = report.faults.iter().map(|fault| fault.kind.to_string()).collect();
+    kinds.sort();
+    assert_eq!(kinds, ["changed", "vanished"]);
+    assert!(!report.is_clean());
+    assert_eq!(bench.rows("objects").await, 1);
+
+    let next = bench.ingest().await;
+    assert_eq!((next.objects.read, next.objects.changed, next.records.stored), (1, 0, 4));
+    assert!(next.is_clean());
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_not_be_read_is_reported_and_the_rest_comes_in() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::new();
+    bench.put("open.json", log(0..1));
+    bench.put("closed/log.json", log(1..2));
+    let file = bench.put("closed.json", log(2..3));
+    let folder = bench.logs().join("closed");
+    let forbid = |path: &PathBuf, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    forbid(&folder, 0);
+    forbid(&file, 0);
+    if fs::read_dir(&folder).is_ok() {
+        eprintln!("SKIPPED: this user may read everything");
+        return;
+    }
+    let report = bench.ingest().await;
+    forbid(&folder, 0o700);
+    assert_eq!((report.objects.read, report.objects.failed), (1, 1));
+    assert_eq!(report.faults_total, 2);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_is_only_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::new();
+    bench.put(&key(1, "log"), gzip(log(0..5)));
+    bench.put("sub/log.json", log(5..9));
+    for path in files(&bench.logs()) {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o400)).unwrap();
+    }
+    fs::set_permissions(bench.logs().join("sub"), fs::Permissions::from_mode(0o500)).unwrap();
+    let stamps = || -> Vec<_> {
+        let stamp = |path: PathBuf| (path.metadata().unwrap().modified().unwrap(), path);
+        files(&bench.logs()).into_iter().map(stamp).collect()
+    };
+    let before = stamps();
+    assert_eq!(bench.ingest().await.records.stored, 9);
+    assert_eq!(stamps(), before);
+    fs::set_permissions(bench.logs().join("sub"), fs::Permissions::from_mode(0o700)).unwrap();
+}
