@@ -17,7 +17,7 @@ mod manifest;
 mod publish;
 mod winners;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -88,7 +88,8 @@ pub struct StoreWriter {
     tables: Vec<TableSpec>,
     pinned: Mutex<Arc<StoreSnapshot>>,
     inflated: InflatedIndex,
-    turn: tokio::sync::Mutex<()>,
+    /// Whose turn it is to commit; and the numbers of the rounds this writer has committed.
+    turn: tokio::sync::Mutex<BTreeSet<i64>>,
 }
 
 impl StoreWriter {
@@ -121,7 +122,7 @@ impl StoreWriter {
             tables,
             pinned: Mutex::new(Arc::new(pinned)),
             inflated: InflatedIndex::default(),
-            turn: tokio::sync::Mutex::new(()),
+            turn: tokio::sync::Mutex::default(),
         })
     }
 
@@ -179,12 +180,12 @@ impl StoreWriter {
         content: &dyn Content,
         now: DateTime<Utc>,
     ) -> Result<RoundReceipt> {
-        let _turn = self.turn.lock().await;
+        let mut own = self.turn.lock().await;
         let mut pin = self.pinned();
         let mut seen = round.planned_at;
         let mut draft = Draft::new(&self.objects, &self.tables, content, round, now)?;
         for rebased in 0.. {
-            let winners = Winners::since(seen, &pin);
+            let winners = Winners::since(seen, &own, &pin);
             draft.give_way(&winners).await?;
             if draft.is_empty() {
                 return Ok(draft.receipt(pin.token, main_of(&pin)?.version(), rebased));
@@ -195,6 +196,7 @@ impl StoreWriter {
             let manifest = self.publisher.announce(pin.token + 1, id, now, tables).await?;
             match self.publisher.commit_main(&pin, &manifest).await {
                 CommitResult::Committed(version) => {
+                    own.insert(manifest.number);
                     self.publisher.complete(&pin, &manifest).await?;
                     self.settle(&pin).await;
                     return Ok(draft.receipt(manifest.number, version, rebased));

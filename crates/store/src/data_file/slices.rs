@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType};
 
+use super::column::PAGE_ROWS_MAX;
 use super::{column, input, not_of};
 use crate::error::Result;
 use crate::spec::TableSpec;
@@ -12,6 +13,9 @@ use crate::spec::TableSpec;
 /// Rows a slice aims at. Bloom filters grow in powers of two: at 1 % this many distinct values just
 /// fill 256 KiB (9.85 bits a value), while 262,144 values would need twice that.
 pub(crate) const SLICE_ROWS: usize = 26 * 8192;
+
+/// Bytes of rows a slice aims at, where rows are large: all of a column is in memory at a time.
+const SLICE_BYTES: usize = 512 << 20;
 
 /// Where a row stands: number of its batch, row in that batch.
 pub(super) type Position = (usize, usize);
@@ -30,10 +34,11 @@ pub(super) fn plan(table: &TableSpec, rows: &[RecordBatch]) -> Result<Vec<Vec<Po
         // Equal rows stay in the order of arrival, so neighbours come from one object.
         keys.iter().map(|key| key[a].cmp(&key[b])).find(|o| o.is_ne()).unwrap_or(a.cmp(&b))
     };
+    let aim = slice_rows(rows, positions.len());
     let mut order: Vec<u32> = (0..positions.len() as u32).collect();
     let Some(time_column) = table.time_column else {
         order.sort_unstable_by(in_order);
-        let slices = order.chunks(SLICE_ROWS);
+        let slices = order.chunks(aim);
         return Ok(slices.map(|slice| located(slice, &positions)).collect());
     };
     let times = sort_key(table, rows, time_column)?;
@@ -41,7 +46,7 @@ pub(super) fn plan(table: &TableSpec, rows: &[RecordBatch]) -> Result<Vec<Vec<Po
     let mut slices = Vec::new();
     let mut rest = order.as_mut_slice();
     while !rest.is_empty() {
-        let (slice, tail) = rest.split_at_mut(slice_end(rest, &times));
+        let (slice, tail) = rest.split_at_mut(slice_end(rest, &times, aim));
         slice.sort_unstable_by(in_order);
         slices.push(located(slice, &positions));
         rest = tail;
@@ -53,14 +58,23 @@ fn located(slice: &[u32], positions: &[Position]) -> Vec<Position> {
     slice.iter().map(|row| positions[*row as usize]).collect()
 }
 
+/// Rows a slice of these rows aims at.
+fn slice_rows(rows: &[RecordBatch], count: usize) -> usize {
+    let columns = rows.iter().flat_map(RecordBatch::columns);
+    // An array that cannot say its size counts as none: the aim is then a number of rows alone.
+    let bytes: usize =
+        columns.map(|column| column.to_data().get_slice_memory_size().unwrap_or_default()).sum();
+    SLICE_ROWS.min(SLICE_BYTES / (bytes / count.max(1)).max(1)).max(PAGE_ROWS_MAX)
+}
+
 /// Length of the first slice of `rest`, which is sorted by time.
-fn slice_end(rest: &[u32], times: &[i64]) -> usize {
+fn slice_end(rest: &[u32], times: &[i64], aim: usize) -> usize {
     let time = |place: usize| times[rest[place] as usize];
     let aim = match rest.len() {
-        all if all <= SLICE_ROWS => return all,
+        all if all <= aim => return all,
         // Two even slices rather than a full one and a crumb.
-        all if all < 2 * SLICE_ROWS => all.div_ceil(2),
-        _ => SLICE_ROWS,
+        all if all < 2 * aim => all.div_ceil(2),
+        _ => aim,
     };
     let starts_instant = |place: &usize| time(*place - 1) != time(*place);
     let before = (1..=aim).rev().find(starts_instant);

@@ -1,5 +1,6 @@
 //! What others committed since a round was planned.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{ledger_of, table_of};
@@ -10,17 +11,27 @@ use crate::snapshot::{LiveFile, StoreSnapshot, TableSnapshot};
 pub(super) struct Winners<'a> {
     pin: &'a StoreSnapshot,
     since: Option<i64>,
+    own: BTreeSet<i64>,
 }
 
 impl<'a> Winners<'a> {
-    /// Rounds after `since`; without it, every round there is.
-    pub(super) fn since(since: Option<i64>, pin: &'a StoreSnapshot) -> Winners<'a> {
-        Winners { pin, since }
+    /// Rounds after `since`, but for the writer's `own`: whoever planned a round knows what the
+    /// rounds planned beside it hold. Without `since`, every round there is.
+    pub(super) fn since(
+        since: Option<i64>,
+        own: &BTreeSet<i64>,
+        pin: &'a StoreSnapshot,
+    ) -> Winners<'a> {
+        let own = match since {
+            Some(since) => own.range(since + 1..).copied().collect(),
+            None => BTreeSet::new(),
+        };
+        Winners { pin, since, own }
     }
 
-    /// Whether there are any.
+    /// Whether there are any. Every round has its own number, and no number is left out.
     pub(super) fn any(&self) -> bool {
-        self.since.is_none_or(|since| since < self.pin.token)
+        self.since.is_none_or(|since| since + (self.own.len() as i64) < self.pin.token)
     }
 
     /// Their ledger files.
@@ -46,6 +57,7 @@ impl<'a> Winners<'a> {
             };
             match log.token_of(&entry) {
                 Some(token) if token <= since => break,
+                Some(token) if self.own.contains(&token) => {}
                 Some(_) => files.extend(log.added(table.state(), &entry)?),
                 None => {} // a rewrite moves rows and brings none
             }

@@ -1,0 +1,179 @@
+//! Commits that replace files, against one another and against rounds.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use object_store::path::Path;
+use traillake_store::{Error, StoreWriter, TableSnapshot};
+use traillake_testkit::faults::{Counted, Faults, Reply, Trouble};
+
+use crate::world::{self, Disk, Object, at, check_truth, commit, objects, read, table_rows};
+
+async fn lake_of_three_rounds() -> (Disk, StoreWriter, Vec<Object>) {
+    let disk = Disk::memory();
+    let writer = world::writer(&disk).await.unwrap();
+    let all = objects("a", 0, 3, 4);
+    for object in &all {
+        commit(&writer, std::slice::from_ref(object), 1).await.unwrap();
+    }
+    (disk, writer, all)
+}
+
+/// All files of a table, and their rows without the partition column.
+async fn whole(table: &TableSnapshot) -> (Vec<Path>, Vec<RecordBatch>) {
+    let files = table.files().await.unwrap();
+    (files.iter().map(|file| file.path.clone()).collect(), table_rows(table).await)
+}
+
+#[tokio::test]
+async fn two_rewrites_of_the_same_files_never_both_publish() {
+    for step in 0..4 {
+        let (disk, ann, all) = lake_of_three_rounds().await;
+        let bob = world::writer(&disk).await.unwrap();
+        let seen: Vec<&Object> = all.iter().collect();
+        let (snapshot, other) = (ann.snapshot(), bob.snapshot());
+        let (events, theirs) = (snapshot.table("events").unwrap(), other.table("events").unwrap());
+        let (inputs, rows) = whole(events).await;
+        let published = match step {
+            0 => {
+                let first = ann.rewrite(events, &inputs, rows.clone(), at(5)).await;
+                vec![first, bob.rewrite(theirs, &inputs, rows, at(6)).await]
+            }
+            1 => {
+                let half: usize = inputs.len() / 2;
+                let some = some_rows(events, &inputs[..half]).await;
+                let first = ann.rewrite(events, &inputs[..half], some, at(5)).await;
+                vec![first, bob.rewrite(theirs, &inputs, rows, at(6)).await]
+            }
+            2 => {
+                let first = ann.rewrite(events, &inputs, rows.clone(), at(5));
+                let second = bob.rewrite(theirs, &inputs, rows.clone(), at(5));
+                let (first, second) = tokio::join!(first, second);
+                vec![first, second]
+            }
+            // Planned on a state that came after the other's.
+            _ => {
+                let first = ann.rewrite(events, &inputs, rows.clone(), at(5)).await;
+                let now = read(&disk).await;
+                let now = now.table("events").unwrap();
+                vec![first, bob.rewrite(now, &inputs, rows, at(6)).await]
+            }
+        };
+        let refused = |result: &&Result<u64, Error>| matches!(result, Err(Error::NotLive { .. }));
+        assert_eq!(published.iter().filter(|result| result.is_ok()).count(), 1, "{published:?}");
+        assert_eq!(published.iter().filter(refused).count(), 1, "{published:?}");
+        assert_eq!(check_truth(&disk, &seen).await, 3);
+    }
+}
+
+async fn some_rows(table: &TableSnapshot, inputs: &[Path]) -> Vec<RecordBatch> {
+    let mut rows = Vec::new();
+    for path in inputs {
+        let bytes = object_store::ObjectStoreExt::get(table.object_store().as_ref(), path);
+        let bytes = bytes.await.unwrap().bytes().await.unwrap();
+        let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(bytes);
+        rows.extend(reader.unwrap().build().unwrap().map(|batch| batch.unwrap()));
+    }
+    rows
+}
+
+#[tokio::test]
+async fn a_rewrite_and_a_round_both_succeed_whoever_is_first() {
+    let (disk, ann, mut all) = lake_of_three_rounds().await;
+    let bob = world::writer(&disk).await.unwrap();
+    // A rewrite planned before a round of somebody else.
+    let snapshot = ann.snapshot();
+    let events = snapshot.table("events").unwrap();
+    let (inputs, rows) = whole(events).await;
+    let more = objects("b", 2, 1, 12);
+    commit(&bob, &more, 2).await.unwrap();
+    ann.rewrite(events, &inputs, rows, at(3)).await.unwrap();
+    all.extend(more);
+    check_truth(&disk, &all.iter().collect::<Vec<_>>()).await;
+    // A round planned before a rewrite of somebody else.
+    let now = read(&disk).await;
+    let events = now.table("events").unwrap();
+    let (inputs, rows) = whole(events).await;
+    ann.rewrite(events, &inputs, rows, at(4)).await.unwrap();
+    let more = objects("c", 3, 1, 20);
+    let receipt = commit(&bob, &more, 5).await.unwrap();
+    assert!(receipt.rebased > 0);
+    all.extend(more);
+    assert_eq!(check_truth(&disk, &all.iter().collect::<Vec<_>>()).await, 5);
+}
+
+#[tokio::test]
+async fn a_rewrite_that_loses_rows_or_names_no_live_file_is_refused() {
+    let (disk, writer, all) = lake_of_three_rounds().await;
+    let snapshot = writer.snapshot();
+    let events = snapshot.table("events").unwrap();
+    let (inputs, rows) = whole(events).await;
+    let lost = rows[1..].to_vec();
+    assert!(matches!(events_error(&writer, events, &inputs, lost).await, Error::Input { .. }));
+    let twice = vec![inputs[0].clone(), inputs[0].clone()];
+    assert!(matches!(events_error(&writer, events, &twice, rows.clone()).await, Error::NotLive { .. }));
+    let foreign = vec![Path::from("stores/default/events/nothing.parquet")];
+    assert!(matches!(events_error(&writer, events, &foreign, rows).await, Error::NotLive { .. }));
+    check_truth(&disk, &all.iter().collect::<Vec<_>>()).await;
+}
+
+async fn events_error(
+    writer: &StoreWriter,
+    table: &TableSnapshot,
+    inputs: &[Path],
+    rows: Vec<RecordBatch>,
+) -> Error {
+    writer.rewrite(table, inputs, rows, at(9)).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_rewrite_whose_answer_is_lost_is_published_once() {
+    for applied in [true, false] {
+        let (disk, _, all) = lake_of_three_rounds().await;
+        let faults = Arc::new(
+            Faults::none(Counted::Changes)
+                .with(100, Trouble::Fail { reply: Reply::Busy, applied }),
+        );
+        let plain = faults.clone();
+        let writer =
+            world::writer(&disk.wrapped(Arc::new(move |inner| plain.wrap(inner)))).await.unwrap();
+        let snapshot = writer.snapshot();
+        let events = snapshot.table("events").unwrap();
+        for step in 0..6 {
+            let trouble = Trouble::Fail { reply: Reply::Exists, applied };
+            let faults = Arc::new(Faults::none(Counted::Changes).with(step, trouble));
+            let faulty = disk.wrapped(Arc::new(move |inner| faults.wrap(inner)));
+            let writer = world::writer(&faulty).await.unwrap();
+            let now = writer.snapshot();
+            let now = now.table("events").unwrap();
+            let (inputs, rows) = whole(now).await;
+            let _ = writer.rewrite(now, &inputs, rows, at(5)).await;
+            check_truth(&disk, &all.iter().collect::<Vec<_>>()).await;
+        }
+        assert!(events.version() > 0);
+    }
+}
+
+#[tokio::test]
+async fn what_nothing_needs_is_listed_and_nothing_else() {
+    let (disk, writer, all) = lake_of_three_rounds().await;
+    let later = chrono::Utc::now() + chrono::TimeDelta::days(1);
+    assert_eq!(writer.orphans(later).await.unwrap(), []);
+    let snapshot = writer.snapshot();
+    let events = snapshot.table("events").unwrap();
+    let (inputs, rows) = whole(events).await;
+    writer.rewrite(events, &inputs, rows, later).await.unwrap();
+    // Removed just now, as the commit says: still needed by whoever reads an older state.
+    let earlier = later - chrono::TimeDelta::hours(1);
+    assert_eq!(writer.orphans(earlier).await.unwrap(), []);
+    let orphans = writer.orphans(later + chrono::TimeDelta::hours(1)).await.unwrap();
+    let mut paths: Vec<Path> = orphans.into_iter().map(|orphan| orphan.path).collect();
+    paths.sort();
+    let mut expected = inputs.clone();
+    expected.sort();
+    assert_eq!(paths, expected);
+    for path in &paths {
+        object_store::ObjectStoreExt::delete(events.object_store().as_ref(), path).await.unwrap();
+    }
+    check_truth(&disk, &all.iter().collect::<Vec<_>>()).await;
+}
