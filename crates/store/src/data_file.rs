@@ -11,6 +11,7 @@ mod slices;
 mod statistics;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -11,7 +11,6 @@
 //! Text outside a dictionary is compressed at level 1 or 8, whichever a sample of it says: level 8
 //! makes request parameters 12 % smaller, and ids 2 % larger at eight times the cost.
 
-use std::collections::HashSet;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,9 +26,9 @@ use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::slices::Position;
+use super::texts::{DICTIONARY_BYTES_MAX, LEVEL_HIGH, LEVEL_LOW, Texts};
 use super::{column, input};
 use crate::error::{Error, Result};
 use crate::spec::TableSpec;
@@ -40,19 +39,10 @@ pub(crate) const PAGE_ROWS_MAX: usize = 8192;
 const STEP_ROWS: usize = 1024;
 /// False positives of a bloom filter.
 const BLOOM_FPP: f64 = 0.01;
-/// Bytes of distinct values a dictionary may have. A look-up reads all of it.
-const DICTIONARY_BYTES_MAX: usize = 1 << 20;
 /// Bytes kept of long values in statistics.
 const STATISTICS_BYTES_MAX: usize = 64;
 /// Values longer than this on average are documents, which nobody compares as a whole.
 const COMPARABLE_BYTES_MAX: usize = 128;
-/// Level for text in which a search for repetitions is in vain, and for what is small anyway.
-const LEVEL_LOW: i32 = 1;
-/// Level for text in which it is not. Level 9 and above cost more than they give.
-const LEVEL_HIGH: i32 = 8;
-/// Text compressed for a trial: so many runs of so many bytes.
-const SAMPLE_RUNS: usize = 2;
-const SAMPLE_RUN_BYTES: usize = 256 * 1024;
 /// Slices below this are not worth a second thread.
 const PARALLEL_ROWS_MIN: usize = 16_384;
 
@@ -210,72 +200,6 @@ fn describe(
             .set_column_bloom_filter_max_ndv(path(), values as u64);
     }
     Ok(properties)
-}
-
-/// The texts of a chunk, and what a look at them says.
-struct Texts<'a> {
-    leaf: &'a ArrayRef,
-    values: usize,
-    mean_bytes: usize,
-    /// Distinct values; none when they outgrow a dictionary.
-    distinct: Option<usize>,
-}
-
-impl<'a> Texts<'a> {
-    fn of(leaf: &'a ArrayRef) -> Texts<'a> {
-        let mut seen = HashSet::new();
-        let (mut looked, mut bytes, mut distinct_bytes) = (0, 0, 0);
-        let mut last: Option<&[u8]> = None;
-        for text in texts_from(leaf, 0) {
-            looked += 1;
-            bytes += text.len();
-            // Rows are sorted: values that are alike often follow one another.
-            if last != Some(text) && seen.insert(xxh3_64(text)) {
-                distinct_bytes += text.len() + 4;
-                if distinct_bytes > DICTIONARY_BYTES_MAX {
-                    break;
-                }
-            }
-            last = Some(text);
-        }
-        let distinct = (distinct_bytes <= DICTIONARY_BYTES_MAX).then_some(seen.len());
-        let values = leaf.len() - leaf.null_count();
-        Texts { leaf, values, mean_bytes: bytes / looked.max(1), distinct }
-    }
-
-    /// A dictionary costs an index for every value; it pays when a quarter of them are repetitions.
-    fn dictionary_pays(&self) -> bool {
-        self.distinct.is_some_and(|distinct| distinct * 4 <= self.values * 3)
-    }
-
-    /// Whether the higher level makes the chunk at least 3 % smaller, going by a sample.
-    fn longer_search_pays(&self) -> bool {
-        let mut sample = Vec::new();
-        for run in 0..SAMPLE_RUNS {
-            let end = sample.len() + SAMPLE_RUN_BYTES;
-            for text in texts_from(self.leaf, self.leaf.len() * run / SAMPLE_RUNS) {
-                sample.extend_from_slice(text);
-                if sample.len() >= end {
-                    sample.truncate(end);
-                    break;
-                }
-            }
-        }
-        let size = |level| zstd::bulk::compress(&sample, level).map(|bytes| bytes.len());
-        match (size(LEVEL_LOW), size(LEVEL_HIGH)) {
-            (Ok(low), Ok(high)) => high * 100 <= low * 97,
-            _ => false,
-        }
-    }
-}
-
-/// The texts from a row on, without nulls.
-fn texts_from(leaf: &ArrayRef, row: usize) -> impl Iterator<Item = &[u8]> {
-    let text = |row: usize| match leaf.data_type() {
-        DataType::Utf8 => leaf.as_string::<i32>().value(row).as_bytes(),
-        _ => leaf.as_binary::<i32>().value(row),
-    };
-    (row..leaf.len()).filter(|row| leaf.is_valid(*row)).map(text)
 }
 
 /// Whether page statistics tell the pages of a chunk apart. Where every page has the same bounds,

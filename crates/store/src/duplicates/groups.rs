@@ -7,15 +7,6 @@ use std::ops::Range;
 
 use crate::keys::KeyColumns;
 
-/// The stored row of an identity.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Stored {
-    /// Number of the file that holds it.
-    pub file: u32,
-    /// Hash of its record.
-    pub fingerprint: i64,
-}
-
 /// Rows grouped by identity. Rows are named by their *entry*, a number in the order of groups;
 /// inside a group entries are sorted by content, then by origin.
 pub(super) struct Groups {

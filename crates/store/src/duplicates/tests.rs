@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::{ArrayRef, Int32Array, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit, TimestampMicrosecondType};
@@ -9,6 +10,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::*;
 use crate::data_file;
+use crate::input::Comparison;
 use crate::ledger::variants_table;
 use crate::spec::StoreSpec;
 
@@ -37,7 +39,10 @@ fn letters() -> TableSpec {
     }
 }
 
-struct Spelling;
+#[derive(Default)]
+struct Spelling {
+    comparisons: AtomicUsize,
+}
 
 impl Content for Spelling {
     fn record_bytes(&self, rows: &RecordBatch, row: usize) -> std::result::Result<Vec<u8>, String> {
@@ -46,6 +51,7 @@ impl Content for Spelling {
     }
 
     fn compare(&self, a: &[u8], b: &[u8]) -> Comparison {
+        self.comparisons.fetch_add(1, Ordering::Relaxed);
         match () {
             () if a == b => Comparison::Same,
             () if a.eq_ignore_ascii_case(b) => Comparison::Respelled,
@@ -95,6 +101,7 @@ struct PostOffice {
     stored: Vec<LiveFile>,
     variants: Vec<LiveFile>,
     variants_table: TableSpec,
+    content: Spelling,
     total: Counts,
     rounds: i64,
 }
@@ -107,6 +114,7 @@ impl PostOffice {
             stored: Vec::new(),
             variants: Vec::new(),
             variants_table: variants_table(&spec).unwrap(),
+            content: Spelling::default(),
             total: Counts::default(),
             rounds: 0,
         }
@@ -119,7 +127,7 @@ impl PostOffice {
         let object_keys: Vec<String> = (0..8).map(|n| format!("object-{n}")).collect();
         let place = Place {
             table: &table,
-            content: &Spelling,
+            content: &self.content,
             objects: &self.objects,
             stored: &self.stored,
             variants: &self.variants,
@@ -322,6 +330,18 @@ async fn copies_are_found_in_every_file_and_month() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_forged_values_of_one_letter_do_not_make_rounds_quadratic() {
+    let mut office = PostOffice::new();
+    let forged: Vec<Letter> = (0..1000).map(|n| letter("1", &format!("text {n}"))).collect();
+    office.round(&forged).await;
+    office.round(&forged).await;
+    let expected = Counts { stored: 1, duplicates: 1000, respelled: 0, variants: 999 };
+    assert_eq!(office.total, expected);
+    let comparisons = office.content.comparisons.into_inner();
+    assert!(comparisons < 200 * forged.len(), "{comparisons}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_variant_of_another_table_is_not_a_copy() {
     let mut office = PostOffice::new();
     office.round(&[letter("1", "a")]).await;
@@ -330,7 +350,7 @@ async fn a_variant_of_another_table_is_not_a_copy() {
     let ids = ObjectIds::claim(9, &[], || 0).unwrap();
     let place = Place {
         table: &table,
-        content: &Spelling,
+        content: &office.content,
         objects: &office.objects,
         stored: &office.stored,
         variants: &office.variants,
@@ -348,7 +368,7 @@ async fn rows_of_unknown_objects_are_refused() {
     let table = letters();
     let place = Place {
         table: &table,
-        content: &Spelling,
+        content: &office.content,
         objects: &office.objects,
         stored: &[],
         variants: &[],
