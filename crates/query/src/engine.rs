@@ -20,6 +20,7 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement;
+use tokio::time::Instant;
 use traillake_store::{At, Lake, StoreInfo};
 use traillake_trino::{Names, Parameters, Parsed, SqlError, StatementKind, TableName};
 
@@ -101,7 +102,12 @@ pub(crate) struct Inner {
     state: SessionState,
     names: Arc<Names>,
     directory: Directory,
+    /// What [`Engine::new`] pinned, for a query that follows at once.
+    fresh: Mutex<Option<(Instant, Pin)>>,
 }
+
+/// For so long the state that an engine was made on counts as the latest.
+const FRESH: Duration = Duration::from_millis(500);
 
 impl Engine {
     /// Returns an engine on `lake`.
@@ -124,6 +130,7 @@ impl Engine {
             state,
             names: Arc::default(),
             directory: Directory::default(),
+            fresh: Mutex::new(Some((Instant::now(), pin.clone()))),
         };
         let directory =
             inner.read_directory(pin).await.map_err(|error| inner.words("").error(error))?;
@@ -329,10 +336,19 @@ impl Inner {
             .collect();
         let mut stores = BTreeMap::new();
         for store in wanted {
-            let pin = Pin::new(&self.lake, store, self.options.at).await?;
+            let pin = match self.fresh_pin(store) {
+                Some(pin) => pin,
+                None => Pin::new(&self.lake, store, self.options.at).await?,
+            };
             stores.insert(store.to_string(), pin);
         }
         Ok(self.pins(stores, hidden))
+    }
+
+    /// A command that asks one question need not read the logs twice.
+    fn fresh_pin(&self, store: &str) -> Option<Pin> {
+        let (at, pin) = self.fresh.lock().ok()?.take()?;
+        (at.elapsed() < FRESH && pin.info.name == store).then_some(pin)
     }
 
     fn pins(&self, stores: BTreeMap<String, Pin>, hidden: Vec<&'static str>) -> Pins {
@@ -345,6 +361,7 @@ impl Inner {
             since: self.options.since,
             until: self.options.until,
             hidden,
+            without_files: false,
             meter: Arc::new(Meter::default()),
             scans: ScanLog::default(),
         }
@@ -379,8 +396,9 @@ impl Inner {
     /// All schemas with their tables. Every store has the same ones.
     async fn read_directory(&self, pin: Pin) -> std::result::Result<Directory, DataFusionError> {
         let own = self.options.store.clone();
-        let bare = self.pins(BTreeMap::from([(own.clone(), pin.clone())]), Vec::new());
-        let full = self.pins(BTreeMap::from([(own.clone(), pin)]), views::HIDDEN.to_vec());
+        let stores = BTreeMap::from([(own.clone(), pin)]);
+        let bare = Pins { without_files: true, ..self.pins(stores, Vec::new()) };
+        let full = Pins { hidden: views::HIDDEN.to_vec(), ..bare.clone() };
         let none = Directory::default();
         let mut tables = Vec::new();
         for (schema, names) in [

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
-use datafusion::common::Result;
+use chrono::DateTime;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, Result, ScalarValue};
 use datafusion::logical_expr::{Distinct, Expr, FetchType, JoinType, LogicalPlan, SkipType};
 
 use crate::answer::Statistics;
@@ -67,7 +69,7 @@ fn table(text: &mut String, scan: &Scan, analyzed: bool) {
         scan.table, scan.files_kept, scan.files, scan.rows_kept, scan.bytes_kept
     );
     for filter in &scan.filters {
-        let _ = writeln!(text, "  pushed down: {}", filter.human_display());
+        let _ = writeln!(text, "  pushed down: {}", shown(filter));
     }
     if analyzed {
         let read = scan.reading();
@@ -101,7 +103,7 @@ fn step(plan: &LogicalPlan) -> Option<String> {
             format!("compute {}", list(&projection.expr))
         }
         LogicalPlan::Filter(filter) => {
-            format!("keep rows where {}", filter.predicate.human_display())
+            format!("keep rows where {}", shown(&filter.predicate))
         }
         LogicalPlan::Window(window) => format!("window {}", list(&window.window_expr)),
         LogicalPlan::Aggregate(aggregate) => match aggregate.group_expr.is_empty() {
@@ -112,7 +114,7 @@ fn step(plan: &LogicalPlan) -> Option<String> {
         },
         LogicalPlan::Sort(sort) => {
             let keys = sort.expr.iter().map(|key| {
-                format!("{}{}", key.expr.human_display(), if key.asc { "" } else { " descending" })
+                format!("{}{}", shown(&key.expr), if key.asc { "" } else { " descending" })
             });
             let keys = keys.collect::<Vec<_>>().join(", ");
             match sort.fetch {
@@ -121,10 +123,9 @@ fn step(plan: &LogicalPlan) -> Option<String> {
             }
         }
         LogicalPlan::Join(join) => {
-            let on = join.on.iter().map(|(left, right)| {
-                format!("{} = {}", left.human_display(), right.human_display())
-            });
-            let on = on.chain(join.filter.iter().map(|filter| filter.human_display().to_string()));
+            let on =
+                join.on.iter().map(|(left, right)| format!("{} = {}", shown(left), shown(right)));
+            let on = on.chain(join.filter.iter().map(shown));
             let on = on.collect::<Vec<_>>().join(" and ");
             format!("{} join on {on}", join_word(join.join_type))
         }
@@ -165,6 +166,31 @@ fn join_word(kind: JoinType) -> &'static str {
 }
 
 fn list(exprs: &[Expr]) -> String {
-    let shown = exprs.iter().filter(|expr| !matches!(expr, Expr::Column(_)) || exprs.len() < 8);
-    shown.map(|expr| expr.human_display().to_string()).collect::<Vec<_>>().join(", ")
+    let listed = exprs.iter().filter(|expr| !matches!(expr, Expr::Column(_)) || exprs.len() < 8);
+    listed.map(shown).collect::<Vec<_>>().join(", ")
+}
+
+/// An expression as somebody would type it: columns without their tables, times as times.
+fn shown(expr: &Expr) -> String {
+    let plain = expr.clone().transform_up(|expr| {
+        let text = match &expr {
+            Expr::Column(column) => column.name.clone(),
+            Expr::Literal(ScalarValue::TimestampMicrosecond(Some(micros), _), _) => {
+                match DateTime::from_timestamp_micros(*micros) {
+                    Some(time) => format!("timestamp '{}'", time.format("%Y-%m-%d %H:%M:%S%.f")),
+                    None => return Ok(Transformed::no(expr)),
+                }
+            }
+            Expr::Literal(value, _) => match value.try_as_str() {
+                Some(Some(text)) => format!("'{}'", text.replace('\'', "''")),
+                _ => return Ok(Transformed::no(expr)),
+            },
+            _ => return Ok(Transformed::no(expr)),
+        };
+        Ok(Transformed::yes(Expr::Column(Column::new_unqualified(text))))
+    });
+    match plain {
+        Ok(plain) => plain.data.human_display().to_string(),
+        Err(_) => expr.human_display().to_string(),
+    }
 }

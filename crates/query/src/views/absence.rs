@@ -198,13 +198,15 @@ impl Probe<'_> {
                 }
             }
         }
-        if (asked.data_events || asked.everything) && !out_of_range {
-            texts.extend(self.data_events(asked).await?);
+        if asked.data_events || asked.everything {
+            texts.extend(self.data_events(asked, out_of_range).await?);
         }
         Ok(texts)
     }
 
-    async fn data_events(&self, asked: &Asked) -> Result<Option<String>> {
+    /// What to say of data events. That none fell into a time of which the lake has nothing at all
+    /// goes without saying.
+    async fn data_events(&self, asked: &Asked, out_of_range: bool) -> Result<Option<String>> {
         let data = column_of("eventCategory").eq(lit("Data"));
         let unlabelled = column_of("eventCategory").is_null();
         let older = unlabelled.and(column_of("managementEvent").eq(lit(false)));
@@ -214,7 +216,9 @@ impl Probe<'_> {
         if !self.any(data.clone()).await? {
             return Ok(Some(format!("data events were never recorded in this lake: {selects}")));
         }
-        let Some(range) = time_condition(asked) else { return Ok(None) };
+        let Some(range) = time_condition(asked).filter(|_| !out_of_range) else {
+            return Ok(None);
+        };
         let recorded = self.any(data.and(range)).await?;
         Ok((!recorded).then(|| format!("no data events were recorded in that time: {selects}")))
     }

@@ -1,9 +1,13 @@
 //! The query engine over small lakes, through its public interface.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod ask;
 mod lake;
 
 mod late;
 mod minimum;
+mod names;
 mod pruning;
+mod refusals;
+mod slt;
+mod time_travel;
