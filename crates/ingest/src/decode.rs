@@ -44,6 +44,8 @@ pub(crate) enum Outcome {
     Failed(FaultKind, String),
     /// The source cannot give its bytes: a reject.
     Refused(String),
+    /// Nothing that could be a log.
+    Foreign,
     /// The ledger's bytes, read again.
     Unchanged,
     /// A copy of the object named.
@@ -91,6 +93,7 @@ pub(crate) fn decode_chunk(chunk: InspectedChunk, options: &DecodeOptions) -> Re
         let outcome = match sight {
             Sight::Failed(kind, reason) => Outcome::Failed(kind, reason),
             Sight::Refused(reason) => Outcome::Refused(reason),
+            Sight::Foreign => Outcome::Foreign,
             Sight::Unchanged => Outcome::Unchanged,
             Sight::Copy(inspected, original) => Outcome::Copy(inspected, original),
             Sight::Fresh(inspected, contents) => {

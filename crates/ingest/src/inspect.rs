@@ -41,6 +41,8 @@ pub(crate) enum Sight {
     Failed(FaultKind, String),
     /// The source cannot give its bytes.
     Refused(String),
+    /// Nothing that could be a log.
+    Foreign,
     /// Its hashes, and how to read it again.
     Fresh(Inspected, Contents),
     /// Its inflated bytes are those of the object named.
@@ -78,6 +80,7 @@ fn look(object: &SourceObject, contents: Contents, limits: &Limits, cancel: &Can
         },
         Contents::Held(bytes) => inspect(&mut &**bytes, limits),
         Contents::Spooled(spool) => inspect(&mut Stoppable::new(spool.reader(), cancel), limits),
+        Contents::Foreign => return Sight::Foreign,
         Contents::Refused(reason) => return Sight::Refused(reason.clone()),
         Contents::Failed(kind, reason) => return Sight::Failed(*kind, reason.clone()),
     };
@@ -106,6 +109,7 @@ pub(crate) fn open_again(contents: &Contents, cancel: &CancelFlag) -> io::Result
         Contents::File(path) => Ok(Box::new(Stoppable::new(File::open(path)?, cancel))),
         Contents::Held(bytes) => Ok(Box::new(io::Cursor::new(bytes.clone()))),
         Contents::Spooled(spool) => Ok(Box::new(Stoppable::new(spool.reader(), cancel))),
+        Contents::Foreign => Err(io::ErrorKind::Unsupported.into()),
         Contents::Refused(reason) | Contents::Failed(_, reason) => {
             Err(io::Error::other(reason.clone()))
         }

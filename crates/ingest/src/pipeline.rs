@@ -61,7 +61,6 @@ pub async fn ingest(
     begin(&mut report, &mut listing, progress);
     let Listing { sources, objects, .. } = listing;
     let planned_at = writer.token();
-    let planned_at = writer.token();
     let objects = subtract_ledger(&writer, objects, &options, &mut report.objects).await?;
     progress.planned(objects.count, objects.bytes);
 
@@ -234,14 +233,13 @@ fn is_full(round: &Round, options: &IngestOptions) -> bool {
 /// Rounds, filled and committed one after the other.
 struct Rounds<'a> {
     writer: Arc<StoreWriter>,
+    /// The store's last round when the ledger was first asked: what others brought since is found
+    /// out at each commit.
     planned_at: i64,
     report: Report,
     progress: &'a dyn Progress,
     settled: Settled,
     now: fn() -> DateTime<Utc>,
-    /// Number of the last round before which only this run has committed since it was planned:
-    /// what others brought after it is found out at the commit.
-    planned_at: i64,
     /// The round that is being committed, and the number of chunks it settles.
     under_way: Option<(JoinHandle<Result<Committed>>, u64)>,
 }
@@ -309,7 +307,7 @@ impl Rounds<'_> {
             self.settled.advance(round.chunks);
             return Ok(());
         }
-        let (writer, now, planned_at) = (self.writer.clone(), self.now, self.planned_at);
+        let (writer, now) = (self.writer.clone(), self.now);
         let chunks = round.chunks;
         let input = round.into_input(self.planned_at);
         let task = tokio::spawn(async move {
@@ -326,9 +324,6 @@ impl Rounds<'_> {
         let Some((task, chunks)) = self.under_way.take() else { return Ok(()) };
         let Committed { receipt, at } = task.await.map_err(Error::Worker)??;
         self.settled.advance(chunks);
-        if receipt.token == self.planned_at + 1 && !receipt.objects.is_empty() {
-            self.planned_at = receipt.token;
-        }
         self.report.round(&receipt);
         for row in &receipt.objects {
             self.progress.taken_in(&IntakeLine::of(row, receipt.token, at));

@@ -60,7 +60,11 @@ impl Round {
             }
             report.foreign_recipients += taken.foreign_recipients;
             let ordinal = match taken.fate {
-                Fate::Row(row, rejects) => Some(self.add_object(*row, rejects)),
+                Fate::Row(row, rejects) => {
+                    // A large object may give rows before the fault for which it is refused.
+                    let refused = row.state == ObjectState::Rejected;
+                    Some(self.add_object(*row, rejects)).filter(|_| !refused)
+                }
                 Fate::Ignored(reason) => {
                     report.ignore(reason, 1);
                     None
@@ -113,7 +117,7 @@ impl Round {
     }
 
     /// Returns what the store commits. Spilled parts come first: they hold the earlier records.
-    /// `planned_at` is the number of the last round whose ledger the run's plan rests on.
+    /// `planned_at` is the last round of the ledger that the plan rests on.
     pub(crate) fn into_input(mut self, planned_at: i64) -> RoundInput {
         self.parts.push(RoundPart::Held(self.rows));
         RoundInput {
@@ -168,9 +172,16 @@ impl Originals {
         let DecodedObject { object, key, outcome } = decoded;
         match outcome {
             Outcome::Failed(kind, reason) => failed(&object, kind, reason),
+            Outcome::Foreign => Taken {
+                fate: Fate::Ignored(Ignored::NotCloudTrail),
+                fault: None,
+                foreign_recipients: 0,
+            },
             Outcome::Unchanged => Taken { fate: Fate::Known, fault: None, foreign_recipients: 0 },
             Outcome::Refused(reason) => {
-                rejected(object_row(&object, key), whole(reason, Vec::new()))
+                let (index, offset, bytes) = (0, 0, Vec::new());
+                let reject = Reject { index, offset, reason, bytes, truncated: true };
+                rejected(object_row(&object, key), vec![reject])
             }
             Outcome::Copy(inspected, original) => self.copy(&object, key, &inspected, original),
             Outcome::Read { summary, head, foreign_recipients } => {
@@ -237,27 +248,36 @@ fn read(
     head: Vec<u8>,
     foreign_recipients: u64,
 ) -> (Fate, Option<Fault>) {
-    let named_cloudtrail = key.is_cloudtrail;
+    let ours = key.is_cloudtrail || summary.recognised;
     let mut row = object_row(object, key);
     row.sha256 = Some(summary.sha256);
     row.inflated_sha256 = Some(summary.inflated_sha256);
-    let taken = match summary.fault {
-        Some(ObjectFault::Empty) if named_cloudtrail => {
+    let taken = match &summary.fault {
+        Some(ObjectFault::Empty) if ours => {
             row.state = ObjectState::Empty;
             row.detail = Some(ObjectFault::Empty.to_string());
             return (Fate::Row(Box::new(row), Vec::new()), None);
         }
         Some(ObjectFault::Empty) => return (Fate::Ignored(Ignored::Empty), None),
-        Some(fault) => rejected(row, whole(fault.to_string(), head)),
-        None if !summary.recognised && !named_cloudtrail => {
-            return (Fate::Ignored(Ignored::NotCloudTrail), None);
+        // What nothing could be read of may be anything, and what asks for too much is told.
+        Some(fault) if ours || summary.inflated_bytes == 0 || is_excessive(fault) => {
+            rejected(row, summary.rejects)
         }
-        None if !summary.recognised => {
-            rejected(row, whole("holds no CloudTrail records".to_owned(), head))
+        None if summary.recognised => return sound(row, object, summary, foreign_recipients),
+        None if ours => {
+            let reason = "holds no CloudTrail records".to_owned();
+            rejected(
+                row,
+                vec![Reject { index: 0, offset: 0, reason, bytes: head, truncated: true }],
+            )
         }
-        None => return sound(row, object, summary, foreign_recipients),
+        Some(_) | None => return (Fate::Ignored(Ignored::NotCloudTrail), None),
     };
     (taken.fate, taken.fault)
+}
+
+fn is_excessive(fault: &ObjectFault) -> bool {
+    matches!(fault, ObjectFault::TooLarge { .. } | ObjectFault::Bomb { .. })
 }
 
 fn sound(
@@ -266,7 +286,7 @@ fn sound(
     summary: ObjectSummary,
     foreign_recipients: u64,
 ) -> (Fate, Option<Fault>) {
-    let rejects = summary.rejects.len() as u64;
+    let rejects = summary.rejected;
     row.records = summary.records;
     row.rejects = rejects;
     row.kind = summary.kind.map(|kind| kind.table().to_owned()).or(row.kind);
@@ -294,17 +314,14 @@ fn sound(
     (Fate::Row(Box::new(row), summary.rejects), fault)
 }
 
-/// Returns the one reject that stands for an object refused as a whole.
-fn whole(reason: String, head: Vec<u8>) -> Vec<Reject> {
-    vec![Reject { index: 0, offset: 0, reason, bytes: head, truncated: true }]
-}
-
 fn rejected(mut row: ObjectRow, rejects: Vec<Reject>) -> Taken {
     let reason = rejects.first().map(|reject| reject.reason.clone()).unwrap_or_default();
     row.state = ObjectState::Rejected;
     row.records = 1;
     row.rejects = 1;
     row.detail = Some(reason.clone());
+    let at = rejects.first().map_or(0, |reject| reject.offset);
+    let reason = if at > 0 { format!("at byte {at}: {reason}") } else { reason };
     let fault = Fault { object: row.object_key.clone(), kind: FaultKind::Rejected, reason };
     Taken { fate: Fate::Row(Box::new(row), rejects), fault: Some(fault), foreign_recipients: 0 }
 }

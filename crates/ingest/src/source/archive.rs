@@ -13,7 +13,8 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use traillake_cloudtrail::log_file::archive::{Member, members};
+use traillake_cloudtrail::log_file::archive::{HEAD_BYTES, Member, members};
+use traillake_cloudtrail::log_file::is_foreign;
 use traillake_cloudtrail::{Error as FormatError, Limits, object_key};
 
 use super::disk::{Stamp, open_unchanged};
@@ -119,6 +120,9 @@ impl ArchiveSource {
         if held.len() as u64 <= held_max {
             return Ok(Contents::Held(Arc::from(held)));
         }
+        if is_foreign(&held[..HEAD_BYTES.min(held.len())]) {
+            return Ok(Contents::Foreign);
+        }
         let mut damage = None;
         let spooled = Spool::write(&self.temp_dir, |output| {
             output.write_all(&held)?;
@@ -221,8 +225,9 @@ impl LogSource for ArchiveSource {
 
 /// Returns the size of a member: what its header says, else what reading it shows.
 fn size_of(member: Member<'_>) -> u64 {
-    match member.content {
-        Ok(input) => io::copy(input, &mut io::sink()).unwrap_or(0),
-        Err(_) => 0,
+    match (member.size_bytes, member.content) {
+        (Some(bytes), _) => bytes,
+        (None, Ok(input)) => io::copy(input, &mut io::sink()).unwrap_or(0),
+        (None, Err(_)) => 0,
     }
 }

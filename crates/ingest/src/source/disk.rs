@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use traillake_cloudtrail::log_file::archive::{HEAD_BYTES, is_archive};
+use traillake_cloudtrail::log_file::is_foreign;
 use traillake_cloudtrail::{Limits, ObjectKey, object_key};
 
 use super::archive::ArchiveSource;
@@ -108,12 +109,15 @@ impl DiskSource {
             Ok(metadata) => Stamp::of(&metadata),
             Err(error) => return found(unreadable(path, &error)),
         };
-        // A file that CloudTrail named holds no archive; opening each of a million only to make
-        // sure would double the cost of listing them.
+        // A file that CloudTrail named is its log; opening each of a million only to make sure
+        // would double the cost of listing them.
         if !ObjectKey::parse(&key).is_some_and(|key| key.is_cloudtrail) {
-            // One that cannot be opened is an object too: reading it will fail, and be counted.
-            if holds_archive(path).unwrap_or(false) {
-                return found(self.archive(path, key, stamp));
+            match look_inside(path) {
+                Some(Inside::Nothing) => return found(Found::Ignored(Ignored::Empty)),
+                Some(Inside::Foreign) => return found(Found::Ignored(Ignored::NotCloudTrail)),
+                Some(Inside::Archive) => return found(self.archive(path, key, stamp)),
+                // One that cannot be opened is an object too: reading it will fail, and be counted.
+                Some(Inside::PerhapsLog) | None => {}
             }
         }
         found(Found::Object(SourceObject {
@@ -286,10 +290,24 @@ fn resolved(path: &Path) -> PathBuf {
     }
 }
 
-fn holds_archive(path: &Path) -> io::Result<bool> {
+/// What the first bytes of a file say.
+enum Inside {
+    Nothing,
+    Archive,
+    Foreign,
+    PerhapsLog,
+}
+
+/// Returns what a file holds by its first bytes; nothing when it cannot be read.
+fn look_inside(path: &Path) -> Option<Inside> {
     let mut head = Vec::new();
-    File::open(path)?.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
-    Ok(is_archive(&head))
+    File::open(path).ok()?.take(HEAD_BYTES as u64).read_to_end(&mut head).ok()?;
+    Some(match &*head {
+        [] => Inside::Nothing,
+        head if is_archive(head) => Inside::Archive,
+        head if is_foreign(head) => Inside::Foreign,
+        _ => Inside::PerhapsLog,
+    })
 }
 
 fn is_junk(folder: &Path) -> bool {

@@ -52,6 +52,8 @@ pub(crate) enum Contents {
     Held(Arc<[u8]>),
     /// Bytes that were too many to hold.
     Spooled(Spool),
+    /// Too large to hold, and nothing that could be a log.
+    Foreign,
     /// The source has the object but cannot give its bytes (an encrypted member): a reject.
     Refused(String),
     /// The object could not be had this time; it is not committed and stays new.

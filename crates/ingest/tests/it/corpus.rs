@@ -84,18 +84,12 @@ async fn cartographer_comes_out_the_same_in_any_order() {
     assert_eq!((records.records, records.stored, records.variants), (truth.records, 0, 0));
 }
 
-/// The events of a log file as `LookupEvents` gives them: as text inside.
+/// The events of a log file, a bare array, as `LookupEvents` gives them: as text inside.
 fn looked_up(log: &PathBuf) -> String {
-    #[derive(serde::Deserialize)]
-    struct Log<'a> {
-        #[serde(borrow, rename = "Records")]
-        records: Vec<&'a RawValue>,
-    }
     let mut text = String::new();
     GzDecoder::new(fs::File::open(log).unwrap()).read_to_string(&mut text).unwrap();
-    let log: Log<'_> = serde_json::from_str(&text).unwrap();
-    let events: Vec<_> = log
-        .records
+    let records: Vec<&RawValue> = serde_json::from_str(&text).unwrap();
+    let events: Vec<_> = records
         .iter()
         .map(|record| serde_json::json!({ "CloudTrailEvent": record.get() }))
         .collect();

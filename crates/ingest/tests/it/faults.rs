@@ -21,7 +21,7 @@ async fn what_vanishes_or_changes_is_not_committed_and_stays_new() {
     let bench = Bench::new();
     let vanishes = bench.put(&key(1, "vanishes"), gzip(log(0..3)));
     let changes = bench.put(&key(2, "changes"), gzip(log(3..6)));
-    bench.put(&key(3, "stays"), gzip(log(6..9)));
+    bench.put(&key(3, "stays"), gzip(log(10..13)));
     let meanwhile = Meanwhile(|| {
         fs::remove_file(&vanishes).unwrap();
         fs::write(&changes, gzip(log(3..7))).unwrap();

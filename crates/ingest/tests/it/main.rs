@@ -111,7 +111,7 @@ impl Bench {
     async fn rows(&self, table: &str) -> u64 {
         let lake = Lake::open(self.root().join("lake").to_str().unwrap()).await.unwrap();
         let snapshot = lake.store("default").await.unwrap().snapshot(None).await.unwrap();
-        let files = snapshot.table(table).unwrap().files(None).unwrap();
+        let files = snapshot.table(table).unwrap().files().await.unwrap();
         files.iter().map(|file| file.rows).sum()
     }
 

@@ -110,7 +110,7 @@ async fn a_run_that_is_stopped_loses_and_doubles_nothing() {
     bench.options.round_objects_max = 50;
     let trail = write_trail(&bench, 1_500, Filling::Exactly(4));
     let mut records = 0;
-    for stop_after in [1, 300, 700] {
+    for stop_after in [1, 300, 300] {
         let cancel = CancelFlag::default();
         let stop = StopAfter { objects: stop_after.into(), cancel: cancel.clone() };
         let report = bench.run(vec![Source::Path(bench.logs())], &stop, &cancel).await;
