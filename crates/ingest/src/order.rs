@@ -226,9 +226,10 @@ mod tests {
             key: format!("/logs/\"{}\"/\u{e9}.json", number * 7_919 % 1_000).into(),
             size_bytes: number,
             modified_at: DateTime::from_timestamp_micros((number * 31 % 17) as i64),
-            etag: (number % 3 == 0).then(|| "e-tag".into()),
+            etag: (number.is_multiple_of(3)).then(|| "e-tag".into()),
             position: number % 2,
-            before: (number % 5 == 0).then_some(Before { sha256: Some([7; 32]), same_stamp: true }),
+            before: (number.is_multiple_of(5))
+                .then_some(Before { sha256: Some([7; 32]), same_stamp: true }),
         };
         let sorted = |held_max| {
             let mut objects = Objects::new(folder.path().to_path_buf());
