@@ -264,6 +264,8 @@ impl Upload {
             Naming::New => match fs::hard_link(&self.staged, &self.target) {
                 Ok(()) => fs::remove_file(&self.staged).map_err(failed)?,
                 Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {
+                    // Who hears that the name is taken may build on it.
+                    fsync.folder(&self.folder).map_err(failed)?;
                     let path = self.location.to_string();
                     return Err(Error::AlreadyExists { path, source: source.into() });
                 }

@@ -52,7 +52,7 @@ async fn newest(log: &TableLog, at: At) -> Result<TableState> {
 
 async fn holds(log: &TableLog, version: u64, at: At) -> Result<bool> {
     match at {
-        At::Token(token) => Ok(log.token_at(version, (0, 0)).await? <= token),
+        At::Token(token) => Ok(log.token_at(version).await? <= token),
         At::Time(time) => {
             let entry = log.read_commit(version).await?;
             Ok(entry.and_then(|entry| entry.at).is_none_or(|at| at <= time))

@@ -7,35 +7,35 @@
 //! file.)
 
 mod actions;
+mod replay;
 mod stats;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use deltalake_core::DeltaTable;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
-use deltalake_core::kernel::{EagerSnapshot, Snapshot, StructType};
+use deltalake_core::kernel::{Snapshot, StructType};
 use deltalake_core::logstore::{LogStoreRef, StorageConfig, default_logstore};
-use deltalake_core::protocol::checkpoints::create_checkpoint;
-use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode};
+use object_store::{ObjectStore, PutMode};
 use tokio::sync::OnceCell;
 use url::Url;
 use uuid::Uuid;
 
 pub(crate) use self::actions::{Addition, Commit, Entry};
-use self::stats::StatsReader;
 use crate::data_file::DataFile;
 use crate::error::{Error, Result};
+use crate::lake::get;
 use crate::layout;
 use crate::snapshot::LiveFile;
 use crate::spec::TableSpec;
 
-/// How often an answer is asked for again, when a commit failed and its fate must be known.
-const ASKS_MAX: u32 = 3;
+/// How often a commit is sent whose fate cannot be learned.
+const ATTEMPTS_MAX: u32 = 3;
 
 /// The log of one table.
 #[derive(Debug, Clone)]
@@ -46,12 +46,16 @@ pub(crate) struct TableLog {
     log: LogStoreRef,
     /// Application id of rounds: tokens under it number them.
     application: Arc<str>,
+    /// The newest version known to survive a power loss, 0 when none is.
+    durable: Arc<AtomicU64>,
 }
 
 /// A table at one version.
 #[derive(Debug)]
 pub(crate) struct TableState {
-    snapshot: Arc<Snapshot>,
+    version: u64,
+    /// What replay found; none for a state advanced from an earlier one.
+    snapshot: Option<Arc<Snapshot>>,
     schema: SchemaRef,
     partition_column: Option<String>,
     token: i64,
@@ -84,7 +88,8 @@ impl TableLog {
         let table = Arc::new(PrefixStore::new(objects.clone(), folder.clone()));
         let log = default_logstore(table, objects.clone(), &url, &StorageConfig::default());
         let application = store.to_string().into();
-        Ok(TableLog { name: name.into(), folder, objects, log, application })
+        let durable = Arc::new(AtomicU64::new(0));
+        Ok(TableLog { name: name.into(), folder, objects, log, application, durable })
     }
 
     /// The table's name.
@@ -102,11 +107,6 @@ impl TableLog {
         &self.objects
     }
 
-    /// Whether the table has been created.
-    pub(crate) async fn exists(&self) -> Result<bool> {
-        Ok(self.read_commit(0).await?.is_some() || self.load(None).await?.is_some())
-    }
-
     /// Creates the table; that somebody else just did is fine.
     pub(crate) async fn create(&self, spec: &TableSpec, at: DateTime<Utc>) -> Result<()> {
         let failed = |error: serde_json::Error| Error::corrupt(self.what(), error);
@@ -120,73 +120,10 @@ impl TableLog {
         }
     }
 
-    /// The table at `version`, or as of now; none when it does not exist.
-    pub(crate) async fn load(&self, version: Option<u64>) -> Result<Option<TableState>> {
-        match Snapshot::try_new(self.log.as_ref(), version).await {
-            Ok(snapshot) => self.state(Arc::new(snapshot), None).await.map(Some),
-            Err(deltalake_core::DeltaTableError::NotATable(_)) => Ok(None),
-            Err(error) => Err(self.explain(error).await),
-        }
-    }
-
-    /// The table as of now, from an earlier state of it.
-    pub(crate) async fn advance(&self, from: &TableState) -> Result<TableState> {
-        let newer = from.snapshot.clone().update(self.log.engine(None), None).await;
-        match newer {
-            Ok(snapshot) => self.state(snapshot, Some(from)).await,
-            Err(error) => Err(self.explain(error).await),
-        }
-    }
-
-    async fn state(
-        &self,
-        snapshot: Arc<Snapshot>,
-        from: Option<&TableState>,
-    ) -> Result<TableState> {
-        self.check_protocol(serde_json::to_value(snapshot.protocol()).ok())?;
-        let metadata = serde_json::to_value(snapshot.metadata()).unwrap_or_default();
-        let partition_column = metadata["partitionColumns"][0].as_str().map(str::to_string);
-        let schema = logical_schema(&snapshot, partition_column.as_deref());
-        let known = from.map_or((0, 0), |state| (state.version(), state.token));
-        let token = self.token_at(snapshot.version(), known).await?;
-        let files = OnceCell::new();
-        Ok(TableState { snapshot, schema, partition_column, token, files })
-    }
-
-    /// The newest token in commits up to `version`. `known` is an earlier version with its token.
-    pub(crate) async fn token_at(&self, version: u64, known: (u64, i64)) -> Result<i64> {
-        for version in (known.0 + 1..=version).rev() {
-            let Some(entry) = self.read_commit(version).await? else {
-                return self.token_from_checkpoint(version).await;
-            };
-            if let Some(token) = entry.tokens.get(self.application.as_ref()) {
-                return Ok(*token);
-            }
-        }
-        Ok(known.1)
-    }
-
-    /// The token at `version`, whose commit was cleaned up: from the checkpoint that replaced it.
-    async fn token_from_checkpoint(&self, version: u64) -> Result<i64> {
-        let state = EagerSnapshot::try_new(self.log.as_ref(), Some(version)).await;
-        let token = match state {
-            Ok(state) => state.transaction_version(self.log.as_ref(), &self.application).await,
-            Err(error) => Err(error),
-        };
-        let failed =
-            |error| Error::storage(format!("read the log of table `{}`", self.name), error);
-        token.map(Option::unwrap_or_default).map_err(failed)
-    }
-
     /// The commit of `version`; none when there is no such file.
     pub(crate) async fn read_commit(&self, version: u64) -> Result<Option<Entry>> {
         let path = layout::commit_file(&self.folder, version);
-        let failed = |error| Error::storage(format!("read `{path}`"), error);
-        let bytes = match self.objects.get(&path).await {
-            Ok(found) => found.bytes().await.map_err(failed)?,
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(failed(error)),
-        };
+        let Some(bytes) = get(&self.objects, &path).await? else { return Ok(None) };
         Entry::parse(&bytes).map(Some).map_err(|error| Error::corrupt(path.as_ref(), error))
     }
 
@@ -195,32 +132,76 @@ impl TableLog {
         entry.tokens.get(self.application.as_ref()).copied()
     }
 
-    /// The files of a commit that brought rows.
-    pub(crate) fn added(&self, on: &TableState, entry: &Entry) -> Result<Vec<LiveFile>> {
-        let reader = StatsReader::new(&on.schema);
-        entry.adds.iter().map(|add| self.live_file(add, &reader)).collect()
-    }
-
-    /// Makes `commit` the version after `on`, or nothing.
+    /// Makes `commit` the version after `on`, or nothing. Once it says so, it is durable.
     pub(crate) async fn commit(&self, on: &TableState, commit: &Commit<'_>) -> CommitResult {
         let version = on.version() + 1;
-        let path = layout::commit_file(&self.folder, version);
-        let bytes = commit.lines(on.partition_column.as_deref());
-        let put = self.objects.put_opts(&path, bytes.into(), PutMode::Create.into()).await;
-        let Err(error) = put else { return CommitResult::Committed(version) };
-        // Whatever the error says: a conditional put that was sent twice conflicts with itself, and
-        // a put may be applied although its answer was lost. The log knows.
-        for ask in 1..=ASKS_MAX {
+        let bytes = Bytes::from(commit.lines(on.partition_column.as_deref()));
+        let mut last = None;
+        for attempt in 1..=ATTEMPTS_MAX {
+            // The same bytes for the same version: sending them again is harmless.
+            let refused = match self.put_commit(version, bytes.clone()).await {
+                Ok(()) => return self.committed(version),
+                Err(error) => error,
+            };
+            // Whatever it says: a conditional put that was sent twice conflicts with itself, and a
+            // put may be applied although its answer was lost. The log knows.
+            let taken = matches!(
+                refused,
+                object_store::Error::AlreadyExists { .. }
+                    | object_store::Error::Precondition { .. }
+            );
             match self.read_commit(version).await {
-                Ok(Some(entry)) if entry.round == Some(commit.round) => {
-                    return CommitResult::Committed(version);
+                Ok(Some(entry)) if entry.round != Some(commit.round) => {
+                    return CommitResult::Conflict;
                 }
-                Ok(Some(_)) => return CommitResult::Conflict,
-                Ok(None) => break,
-                Err(again) => tracing::debug!(ask, %again, "asking for the fate of a commit"),
+                // Only a name that is taken is sure to survive; another error asks once more.
+                Ok(Some(_)) if taken => return self.committed(version),
+                found => tracing::debug!(attempt, %refused, ?found, "a commit was not answered"),
             }
+            last = Some(refused);
         }
-        CommitResult::Failed(Error::storage(format!("commit to table `{}`", self.name), error))
+        let action = format!("commit to table `{}`", self.name);
+        let error = last.unwrap_or(object_store::Error::NotImplemented {
+            operation: action.clone(),
+            implementer: "log".to_string(),
+        });
+        CommitResult::Failed(Error::storage(action, error))
+    }
+
+    async fn put_commit(&self, version: u64, bytes: Bytes) -> object_store::Result<()> {
+        let path = layout::commit_file(&self.folder, version);
+        self.objects.put_opts(&path, bytes.into(), PutMode::Create.into()).await.map(drop)
+    }
+
+    fn committed(&self, version: u64) -> CommitResult {
+        self.durable.fetch_max(version, Ordering::Relaxed);
+        CommitResult::Committed(version)
+    }
+
+    /// Makes sure that commits up to `version`, made by whomever, survive a power loss: what is
+    /// built on them may be synced sooner than they.
+    ///
+    /// Putting a name that is taken makes it durable, and all names beside it.
+    pub(crate) async fn ensure_durable(&self, version: u64) -> Result<()> {
+        if self.durable.load(Ordering::Relaxed) >= version {
+            return Ok(());
+        }
+        let path = layout::commit_file(&self.folder, version);
+        let failed = |error| Error::storage(format!("sync `{path}`"), error);
+        let Some(bytes) = get(&self.objects, &path).await? else {
+            return Ok(()); // cleaned up, so from long ago
+        };
+        match self.put_commit(version, bytes.into()).await {
+            Ok(())
+            | Err(
+                object_store::Error::AlreadyExists { .. }
+                | object_store::Error::Precondition { .. },
+            ) => {
+                self.durable.fetch_max(version, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => Err(failed(error)),
+        }
     }
 
     /// A written file as a commit names it.
@@ -238,94 +219,6 @@ impl TableLog {
         self.addition(&DataFile { file: file.clone(), stats: String::new() })
     }
 
-    /// The live files of `state`.
-    pub(crate) async fn files(&self, state: &TableState) -> Result<Arc<[LiveFile]>> {
-        let files = state.files.get_or_try_init(|| self.list(state)).await?;
-        Ok(files.clone())
-    }
-
-    async fn list(&self, state: &TableState) -> Result<Arc<[LiveFile]>> {
-        let failed =
-            |error| Error::storage(format!("read the log of table `{}`", self.name), error);
-        let mut views = state.snapshot.file_views(self.log.as_ref(), None);
-        let reader = StatsReader::new(&state.schema);
-        let mut files = Vec::new();
-        while let Some(view) = views.try_next().await.map_err(failed)? {
-            let partition = view.partition_values_map().into_values().next().flatten();
-            let add = Addition {
-                path: view.path().into_owned(),
-                size: u64::try_from(view.size()).unwrap_or_default(),
-                partition,
-                stats: view.stats().unwrap_or_default(),
-            };
-            files.push(self.live_file(&add, &reader)?);
-        }
-        files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-        Ok(files.into())
-    }
-
-    fn live_file(&self, add: &Addition, reader: &StatsReader) -> Result<LiveFile> {
-        let (rows, stats) = reader.read(&add.stats).map_err(|error| {
-            Error::corrupt(self.what(), format!("statistics of `{}`: {error}", add.path))
-        })?;
-        let path = add.path.split('/').fold(self.folder.clone(), |path, part| path.join(part));
-        Ok(LiveFile { path, size: add.size, rows, partition: add.partition.clone(), stats })
-    }
-
-    /// Writes a checkpoint of `version`, so that replay starts there.
-    pub(crate) async fn checkpoint(&self, version: u64) -> Result<()> {
-        let mut table = DeltaTable::new(self.log.clone());
-        let written = match table.load_version(version).await {
-            Ok(()) => create_checkpoint(&table, None).await,
-            Err(error) => Err(error),
-        };
-        let failed = |error| Error::storage(format!("checkpoint table `{}`", self.name), error);
-        written.map_err(failed)
-    }
-
-    /// The versions whose commit files exist, ascending.
-    pub(crate) async fn versions(&self) -> Result<Vec<u64>> {
-        let folder = self.folder.clone().join(layout::LOG);
-        let list = self.objects.list(Some(&folder));
-        let found = list.try_collect::<Vec<_>>().await;
-        let found = found.map_err(|error| Error::storage(format!("list `{folder}`"), error))?;
-        let mut versions: Vec<u64> =
-            found.iter().filter_map(|meta| layout::commit_version(&meta.location)).collect();
-        versions.sort_unstable();
-        Ok(versions)
-    }
-
-    /// Why the log could not be read: often a feature that replay does not know.
-    async fn explain(&self, error: deltalake_core::DeltaTableError) -> Error {
-        let versions = self.versions().await.unwrap_or_default();
-        for version in versions.into_iter().rev() {
-            let Ok(Some(entry)) = self.read_commit(version).await else { continue };
-            if let Some(protocol) = entry.protocol {
-                if let Err(refused) = self.check_protocol(Some(protocol)) {
-                    return refused;
-                }
-                break;
-            }
-        }
-        Error::storage(format!("read the log of table `{}`", self.name), error)
-    }
-
-    fn check_protocol(&self, protocol: Option<serde_json::Value>) -> Result<()> {
-        let protocol = protocol.unwrap_or_default();
-        let version = |key: &str| protocol[key].as_i64().unwrap_or(i64::MAX);
-        let (reader, writer) = (version("minReaderVersion"), version("minWriterVersion"));
-        if reader <= actions::PROTOCOL.0 && writer <= actions::PROTOCOL.1 {
-            return Ok(());
-        }
-        let mut features = format!("reader version {reader}, writer version {writer}");
-        for key in ["readerFeatures", "writerFeatures"] {
-            for feature in protocol[key].as_array().into_iter().flatten() {
-                features.push_str(&format!(", {}", feature.as_str().unwrap_or_default()));
-            }
-        }
-        Err(Error::TableFeatures { table: self.name.to_string(), features })
-    }
-
     fn what(&self) -> String {
         format!("the log of table `{}`", self.name)
     }
@@ -334,7 +227,7 @@ impl TableLog {
 impl TableState {
     /// The version of its log.
     pub(crate) fn version(&self) -> u64 {
-        self.snapshot.version()
+        self.version
     }
 
     /// Number of the last round in it; 0 before the first.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::data_file;
 use crate::error::{Error, Result};
-use crate::log::{Addition, Commit, CommitResult, TableState};
+use crate::log::{Addition, Commit, CommitResult};
 use crate::round::StoreWriter;
 use crate::snapshot::{LiveFile, TableSnapshot};
 
@@ -69,9 +69,8 @@ impl StoreWriter {
         let log = table.log();
         let application = format!("{}/rewrite", self.info().id);
         let rewrite = Uuid::new_v4();
-        let mut newer: Option<TableState> = None;
+        let mut on = table.state().clone();
         loop {
-            let on = newer.as_ref().unwrap_or(table.state());
             let token = i64::try_from(on.version()).unwrap_or(i64::MAX).saturating_add(1);
             let commit = Commit {
                 operation: "OPTIMIZE",
@@ -82,11 +81,11 @@ impl StoreWriter {
                 removes,
                 data_change: false,
             };
-            match log.commit(on, &commit).await {
+            match log.commit(&on, &commit).await {
                 CommitResult::Committed(version) => return Ok(version),
                 CommitResult::Failed(error) => return Err(error),
                 CommitResult::Conflict => {
-                    let state = log.advance(on).await?;
+                    let state = log.advance(&on).await?;
                     for version in table.version() + 1..=state.version() {
                         let entry = log.read_commit(version).await?.unwrap_or_default();
                         if entry.tokens.contains_key(&application) {
@@ -103,7 +102,7 @@ impl StoreWriter {
                     if !removes.iter().all(|file| lives(&file.path)) {
                         return Err(not_live(table, removes));
                     }
-                    newer = Some(state);
+                    on = state;
                 }
             }
         }

@@ -22,6 +22,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
+use futures::future::try_join_all;
 use object_store::ObjectStore;
 use uuid::Uuid;
 
@@ -103,17 +104,11 @@ impl StoreWriter {
         now: DateTime<Utc>,
     ) -> Result<StoreWriter> {
         let tables = store::tables(spec);
-        let mut logs = Vec::with_capacity(tables.len());
-        for table in &tables {
-            let folder = layout.table(&info.name, table.name);
-            let log = TableLog::new(table.name, folder, objects.clone(), info.id)?;
-            if !log.exists().await? {
-                log.create(table, now).await?;
-            }
-            logs.push(log);
-        }
+        let loaded = tables.iter().map(|table| open_table(table, &info, &layout, &objects, now));
+        let loaded = StoreSnapshot::new(0, None, try_join_all(loaded).await?);
+        let logs = loaded.tables().iter().map(|table| table.log().clone()).collect();
         let publisher = Publisher::new(info.clone(), layout, objects.clone(), logs, steps);
-        let pinned = publisher.pin(None).await?;
+        let pinned = publisher.pin(Some(&loaded)).await?;
         check_schemas(&tables, &pinned)?;
         Ok(StoreWriter {
             info,
@@ -249,6 +244,27 @@ impl StoreWriter {
     pub(crate) fn publisher(&self) -> &Publisher {
         &self.publisher
     }
+}
+
+/// A table as of now, created when it is missing.
+async fn open_table(
+    spec: &TableSpec,
+    info: &StoreInfo,
+    layout: &Layout,
+    objects: &Arc<dyn ObjectStore>,
+    now: DateTime<Utc>,
+) -> Result<TableSnapshot> {
+    let folder = layout.table(&info.name, spec.name);
+    let log = TableLog::new(spec.name, folder, objects.clone(), info.id)?;
+    let state = match log.load(None).await? {
+        Some(state) => Some(state),
+        None => {
+            log.create(spec, now).await?;
+            log.load(None).await?
+        }
+    };
+    let missing = || Error::corrupt(format!("table `{}`", spec.name), "it is missing");
+    Ok(TableSnapshot::new(log, Arc::new(state.ok_or_else(missing)?)))
 }
 
 /// The ledger of a pinned store.

@@ -57,15 +57,15 @@ pub struct TableSnapshot {
 }
 
 impl TableSnapshot {
-    pub(crate) fn new(log: TableLog, state: TableState) -> TableSnapshot {
-        TableSnapshot { log, state: Arc::new(state) }
+    pub(crate) fn new(log: TableLog, state: Arc<TableState>) -> TableSnapshot {
+        TableSnapshot { log, state }
     }
 
     pub(crate) fn log(&self) -> &TableLog {
         &self.log
     }
 
-    pub(crate) fn state(&self) -> &TableState {
+    pub(crate) fn state(&self) -> &Arc<TableState> {
         &self.state
     }
 

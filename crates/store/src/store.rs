@@ -145,11 +145,11 @@ impl Store {
         let others = self.other_tables().await?;
         let others = others.iter().map(|log| async move {
             let state = history::at_token(log, token).await?;
-            Ok::<_, Error>(state.map(|state| TableSnapshot::new(log.clone(), state)))
+            Ok::<_, Error>(state.map(|state| TableSnapshot::new(log.clone(), Arc::new(state))))
         });
         let mut tables: Vec<TableSnapshot> =
             try_join_all(others).await?.into_iter().flatten().collect();
-        tables.push(TableSnapshot::new(ledger, state));
+        tables.push(TableSnapshot::new(ledger, Arc::new(state)));
         tables.sort_by(|a, b| a.name().cmp(b.name()));
         Ok(StoreSnapshot::new(token, committed_at, tables))
     }

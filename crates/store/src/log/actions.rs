@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -139,12 +140,14 @@ pub(crate) struct Entry {
     pub(crate) at: Option<DateTime<Utc>>,
     /// Application transactions.
     pub(crate) tokens: HashMap<String, i64>,
-    /// Files that brought rows.
+    /// Files it added.
     pub(crate) adds: Vec<Addition>,
     /// Paths of the files it removed.
     pub(crate) removed: Vec<String>,
     /// Protocol it asks for, and features.
     pub(crate) protocol: Option<Value>,
+    /// Whether it changes the table's schema or properties.
+    pub(crate) has_metadata: bool,
 }
 
 impl Entry {
@@ -160,7 +163,7 @@ impl Entry {
             if let Some(txn) = line.txn {
                 entry.tokens.insert(txn.app_id, txn.version);
             }
-            if let Some(add) = line.add.filter(|add| add.data_change) {
+            if let Some(add) = line.add {
                 entry.adds.push(Addition {
                     path: add.path,
                     size: add.size,
@@ -170,6 +173,7 @@ impl Entry {
             }
             entry.removed.extend(line.remove.map(|remove| remove.path));
             entry.protocol = line.protocol.or(entry.protocol);
+            entry.has_metadata |= line.meta_data.is_some();
         }
         Ok(entry)
     }
@@ -183,6 +187,7 @@ struct Line {
     add: Option<AddLine>,
     remove: Option<RemoveLine>,
     protocol: Option<Value>,
+    meta_data: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -206,8 +211,6 @@ struct AddLine {
     #[serde(default)]
     partition_values: HashMap<String, Option<String>>,
     size: u64,
-    #[serde(default)]
-    data_change: bool,
     stats: Option<String>,
 }
 

@@ -277,6 +277,8 @@ impl<'a> Draft<'a> {
                 self.write_spot((part, spec.name, month), &spec, rows, ids, pin).await?;
             }
         }
+        // Spots that no row is left for, since their objects fell away.
+        self.written.retain(|(of, ..), written| *of != part || !written.stale);
         Ok(())
     }
 

@@ -66,7 +66,7 @@ impl Publisher {
                 continue;
             }
             let states = try_join_all(others.iter().map(|log| self.load(log, from))).await?;
-            let moved = |state: &TableState| state.token() > token;
+            let moved = |state: &Arc<TableState>| state.token() > token;
             if moved(&ledger_state) || states.iter().any(moved) {
                 continue; // a round began or ended while we looked
             }
@@ -79,13 +79,14 @@ impl Publisher {
         Err(Error::corrupt(self.what(), "a round stays unfinished"))
     }
 
-    async fn load(&self, log: &TableLog, from: Option<&StoreSnapshot>) -> Result<TableState> {
-        match from.and_then(|from| from.table(log.name())) {
-            Some(table) => log.advance(table.state()).await,
-            None => log.load(None).await?.ok_or_else(|| {
-                Error::corrupt(self.what(), format!("table `{}` is missing", log.name()))
-            }),
+    async fn load(&self, log: &TableLog, from: Option<&StoreSnapshot>) -> Result<Arc<TableState>> {
+        if let Some(table) = from.and_then(|from| from.table(log.name())) {
+            return log.advance(table.state()).await;
         }
+        let state = log.load(None).await?;
+        state.map(Arc::new).ok_or_else(|| {
+            Error::corrupt(self.what(), format!("table `{}` is missing", log.name()))
+        })
     }
 
     /// Completes the round that the main table shows and the ledger does not.
@@ -93,9 +94,11 @@ impl Publisher {
         &self,
         main: &TableLog,
         main_state: &TableState,
-        ledger_state: &TableState,
+        ledger_state: &Arc<TableState>,
     ) -> Result<()> {
         let number = main_state.token();
+        // Its other tables must not survive a power loss that it does not.
+        main.ensure_durable(main_state.version()).await?;
         let round = self.round_of(main, main_state.version(), number).await?;
         let path = self.layout.manifest(&self.info.name, number, round);
         let Some(bytes) = get(&self.objects, &path).await? else {
@@ -150,7 +153,9 @@ impl Publisher {
         pin: &StoreSnapshot,
         manifest: &Manifest,
     ) -> CommitResult {
-        let main = match main_of(pin) {
+        // The rounds before this one must not be lost by a power loss that this one survives.
+        let durable = pin.tables().iter().map(|table| table.log().ensure_durable(table.version()));
+        let main = match try_join_all(durable).await.and_then(|_| main_of(pin)) {
             Ok(main) => main,
             Err(error) => return CommitResult::Failed(error),
         };
@@ -220,7 +225,7 @@ impl Publisher {
             let state = self.load(log, pin).await?;
             // Nobody begins round n + 1 of any table before round n is in the ledger.
             if state.token() >= manifest.number {
-                return Ok(());
+                return log.ensure_durable(state.version()).await;
             }
             match self.commit(log, &state, manifest, adds).await {
                 CommitResult::Committed(_) => return Ok(()),

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -46,18 +47,43 @@ fn three_rounds() -> Vec<Vec<Object>> {
     vec![objects("a", 0, 2, 2), objects("b", 2, 2, 2), objects("c", 1, 2, 3)]
 }
 
+/// Two hundred losses, in four tests so that cores share them.
+#[tokio::test]
+async fn fifty_power_losses() {
+    power_losses(0..50).await;
+}
+
+#[tokio::test]
+async fn a_hundred_power_losses() {
+    power_losses(50..100).await;
+}
+
+#[tokio::test]
+async fn a_hundred_and_fifty_power_losses() {
+    power_losses(100..150).await;
+}
+
 #[tokio::test]
 async fn two_hundred_power_losses() {
+    power_losses(150..200).await;
+}
+
+/// A folder in memory, where the machine has one: what is lost is decided by the model, not by it.
+fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+async fn power_losses(seeds: Range<u64>) {
     let rounds = three_rounds();
     let syncs = {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = scratch();
         let (disk, power) = watched_disk(folder.path());
         assert_eq!(work(&disk, &rounds).await, 3);
         power.syncs()
     };
     let mut partial = 0;
-    for seed in 0..200u64 {
-        let folder = tempfile::tempdir().unwrap();
+    for seed in seeds {
+        let folder = scratch();
         let (disk, power) = watched_disk(folder.path());
         // Twice: the second loss often meets a recovery.
         power.cut_at(seed * 37 % (syncs + 1));
@@ -79,5 +105,5 @@ async fn two_hundred_power_losses() {
         let all: Vec<&Object> = rounds.iter().flatten().collect();
         assert_eq!(check_truth(&disk, &all).await, 3, "seed {seed}");
     }
-    assert!(partial > 50, "{partial} losses between rounds");
+    assert!(partial > 10, "{partial} losses between rounds");
 }

@@ -50,8 +50,8 @@ async fn ingesters_at_once_bring_everything_in_exactly_once() {
         let who = ["ann", "bob", "eve"];
         let mut tasks = Vec::new();
         for (n, name) in (0u64..).zip(who) {
-            let delays = Faults::none(Counted::All)
-                .with_delays(seed * 3 + n, Duration::from_micros(300));
+            let delays =
+                Faults::none(Counted::All).with_delays(seed * 3 + n, Duration::from_micros(300));
             let faults = Arc::new(delays);
             let disk = disk.wrapped(Arc::new(move |objects| faults.wrap(objects)));
             tasks.push(tokio::spawn(async move {
@@ -133,7 +133,9 @@ async fn a_rebase_writes_again_only_what_changed() {
     let mut sizes = 0;
     for (table, times) in [("events", 1), ("notes", 1), ("objects", 2)] {
         let files = snapshot.table(table).unwrap().files().await.unwrap();
-        let added = files.iter().filter(|file| table != "events" || file.partition.as_deref() == Some("2023-11"));
+        let added = files
+            .iter()
+            .filter(|file| table != "events" || file.partition.as_deref() == Some("2023-11"));
         sizes += added.map(|file| file.size).max().unwrap() * times;
     }
     assert!(receipt.bytes_written <= sizes + 64, "{} of {sizes}", receipt.bytes_written);
@@ -144,12 +146,12 @@ mod turns {
     use std::fmt;
     use std::sync::{Arc, Mutex};
 
+    use futures::stream::BoxStream;
     use object_store::path::Path;
     use object_store::{
         CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
         PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
     };
-    use futures::stream::BoxStream;
     use tokio::sync::Notify;
     use traillake_testkit::random::Random;
 
@@ -197,6 +199,7 @@ mod turns {
                 *state.waiting[caller].get_or_insert(0) += 1;
                 state.grant();
             }
+            self.changed.notify_waiters();
             loop {
                 let changed = self.changed.notified();
                 tokio::pin!(changed);
@@ -206,21 +209,21 @@ mod turns {
                     if state.turn == Some(caller) {
                         state.turn = None;
                         *state.waiting[caller].get_or_insert(1) -= 1;
+                        state.grant();
                         break;
                     }
                 }
-                self.changed.notify_waiters();
                 changed.await;
             }
+            self.changed.notify_waiters();
         }
     }
 
     impl State {
         /// Gives a turn once everybody who is still here waits for one.
         fn grant(&mut self) {
-            let here: Vec<usize> = (0..self.waiting.len())
-                .filter(|caller| self.waiting[*caller].is_some())
-                .collect();
+            let here: Vec<usize> =
+                (0..self.waiting.len()).filter(|caller| self.waiting[*caller].is_some()).collect();
             let all_wait = here.iter().all(|caller| self.waiting[*caller] > Some(0));
             if self.turn.is_none() && all_wait && !here.is_empty() {
                 self.turn = Some(self.random.pick(&here));

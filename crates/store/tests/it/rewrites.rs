@@ -111,7 +111,10 @@ async fn a_rewrite_that_loses_rows_or_names_no_live_file_is_refused() {
     let lost = rows[1..].to_vec();
     assert!(matches!(events_error(&writer, events, &inputs, lost).await, Error::Input { .. }));
     let twice = vec![inputs[0].clone(), inputs[0].clone()];
-    assert!(matches!(events_error(&writer, events, &twice, rows.clone()).await, Error::NotLive { .. }));
+    assert!(matches!(
+        events_error(&writer, events, &twice, rows.clone()).await,
+        Error::NotLive { .. }
+    ));
     let foreign = vec![Path::from("stores/default/events/nothing.parquet")];
     assert!(matches!(events_error(&writer, events, &foreign, rows).await, Error::NotLive { .. }));
     check_truth(&disk, &all.iter().collect::<Vec<_>>()).await;
@@ -131,8 +134,7 @@ async fn a_rewrite_whose_answer_is_lost_is_published_once() {
     for applied in [true, false] {
         let (disk, _, all) = lake_of_three_rounds().await;
         let faults = Arc::new(
-            Faults::none(Counted::Changes)
-                .with(100, Trouble::Fail { reply: Reply::Busy, applied }),
+            Faults::none(Counted::Changes).with(100, Trouble::Fail { reply: Reply::Busy, applied }),
         );
         let plain = faults.clone();
         let writer =

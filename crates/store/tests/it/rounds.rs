@@ -12,10 +12,8 @@ async fn rounds_follow_one_another_and_every_record_is_accounted_for() {
     let disk = Disk::memory();
     let writer = world::writer(&disk).await.unwrap();
     assert_eq!(writer.token(), 0);
-    let first = object(
-        "a",
-        vec![record("1", 0, "one"), record("2", 40, "two"), record("3", 0, "!broken")],
-    );
+    let first =
+        object("a", vec![record("1", 0, "one"), record("2", 40, "two"), record("3", 0, "!broken")]);
     let mut extra = record("1", 0, "one");
     extra.table = "extras";
     let second = object(
@@ -95,9 +93,8 @@ async fn parts_of_a_round_become_visible_together_and_see_one_another() {
         object("c", vec![record("3", 0, "three"), record("1", 0, "uno"), record("1", 0, "one")]),
     ];
     let mut input = round(&all);
-    input.parts = (0..all.len())
-        .map(|part| RoundPart::Spilled(Box::new(Made(all.clone(), part))))
-        .collect();
+    input.parts =
+        (0..all.len()).map(|part| RoundPart::Spilled(Box::new(Made(all.clone(), part)))).collect();
     let receipt = writer.commit_round(input, &world::Words, at(1)).await.unwrap();
     let counts: Vec<Counts> = receipt.objects.iter().map(|object| object.counts).collect();
     let expected = [(2, 0, 0, 0), (1, 0, 1, 1), (0, 3, 0, 0)];

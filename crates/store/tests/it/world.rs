@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringArray,
-    TimestampMicrosecondArray,
+    ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit};
 use chrono::{DateTime, TimeDelta, Utc};
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::ObjectStoreExt;
+use object_store::memory::InMemory;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use traillake_store::{
     Comparison, Content, Counts, Identity, Lake, ObjectRow, ObjectState, OpenOptions, PartRows,
@@ -181,7 +181,8 @@ pub fn round(objects: &[Object]) -> RoundInput {
     for (table, records) in tables {
         part.records.push((table.to_string(), vec![rows(&records)]));
     }
-    let notes: Vec<String> = objects.iter().map(|object| format!("note of {}", object.key)).collect();
+    let notes: Vec<String> =
+        objects.iter().map(|object| format!("note of {}", object.key)).collect();
     let ordinals = Int64Array::from_iter_values(0..objects.len() as i64);
     let columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from(notes)), Arc::new(ordinals)];
     let notes = RecordBatch::try_new(note_schema(), columns).unwrap();
@@ -232,6 +233,7 @@ pub async fn commit(writer: &StoreWriter, objects: &[Object], n: i64) -> Result<
 pub struct Disk {
     pub location: String,
     pub options: OpenOptions,
+    memory: Option<Arc<InMemory>>,
     _folder: Arc<tempfile::TempDir>,
 }
 
@@ -242,13 +244,29 @@ impl Disk {
         let location = folder.path().join("lake").to_str().unwrap().to_string();
         let fsync = Arc::new(NoFsync);
         let options = OpenOptions { fsync, ..OpenOptions::default() };
-        Disk { location, options, _folder: Arc::new(folder) }
+        Disk { location, options, memory: None, _folder: Arc::new(folder) }
     }
 
     /// Memory, shared by whoever clones the disk.
     pub fn memory() -> Disk {
-        let memory: Arc<dyn ObjectStore> = Arc::new(object_store::memory::InMemory::new());
-        Disk::folder().wrapped(Arc::new(move |_| memory.clone()))
+        Disk::of(Arc::new(InMemory::new()))
+    }
+
+    fn of(memory: Arc<InMemory>) -> Disk {
+        let inner = memory.clone();
+        let mut disk = Disk::folder().wrapped(Arc::new(move |_| inner.clone()));
+        disk.memory = Some(memory);
+        disk
+    }
+
+    /// A copy of a disk in memory, as it is now.
+    pub fn fork(&self) -> Disk {
+        Disk::of(Arc::new(self.memory.as_ref().unwrap().fork()))
+    }
+
+    /// Whether there is such an object on a disk in memory.
+    pub async fn holds(&self, path: &str) -> bool {
+        self.memory.as_ref().unwrap().head(&path.into()).await.is_ok()
     }
 
     /// The same disk behind something.
@@ -375,7 +393,8 @@ impl Ledger {
                 ledger.keys.push(format!("{}{}", prefixes.value(row), keys.value(row)));
                 ledger.read += usize::from(states.value(row) != "copy");
             }
-            let ints = |name| batch.column_by_name(name).unwrap().as_primitive::<Int64Type>().clone();
+            let ints =
+                |name| batch.column_by_name(name).unwrap().as_primitive::<Int64Type>().clone();
             ledger.ids.extend(ints("object_id").values());
             let sum = |name| ints(name).values().iter().sum::<i64>();
             ledger.records += sum("records");
