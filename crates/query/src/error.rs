@@ -5,6 +5,8 @@ use std::time::Duration;
 use datafusion::error::DataFusionError;
 use traillake_trino::{Names, SqlError};
 
+use crate::plain::plain;
+
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -209,7 +211,9 @@ impl InOurWords {
     }
 
     fn statement(&self, error: &DataFusionError) -> Error {
-        Error::sql(traillake_trino::explain_error(error, &self.names), &self.sql)
+        let mut explained = traillake_trino::explain_error(error, &self.names);
+        explained.message = plain(&explained.message);
+        Error::sql(explained, &self.sql)
     }
 }
 

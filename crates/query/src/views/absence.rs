@@ -46,7 +46,7 @@ pub(crate) fn is_about_nothing(
     physical: &Arc<dyn ExecutionPlan>,
     scans: &[Scan],
 ) -> bool {
-    let reads_events = scans.iter().any(|scan| is_events(scan));
+    let reads_events = scans.iter().any(is_events);
     let nothing_left =
         || scans.iter().filter(|scan| is_events(scan)).all(|scan| scan.rows_kept == 0);
     reads_events && (rows == 0 || nothing_left() || aggregates_nothing(physical))
