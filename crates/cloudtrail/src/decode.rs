@@ -419,17 +419,17 @@ impl Visit for Intake<'_, '_> {
         let length = self.decoder.row.read(text, depth_max)?;
         let text = &text[..length];
         if length > bytes_max {
-            self.reject(offset, format!("larger than {bytes_max} bytes"), text.as_bytes());
+            self.reject(offset, format!("larger than {bytes_max} bytes"), length, text.as_bytes());
         } else if let Some(field) = self.decoder.row.missing() {
             let reason = format!("`{field}` is missing or cannot be read");
-            self.reject(offset, reason, text.as_bytes());
+            self.reject(offset, reason, length, text.as_bytes());
         } else {
             self.append(text);
         }
         Ok(length)
     }
 
-    fn reject(&mut self, offset: usize, reason: String, bytes: &[u8]) {
+    fn reject(&mut self, offset: usize, reason: String, length: usize, bytes: &[u8]) {
         let limits = &self.decoder.limits;
         let summary = &mut self.summary;
         let held = summary.rejects.iter().map(|reject| reject.bytes.len() + REJECT_BYTES);
@@ -441,7 +441,7 @@ impl Visit for Intake<'_, '_> {
                 offset: offset as u64,
                 reason,
                 bytes: bytes[..kept].to_vec(),
-                truncated: kept < bytes.len(),
+                truncated: kept < length,
             });
         }
         summary.records += 1;
@@ -473,7 +473,7 @@ impl Visit for Recogniser {
         value(text.as_bytes(), 0, usize::MAX)
     }
 
-    fn reject(&mut self, _offset: usize, _reason: String, _bytes: &[u8]) {}
+    fn reject(&mut self, _offset: usize, _reason: String, _length: usize, _bytes: &[u8]) {}
 
     fn digest(&mut self, _content: &[u8]) {}
 

@@ -39,8 +39,8 @@ pub(crate) trait Visit {
     /// # Errors
     /// When no valid JSON object stands there; nothing was taken then.
     fn record(&mut self, offset: usize, text: &str) -> Result<usize, Stop>;
-    /// Takes what should have been a record.
-    fn reject(&mut self, offset: usize, reason: String, bytes: &[u8]);
+    /// Takes what should have been a record: its length, and as many of its bytes as are at hand.
+    fn reject(&mut self, offset: usize, reason: String, length: usize, bytes: &[u8]);
     /// Takes a digest: the bytes that its signature vouches for, a JSON object.
     fn digest(&mut self, content: &[u8]);
     /// Returns the number of records so far.
@@ -321,7 +321,8 @@ impl Walker<'_> {
             },
             Err(error) => format!("invalid UTF-8 at byte {} of the record", error.valid_up_to()),
         };
-        self.visit.reject(at, reason, &self.window.from(at)[..end - at]);
+        let bytes = &self.window.from(at)[..end - at];
+        self.visit.reject(at, reason, bytes.len(), bytes);
         Ok(end)
     }
 
@@ -334,7 +335,7 @@ impl Walker<'_> {
         match self.end_of(at, true, top)? {
             End::At(end) => {
                 let bytes = &self.window.from(at)[..end - at];
-                self.visit.reject(at, reason.to_owned(), bytes);
+                self.visit.reject(at, reason.to_owned(), bytes.len(), bytes);
                 Ok(end.max(at + 1))
             }
             End::Never => Err(self.cut(at)),
@@ -344,7 +345,7 @@ impl Walker<'_> {
 
     fn too_large(&mut self, at: usize, end: usize, bytes: &[u8]) -> usize {
         let reason = format!("larger than {} bytes", self.limits.record_bytes_max);
-        self.visit.reject(at, reason, bytes);
+        self.visit.reject(at, reason, end - at, bytes);
         end
     }
 
@@ -377,7 +378,7 @@ impl Walker<'_> {
             Ok(true) => "text after the record".to_owned(),
             Err(stop) => reason_of(stop),
         };
-        self.visit.reject(at, reason, record.as_bytes());
+        self.visit.reject(at, reason, record.len(), record.as_bytes());
         Ok(at + length)
     }
 
@@ -442,7 +443,7 @@ impl Walker<'_> {
         if self.strangers > STRANGERS_MAX {
             return Err(Halt::Foreign);
         }
-        self.visit.reject(at, "a line that is no JSON".to_owned(), line);
+        self.visit.reject(at, "a line that is no JSON".to_owned(), length, line);
         Ok(at + length)
     }
 
@@ -454,14 +455,14 @@ impl Walker<'_> {
     fn cut(&mut self, at: usize) -> Halt {
         let reason = format!("cut short after {} records", self.visit.records());
         let rest = self.window.from(at);
-        self.visit.reject(at, reason, rest);
+        self.visit.reject(at, reason, rest.len(), rest);
         Halt::End
     }
 
     fn malformed(&mut self, at: usize, reason: &'static str) -> Halt {
         let fault = ObjectFault::Malformed { at: at as u64, records: self.visit.records(), reason };
         let rest = self.window.from(at);
-        self.visit.reject(at, fault.to_string(), rest);
+        self.visit.reject(at, fault.to_string(), rest.len(), rest);
         Halt::Fault(fault)
     }
 
@@ -502,7 +503,8 @@ impl Walker<'_> {
                 return Ok(head.map_or(End::At(end), |head| End::Beyond(end, head)));
             }
             seen = reached;
-            let keep = if keeps_all && head.is_none() { at } else { seen };
+            // The last byte stays: it may be the line break before the next value.
+            let keep = if keeps_all && head.is_none() { at } else { seen.saturating_sub(1) };
             if !self.window.more(keep)? {
                 return Ok(End::Never);
             }

@@ -81,7 +81,7 @@ enum CellArray {
     Text(StringArray),
     Flag(BooleanArray),
     Time(PrimitiveArray<TimestampMicrosecondType>),
-    List(ListArray, [StringArray; RESOURCE_FIELDS.len()]),
+    List(Box<(ListArray, [StringArray; RESOURCE_FIELDS.len()])>),
 }
 
 impl Rebuilder {
@@ -176,7 +176,7 @@ fn cells_of(rows: &RecordBatch, kind: Kind) -> Result<Vec<CellArray>, Error> {
                 }
                 let fields = <[StringArray; RESOURCE_FIELDS.len()]>::try_from(fields)
                     .map_err(|_| wrong("a list of resources"))?;
-                CellArray::List(list.clone(), fields)
+                CellArray::List(Box::new((list.clone(), fields)))
             }
         })
     };
@@ -230,8 +230,8 @@ impl RecordCells for BatchRow<'_> {
 
     fn elements(&self, number: usize) -> Option<usize> {
         match self.cells.get(number)? {
-            CellArray::List(list, _) if list.is_valid(self.row) => {
-                usize::try_from(list.value_length(self.row)).ok()
+            CellArray::List(list) if list.0.is_valid(self.row) => {
+                usize::try_from(list.0.value_length(self.row)).ok()
             }
             _ => None,
         }
@@ -239,7 +239,8 @@ impl RecordCells for BatchRow<'_> {
 
     fn element(&self, number: usize, element: usize) -> BatchElement<'_> {
         match self.cells.get(number) {
-            Some(CellArray::List(list, fields)) => {
+            Some(CellArray::List(list)) => {
+                let (list, fields) = &**list;
                 let first = usize::try_from(list.value_offsets()[self.row]).unwrap_or_default();
                 BatchElement(fields, first + element)
             }

@@ -410,6 +410,7 @@ impl<'t, 'r> Reader<'t, 'r> {
         let parsed = text.map_or_else(|| time::parse_number(spelled), time::parse);
         let Some((at, spelling)) = parsed else { return self.raw(start, raw, object) };
         self.fill(object.target, number, Value::Time(at));
+        let Some(spelling) = spelling else { return self.raw(start, raw, object) };
         if spelling != USUAL {
             let mut again = Matcher::new(text.unwrap_or(spelled).as_bytes());
             spelling.write(at, &mut again);

@@ -33,7 +33,7 @@ enum Column {
     Text(StringBuilder),
     Flag(BooleanBuilder),
     Time(TimestampMicrosecondBuilder),
-    Resources(Resources),
+    Resources(Box<Resources>),
 }
 
 #[derive(Debug)]
@@ -107,7 +107,7 @@ impl Column {
             Form::Time => {
                 Column::Time(TimestampMicrosecondBuilder::new().with_data_type(time_type()))
             }
-            Form::Resources => Column::Resources(Resources::new()),
+            Form::Resources => Column::Resources(Box::new(Resources::new())),
         }
     }
 

@@ -186,17 +186,14 @@ impl StyleSeen {
     /// Returns the style, unless no style can say what was seen.
     pub fn style(&self) -> Option<Style> {
         let mut style = self.style.clone();
-        match (self.first, self.other) {
-            (Some(first), other) => {
-                let other = other.unwrap_or(first);
-                let ((near, narrow), (far, wide)) = (first.min(other), first.max(other));
-                style.unit = match far - near {
-                    0 => 0,
-                    levels => wide.checked_sub(narrow).filter(|w| w % levels == 0)? / levels,
-                };
-                style.base = narrow.checked_sub(style.unit * near)?;
-            }
-            (None, _) => {}
+        if let Some(first) = self.first {
+            let other = self.other.unwrap_or(first);
+            let ((near, narrow), (far, wide)) = (first.min(other), first.max(other));
+            style.unit = match far - near {
+                0 => 0,
+                levels => wide.checked_sub(narrow).filter(|w| w % levels == 0)? / levels,
+            };
+            style.base = narrow.checked_sub(style.unit * near)?;
         }
         let small = style.base <= INDENT_MAX && style.unit <= INDENT_MAX;
         (small && !self.irregular).then_some(style)

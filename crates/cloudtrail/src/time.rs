@@ -93,8 +93,9 @@ impl Digest<'_> {
     }
 }
 
-/// Returns the microseconds since 1970 that a text says, and how it says them.
-pub(crate) fn parse(text: &str) -> Option<(i64, Spelling)> {
+/// Returns the microseconds since 1970 that a text says, and how it says them, where a time can be
+/// said so again: a leap second cannot.
+pub(crate) fn parse(text: &str) -> Option<(i64, Option<Spelling>)> {
     let mut rest = Digest(text.as_bytes());
     let year = rest.number(4)?;
     let dashes = rest.takes(b'-');
@@ -123,7 +124,7 @@ pub(crate) fn parse(text: &str) -> Option<(i64, Spelling)> {
     let minutes = days * 1_440 + i64::from(hour) * 60 + i64::from(minute) - east;
     let at = (minutes * 60 + i64::from(second)) * 1_000_000 + micros;
     let spelling = TextSpelling { dashes, between, colons, seconds, fraction, offset };
-    Some((at, Spelling::Text(spelling)))
+    Some((at, (second < 60).then_some(Spelling::Text(spelling))))
 }
 
 /// Days from the year 1 to 1970-01-01, as chrono counts them.
@@ -173,7 +174,7 @@ fn offset(rest: &mut Digest<'_>) -> Option<Offset> {
 
 /// Returns the microseconds that a JSON number says: seconds since 1970, or milliseconds or
 /// microseconds when it is too large for seconds (from the year 5138 on).
-pub(crate) fn parse_number(text: &str) -> Option<(i64, Spelling)> {
+pub(crate) fn parse_number(text: &str) -> Option<(i64, Option<Spelling>)> {
     let (whole, point) = text.split_once('.').unwrap_or((text, ""));
     let number: i64 = whole.parse().ok()?;
     if !point.bytes().all(|byte| byte.is_ascii_digit()) || point.len() > 6 {
@@ -194,7 +195,7 @@ pub(crate) fn parse_number(text: &str) -> Option<(i64, Spelling)> {
         at += point.parse::<i64>().ok()? * 10_i64.pow(6 - digits);
     }
     let spelling = Spelling::Number { decimals: decimals as u8, point: point.len() as u8 };
-    Some((at, spelling))
+    Some((at, Some(spelling)))
 }
 
 impl Spelling {
@@ -340,6 +341,7 @@ mod tests {
             let number = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
             let parsed = if number { parse_number(text) } else { parse(text) };
             let (found, spelling) = parsed.unwrap();
+            let spelling = spelling.unwrap();
             assert_eq!(found, at, "{text}");
             let (mut said, mut out) = (String::new(), Vec::new());
             spelling.write_mark(&mut said);

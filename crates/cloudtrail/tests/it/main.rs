@@ -4,4 +4,11 @@
 
 mod support;
 
+mod archives;
+mod comparison;
+mod containers;
 mod corpus;
+mod envelopes;
+mod fields;
+mod keys;
+mod lossless;

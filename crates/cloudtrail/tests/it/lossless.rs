@@ -1,0 +1,266 @@
+//! Whatever is valid JSON in a record's place becomes a row that gives its bytes back.
+
+use proptest::prelude::*;
+use traillake_cloudtrail::Kind;
+
+use crate::support::{decode, event};
+
+/// Decodes a record; returns its shape, after having checked that its bytes come back.
+fn shape(record: &str) -> String {
+    let decoded = decode(format!("{{\"Records\":[{record}]}}").as_bytes());
+    assert_eq!(decoded.summary.rows, 1, "{record}: {:?}", decoded.summary.rejects);
+    let rebuilt = decoded.records(Kind::Events).remove(0);
+    assert_eq!(String::from_utf8_lossy(&rebuilt), record);
+    decoded.text(Kind::Events, "_shape").remove(0).unwrap()
+}
+
+fn check(members: &str, expected: &str) {
+    assert_eq!(shape(&event(members)), format!("1e{{eventTime,eventSource,eventName{expected}}}"));
+}
+
+#[test]
+fn shapes_say_what_columns_cannot() {
+    check("", "");
+    check(r#""errorCode":null,"requestParameters":null"#, ",errorCode~,requestParameters~");
+    check(
+        r#""requestParameters":"","responseElements":{ }"#,
+        ",requestParameters=,responseElements=",
+    );
+    check(r#""userIdentity":{},"tlsDetails":null"#, ",userIdentity{},tlsDetails~");
+    check(r#""userIdentity":"x","resources":7"#, ",userIdentity!,resources!");
+    check(r#""readOnly":"true","managementEvent":1"#, ",readOnly',managementEvent!");
+    check(r#""userAgent":12.50,"requestID":{"a":[]}"#, ",userAgent=,requestID=");
+    check(r#""userAgent":"a\u003db","errorMessage":"\u0041""#, ",userAgent^h,errorMessage!");
+    check(r#""userAgent":"\ud800","errorCode":"\u0000""#, ",userAgent!,errorCode");
+    check(r#""new":1,"userIdentity":{"n w":[]}"#, r#",new?,userIdentity{"n w"?}"#);
+    check(r#""event\u0049D":"x""#, r#","event\u0049D""#);
+    check(r#""errorCode":"a","errorCode":"b""#, ",errorCode!,errorCode");
+    check(
+        r#""userIdentity":{"arn":"a"},"userIdentity":{"arn":"b"}"#,
+        ",userIdentity!,userIdentity{arn}",
+    );
+}
+
+#[test]
+fn lists_name_each_layout_once() {
+    check(r#""resources":[]"#, ",resources[]");
+    check(r#""resources":[{"ARN":"a"},{"ARN":"b"},{"ARN":"c"}]"#, ",resources[{ARN}]");
+    check(
+        r#""resources":[{"ARN":"a"},{"accountId":"1","arn":2},null,[1],{},{}]"#,
+        ",resources[{ARN}{accountId,arn=}~!{}]",
+    );
+    check(r#""resources":[{"arn":"a","ARN":"b","x":1}]"#, ",resources[{arn!,ARN,x?}]");
+}
+
+#[test]
+fn times_keep_their_spelling() {
+    let check = |spelled: &str, at: &str, mark: &str| {
+        let record = format!(r#"{{"eventTime":{spelled},"eventSource":"s","eventName":"n"}}"#);
+        let decoded = decode(format!("[{record}]").as_bytes());
+        assert_eq!(decoded.records(Kind::Events), [record.as_bytes()]);
+        assert_eq!(decoded.text(Kind::Events, "eventTime"), [Some(at.to_owned())]);
+        assert_eq!(
+            decoded.text(Kind::Events, "_shape"),
+            [Some(format!("1e{{eventTime{mark},eventSource,eventName}}"))]
+        );
+    };
+    check(r#""2022-02-08 09:23:37+11:00""#, "2022-02-07T22:23:37Z", "@Y-m-d_H:M:S+11:00");
+    check(r#""2022-02-08T09:23:37.125Z""#, "2022-02-08T09:23:37.125Z", "@Y-m-dTH:M:S.3Z");
+    check(r#""20220208T092337Z""#, "2022-02-08T09:23:37Z", "@YmdTHMSZ");
+    check("1644312217", "2022-02-08T09:23:37Z", "@#0.0");
+    check("1644312217000", "2022-02-08T09:23:37Z", "@#3.0");
+    // Finer than the column, and a leap second: the text is kept.
+    check(r#""2022-02-08T09:23:37.123456789Z""#, "2022-02-08T09:23:37.123456Z", "!");
+    check(r#""2016-12-31T23:59:60Z""#, "2017-01-01T00:00:00Z", "!");
+}
+
+#[test]
+fn white_space_is_a_style() {
+    let check = |record: &str, style: &str| {
+        let shape = shape(record);
+        assert_eq!(shape[2..].split('{').next(), Some(style), "{record}");
+    };
+    let tail = r#""eventSource":"s","eventName":"n""#;
+    check(&format!(r#"{{"eventTime":"2022-02-08T09:23:37Z",{tail}}}"#), "");
+    check(
+        r#"{"eventTime": "2022-02-08T09:23:37Z", "eventSource": "s", "eventName": "n", "resources": [{}, {}]}"#,
+        "(0010100010)",
+    );
+    check(
+        "{\n      \"eventTime\": \"2022-02-08T09:23:37Z\",\n      \"eventSource\": \"s\",\n      \"eventName\": \"n\",\n      \"userIdentity\": {\n        \"arn\": \"a\"\n      }\n    }",
+        "(nnn0100000+4+2)",
+    );
+    check(
+        "{\r\n\t\"eventTime\" : \"2022-02-08T09:23:37Z\",\r\n\t\"eventSource\" : \"s\",\r\n\t\"eventName\" : \"n\",\r\n\t\"tlsDetails\" : { },\r\n\t\"resources\" : [ {\r\n\t\t\"ARN\" : \"a\"\r\n\t} ]\r\n}",
+        "(nnn1111100+0+1rt)",
+    );
+    // No style: one gap is unlike the others.
+    check(&format!(r#"{{"eventTime": "2022-02-08T09:23:37Z",{tail}}}"#), "!");
+}
+
+#[test]
+fn depth_and_repeats_lose_nothing() {
+    let deep = |n: usize| format!("{}{}", r#"{"a":["#.repeat(n), "]}".repeat(n));
+    check(&format!(r#""requestParameters":{}"#, deep(100)), ",requestParameters=");
+    check(&format!(r#""unknown":{}"#, deep(100)), ",unknown?");
+    let decoded = decode(format!("[{}]", event(&format!(r#""a":{}"#, deep(2_000)))).as_bytes());
+    assert!(decoded.summary.rejects[0].reason.contains("nested too deeply"));
+}
+
+#[test]
+fn only_a_missing_time_source_or_name_is_a_reject() {
+    let check = |record: &str, reason: &str| {
+        let decoded = decode(format!("{{\"Records\":[{record}]}}").as_bytes());
+        let rejects = &decoded.summary.rejects;
+        assert_eq!(rejects.len(), 1, "{record}");
+        assert_eq!((rejects[0].offset, rejects[0].bytes.as_slice()), (12, record.as_bytes()));
+        assert!(rejects[0].reason.contains(reason), "{}", rejects[0].reason);
+    };
+    check(r#"{"eventSource":"s","eventName":"n"}"#, "`eventTime`");
+    check(r#"{"eventTime":"soon","eventSource":"s","eventName":"n"}"#, "`eventTime`");
+    check(r#"{"eventTime":"2022-02-08T09:23:37Z","eventName":"n"}"#, "`eventSource`");
+    check(
+        r#"{"eventTime":"2022-02-08T09:23:37Z","eventSource":"s","eventName":null}"#,
+        "`eventName`",
+    );
+    check("17", "object");
+    check(r#"{"a":01}"#, "invalid JSON at byte 6");
+    check(&event("").replace("S", "S\u{1}"), "control character");
+    // A wrong type hides nothing.
+    let shape = shape(r#"{"eventTime":"2022-02-08T09:23:37Z","eventSource":{},"eventName":7}"#);
+    assert_eq!(shape, "1e{eventTime,eventSource=,eventName=}");
+}
+
+/// White space, or none where there shall be none.
+fn gap(spaced: bool) -> BoxedStrategy<&'static str> {
+    if !spaced {
+        return Just("").boxed();
+    }
+    let gaps = prop_oneof![Just(" "), Just("\n  "), Just("\r\n\t"), Just("  \t ")];
+    prop_oneof![5 => Just(""), 1 => gaps].boxed()
+}
+
+fn raw_string() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        "[a-zA-Z0-9 =<>&'/.:{}\\[\\],-]{0,8}",
+        "[é😀\u{7f}\u{2028}\u{fffd}]",
+        Just(r"\u0000".to_owned()),
+        Just(r"\ud800".to_owned()),
+        Just(r"\udc00\ud800".to_owned()),
+        Just(r"\ud83d\ude00".to_owned()),
+        Just(r"\u003d".to_owned()),
+        Just(r"\u003C".to_owned()),
+        Just(r"\u00e9".to_owned()),
+        Just(r"\/".to_owned()),
+        Just(r#"\""#.to_owned()),
+        Just(r"\\".to_owned()),
+        Just(r"\n\b\u0007\u001F".to_owned()),
+    ];
+    prop::collection::vec(piece, 0..5).prop_map(|pieces| format!("\"{}\"", pieces.concat()))
+}
+
+fn key() -> impl Strategy<Value = String> {
+    let known: Vec<&str> = vec![
+        "eventID",
+        "eventVersion",
+        "userIdentity",
+        "sessionContext",
+        "sessionIssuer",
+        "attributes",
+        "webIdFederationData",
+        "type",
+        "arn",
+        "ARN",
+        "accountId",
+        "resources",
+        "requestParameters",
+        "readOnly",
+        "managementEvent",
+        "tlsDetails",
+        "tlsVersion",
+        "onBehalfOf",
+        "userId",
+        "userAgent",
+        "errorCode",
+        "creationDate",
+        "event\\u0049D",
+        "ARNPrefix",
+        "eventTime",
+        "eventName",
+        "eventSource",
+        "new-key",
+        "new.key",
+        "",
+    ];
+    prop_oneof![6 => prop::sample::select(known).prop_map(|key| format!("\"{key}\"")), 1 => raw_string()]
+}
+
+fn object(value: impl Strategy<Value = String>, spaced: bool) -> impl Strategy<Value = String> {
+    let gap = || gap(spaced);
+    let member = (gap(), key(), gap(), gap(), value, gap());
+    (prop::collection::vec(member, 0..7), gap()).prop_map(|(members, empty)| {
+        let members: Vec<String> = members
+            .into_iter()
+            .map(|(a, key, b, c, value, d)| format!("{a}{key}{b}:{c}{value}{d}"))
+            .collect();
+        if members.is_empty() {
+            format!("{{{empty}}}")
+        } else {
+            format!("{{{}}}", members.join(","))
+        }
+    })
+}
+
+fn value(spaced: bool) -> impl Strategy<Value = String> {
+    let gap = move || gap(spaced);
+    let scalar = prop_oneof![
+        Just("null".to_owned()),
+        Just("true".to_owned()),
+        Just("false".to_owned()),
+        Just("\"true\"".to_owned()),
+        Just("\"2022-02-08T09:23:37.5Z\"".to_owned()),
+        Just("-0.0".to_owned()),
+        Just("1.688560107857E9".to_owned()),
+        Just("12345678901234567890123".to_owned()),
+        raw_string(),
+    ];
+    scalar.prop_recursive(5, 48, 6, move |value| {
+        let list = (prop::collection::vec((gap(), value.clone(), gap()), 0..4), gap()).prop_map(
+            |(elements, empty)| {
+                let elements: Vec<String> =
+                    elements.into_iter().map(|(a, v, b)| format!("{a}{v}{b}")).collect();
+                if elements.is_empty() {
+                    format!("[{empty}]")
+                } else {
+                    format!("[{}]", elements.join(","))
+                }
+            },
+        );
+        prop_oneof![1 => list, 2 => object(value, spaced)]
+    })
+}
+
+/// Needed fields, last so that they are readable whatever stands before.
+const NEEDED: &str = r#""eventTime":"2022-02-08T09:23:37Z","eventSource":"s","eventName":"n"}"#;
+
+/// Adds the needed fields to an object.
+fn record(object: &str, gap: &str) -> String {
+    let members = &object[..object.len() - 1];
+    let comma = if members[1..].trim().is_empty() { "" } else { "," };
+    format!("{members}{comma}{gap}{NEEDED}")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_object_comes_back(object in object(value(true), true), gap in gap(true)) {
+        shape(&record(&object, gap));
+    }
+
+    #[test]
+    fn compact_objects_need_no_spare_column(object in object(value(false), false)) {
+        let shape = shape(&record(&object, ""));
+        prop_assert!(!shape.ends_with('!'), "{}", shape);
+    }
+}
