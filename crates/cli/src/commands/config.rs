@@ -15,8 +15,14 @@ Examples:
   traillake config --format json
   TRAILLAKE_LAKE=/srv/lake traillake config")]
 pub struct ConfigArgs {
-    /// Text or JSON
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    /// Report as text or JSON
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "text|json",
+        hide_possible_values = true
+    )]
     format: ReportFormat,
 }
 

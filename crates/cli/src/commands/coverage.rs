@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use traillake_trino::{Parameters, Value};
+use traillake_trino::Parameters;
 
 use crate::answers::{self, Writing};
 use crate::engines::{self, Limits};
@@ -19,19 +19,26 @@ use crate::times::parse_time;
 Examples:
   traillake coverage
   traillake coverage --by month --format markdown
-  traillake coverage --since 2021-07-30 -o coverage.csv")]
+  traillake coverage --by hour --since 2026-03-11 -o coverage.csv")]
 pub struct CoverageArgs {
-    /// A line a day, a month, or one for all time
-    #[arg(long, value_enum, default_value = "day", value_name = "SPAN")]
+    /// A line an hour, a day, a month, or one for all time
+    #[arg(
+        long,
+        value_enum,
+        default_value = "day",
+        value_name = "hour|day|month|all",
+        hide_possible_values = true
+    )]
     by: Span,
-    /// Only days at or after this time
+    /// Only events at or after this time
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// Only days before this time
+    /// Only events before this time
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// How it is written [default: table on a terminal, ndjson in a pipe]
-    #[arg(long, value_enum, value_name = "FORMAT")]
+    /// table, vertical, markdown, json, ndjson, csv, tsv, arrow or parquet [default: table on a
+    /// terminal, ndjson in a pipe]
+    #[arg(long, value_enum, value_name = "FORMAT", hide_possible_values = true)]
     format: Option<Format>,
     /// Write it to a file; its name tells the format
     #[arg(short, long, value_name = "FILE")]
@@ -43,6 +50,8 @@ pub struct CoverageArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Span {
+    /// One line an hour
+    Hour,
     /// One line a day
     Day,
     /// One line a month
@@ -51,43 +60,38 @@ enum Span {
     All,
 }
 
-/// Shows what was collected: by account, region, day, category and type of resource. An
-/// event on resources of several types counts for each of them.
+/// Shows what was collected: events and objects by account, region, span of time and category.
+/// `system.coverage` has it by type of resource too.
 pub async fn run(session: &Session, args: CoverageArgs) -> anyhow::Result<Outcome> {
+    let time = |text: &Option<String>| {
+        text.as_deref().map(|text| parse_time(text, session.now).map_err(Problem::new)).transpose()
+    };
+    let limits =
+        Limits { since: time(&args.since)?, until: time(&args.until)?, ..Limits::default() };
     let lake = lakes::open(session).await?;
     let store = session.settings.text("store");
-    let engine = engines::engine(session, &lake, store, Limits::default()).await?;
-    let day = |text: &Option<String>, otherwise: &str| -> anyhow::Result<Value> {
-        let time = text.as_deref().map(|text| parse_time(text, session.now)).transpose();
-        let time = time.map_err(Problem::new)?;
-        Ok(Value::Text(
-            time.map_or(otherwise.to_owned(), |time| time.format("%Y-%m-%d").to_string()),
-        ))
-    };
-    let parameters = Parameters::from_names([
-        ("since", day(&args.since, "0000-01-01")?),
-        ("until", day(&args.until, "9999-12-31")?),
-    ]);
+    let engine = engines::engine(session, &lake, store, limits).await?;
     let writing =
         Writing { format: args.format, file: args.output, force: args.force, ..Writing::default() };
-    answers::ask(session, &engine, &sql(args.by), &parameters, &writing).await
+    answers::ask(session, &engine, &sql(args.by), &Parameters::default(), &writing).await
 }
 
-/// Objects are counted by day: over a longer span one could count several times.
+/// The shorter the span, the less its first and last event say.
 fn sql(by: Span) -> String {
-    let (span, objects, group) = match by {
-        Span::Day => {
-            ("CAST(day AS varchar) AS day, ", "sum(objects) AS objects, ", "1, 2, 3, 4, 5")
-        }
-        Span::Month => ("substr(CAST(day AS varchar), 1, 7) AS month, ", "", "1, 2, 3, 4, 5"),
-        Span::All => ("", "", "1, 2, 3, 4"),
+    let text = |unit: &str, length: u8| {
+        format!("substr(CAST(date_trunc('{unit}', eventTime) AS varchar), 1, {length}) AS {unit}, ")
+    };
+    let range = "min(eventTime) AS first_event_at, max(eventTime) AS last_event_at, ";
+    let (span, range, group) = match by {
+        Span::Hour => (text("hour", 16), "", "1, 2, 3, 4"),
+        Span::Day => (text("day", 10), "", "1, 2, 3, 4"),
+        Span::Month => (text("month", 7), range, "1, 2, 3, 4"),
+        Span::All => (String::new(), range, "1, 2, 3"),
     };
     format!(
-        "SELECT {span}account, region, eventCategory, resource_type, \
-                sum(events) AS events, {objects}\
-                min(first_event_at) AS first_event_at, max(last_event_at) AS last_event_at \
-         FROM system.coverage \
-         WHERE CAST(day AS varchar) >= :since AND CAST(day AS varchar) < :until \
-         GROUP BY {group} ORDER BY {group}"
+        "SELECT {span}recipientAccountId AS account, awsRegion AS region, \
+                eventCategory AS category, {range}\
+                count(*) AS events, count(DISTINCT _object) AS objects \
+         FROM events GROUP BY {group} ORDER BY {group}"
     )
 }

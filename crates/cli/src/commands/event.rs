@@ -36,7 +36,14 @@ pub struct EventArgs {
     #[arg(long, conflicts_with = "pretty")]
     provenance: bool,
     /// The provenance as text or JSON
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT", requires = "provenance")]
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "text|json",
+        hide_possible_values = true,
+        requires = "provenance"
+    )]
     format: ReportFormat,
 }
 
@@ -121,10 +128,7 @@ async fn provenance(engine: &Engine, id: &str, event: &Found) -> anyhow::Result<
         anyhow::bail!("the lake does not know where `{id}` came from");
     };
     let object_id: i64 = object.as_deref().unwrap_or_default().parse()?;
-    let parameters = Parameters::from_names([
-        ("object", Value::Integer(object_id)),
-        ("id", Value::Text(id.to_owned())),
-    ]);
+    let object = Parameters::from_names([("object", Value::Integer(object_id))]);
     let columns = [
         "object_key",
         "logical_key",
@@ -138,14 +142,15 @@ async fn provenance(engine: &Engine, id: &str, event: &Found) -> anyhow::Result<
     ];
     let sql =
         format!("SELECT {} FROM system.objects WHERE object_id = :object", columns.join(", "));
-    let object = answers::rows(engine, &sql, &parameters).await?;
+    let object = answers::rows(engine, &sql, &object).await?;
     let object: serde_json::Map<String, Json> = (columns.iter())
         .zip(object.into_iter().next().unwrap_or_default())
         .map(|(column, cell)| ((*column).to_owned(), json!(cell)))
         .collect();
     let sql = "SELECT object_key, \"index\", paths FROM system.variants WHERE eventID = :id \
                ORDER BY 1, 2";
-    let variants: Vec<Json> = answers::rows(engine, sql, &parameters)
+    let id_alone = Parameters::from_names([("id", Value::Text(id.to_owned()))]);
+    let variants: Vec<Json> = answers::rows(engine, sql, &id_alone)
         .await?
         .into_iter()
         .map(|row| json!({"object_key": row.first(), "index": row.get(1), "paths": row.get(2)}))

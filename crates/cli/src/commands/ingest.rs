@@ -57,8 +57,14 @@ pub struct IngestArgs {
     /// Write an intake record: every object, its hashes, times and counts
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     report: Option<PathBuf>,
-    /// Text or JSON
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    /// Report as text or JSON
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "text|json",
+        hide_possible_values = true
+    )]
     format: ReportFormat,
 }
 

@@ -24,9 +24,9 @@ use crate::{lakes, lookups, samples};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  traillake query \"SELECT count(*) AS n FROM events WHERE eventName = :name\" -p name=ConsoleLogin
+  traillake query \"SELECT count(*) FROM events WHERE eventName = :name\" -p name=ConsoleLogin
   traillake query --sample bucket-access -p bucket=audit-logs -p since=30d
-  traillake query --from ./logs -o regions.csv \"SELECT awsRegion, count(*) AS n FROM events GROUP BY 1\"")]
+  traillake query --from ./logs -o regions.csv \"SELECT awsRegion, count(*) FROM events GROUP BY 1\"")]
 pub struct QueryArgs {
     #[command(flatten)]
     question: Question,
@@ -36,7 +36,7 @@ pub struct QueryArgs {
     looks: Looks,
     /// Show the plan; `analyze` runs the query and shows what it cost
     #[arg(long, value_enum, value_name = "plan|analyze", num_args = 0..=1, require_equals = true,
-          default_missing_value = "plan")]
+          default_missing_value = "plan", hide_possible_values = true)]
     explain: Option<Explain>,
     /// End the query after this long
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
@@ -50,7 +50,6 @@ pub struct QueryArgs {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "question_source", multiple = false)]
 struct Question {
     /// The statement; `-` reads it from standard input
     #[arg(value_name = "SQL", group = "asked")]
@@ -87,8 +86,9 @@ struct Scope {
 
 #[derive(Debug, Args)]
 struct Looks {
-    /// How the answer is written [default: table on a terminal, ndjson in a pipe]
-    #[arg(long, value_enum, value_name = "FORMAT")]
+    /// table, vertical, markdown, json, ndjson, csv, tsv, arrow or parquet [default: table on a
+    /// terminal, ndjson in a pipe]
+    #[arg(long, value_enum, value_name = "FORMAT", hide_possible_values = true)]
     format: Option<Format>,
     /// Write the answer to a file; its name tells the format
     #[arg(short, long, value_name = "FILE")]

@@ -19,8 +19,14 @@ pub struct SamplesArgs {
     /// The name of a sample, or words to look for
     #[arg(value_name = "WORDS")]
     words: Vec<String>,
-    /// Text or JSON
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    /// Report as text or JSON
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "text|json",
+        hide_possible_values = true
+    )]
     format: ReportFormat,
 }
 

@@ -27,8 +27,14 @@ Examples:
   traillake status --format json
   traillake --lake ./lake status")]
 pub struct StatusArgs {
-    /// Text or JSON
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    /// Report as text or JSON
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "text|json",
+        hide_possible_values = true
+    )]
     format: ReportFormat,
 }
 

@@ -51,15 +51,27 @@ Examples:
 struct Named {
     /// The name of the store: lower-case letters, digits, `-` and `_`
     name: String,
-    /// Text or JSON
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    /// Report as text or JSON
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "text|json",
+        hide_possible_values = true
+    )]
     format: ReportFormat,
 }
 
 #[derive(Debug, Args)]
 struct Unnamed {
-    /// Text or JSON
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    /// Report as text or JSON
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "text|json",
+        hide_possible_values = true
+    )]
     format: ReportFormat,
 }
 
@@ -67,8 +79,14 @@ struct Unnamed {
 struct MaybeNamed {
     /// The name of the store [default: the one that --store names]
     name: Option<String>,
-    /// Text or JSON
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    /// Report as text or JSON
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "text|json",
+        hide_possible_values = true
+    )]
     format: ReportFormat,
 }
 
@@ -113,7 +131,7 @@ fn list(stores: &[StoreInfo]) -> Report {
 async fn show(lake: &Lake, info: &StoreInfo) -> anyhow::Result<Report> {
     let snapshot = lake.store(&info.name).await?.snapshot(None).await?;
     let mut text = format!(
-        "{}\n  id       {}\n  arn      {}\n  created  {}\n  rounds   {}\n",
+        "{}\n  id         {}\n  arn        {}\n  created    {}\n  rounds     {}\n",
         info.name,
         info.id,
         info.arn,

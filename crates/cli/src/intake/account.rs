@@ -19,6 +19,10 @@ pub fn account(taken: &Taken) -> Printed {
     for (reason, count) in &report.ignored {
         text += &format!("ignored {}: {reason}\n", count_of(*count, "file"));
     }
+    if report.objects.left_out > 0 {
+        text +=
+            &format!("left out {}: not selected\n", count_of(report.objects.left_out, "object"));
+    }
     if report.foreign_recipients > 0 {
         text += &format!(
             "{} under another account's key\n",
@@ -42,11 +46,9 @@ fn objects(report: &Report) -> String {
         ("rejected", objects.rejected),
         ("failed", objects.failed),
         ("taken in by another run", objects.elsewhere),
-        ("ignored", objects.ignored),
-        ("left out", objects.left_out),
         ("not reached", objects.unreached),
     ]);
-    format!("{}{terms}\n", count_of(objects.found, "object"))
+    format!("{}{terms}\n", count_of(objects.logs(), "object"))
 }
 
 fn records(report: &Report) -> String {
@@ -79,10 +81,7 @@ fn verdict(report: &Report, elapsed: Duration) -> String {
     if report.cancelled {
         return "interrupted; the lake is consistent, the next run goes on from here\n".to_owned();
     }
-    if objects.found == 0 {
-        return "nothing was found, nothing was read\n".to_owned();
-    }
-    if objects.known + objects.ignored + objects.left_out == objects.found {
+    if objects.known == objects.logs() {
         return "nothing new, nothing was read\n".to_owned();
     }
     let seconds = elapsed.as_secs_f64().max(0.001);

@@ -40,6 +40,8 @@ pub struct Shell<'a> {
     next_file: Option<PathBuf>,
     timing: bool,
     last_statement: String,
+    /// A person types: Ctrl-C ends a query, not the shell.
+    interactive: bool,
     outcome: Outcome,
 }
 
@@ -62,6 +64,7 @@ impl<'a> Shell<'a> {
             next_file: None,
             timing: false,
             last_statement: String::new(),
+            interactive: false,
             outcome: Outcome::Done,
         })
     }
@@ -69,7 +72,8 @@ impl<'a> Shell<'a> {
     /// Reads lines and does what they say, until `\q` or the end of the input.
     pub async fn run(mut self) -> anyhow::Result<Outcome> {
         let mut input = Input::open(self.session, self.words())?;
-        if input.is_interactive() {
+        self.interactive = input.is_interactive();
+        if self.interactive {
             self.session
                 .talk
                 .say("type a statement that ends with `;`, \\? for help, \\q to leave");
@@ -106,7 +110,9 @@ impl<'a> Shell<'a> {
             } else if let Some((statement, after)) = next_statement(rest) {
                 let (statement, after) = (statement.to_owned(), after.to_owned());
                 *pending = after;
-                self.statement(&statement).await?;
+                if self.statement(&statement).await? == Next::Leave {
+                    return Ok(Next::Leave);
+                }
             } else {
                 if rest.is_empty() {
                     pending.clear();
@@ -117,10 +123,10 @@ impl<'a> Shell<'a> {
     }
 
     /// Asks a statement; what goes wrong is said, and the shell goes on.
-    async fn statement(&mut self, sql: &str) -> anyhow::Result<()> {
+    async fn statement(&mut self, sql: &str) -> anyhow::Result<Next> {
         let sql = sql.trim();
         if sql.is_empty() {
-            return Ok(());
+            return Ok(Next::GoOn);
         }
         sql.clone_into(&mut self.last_statement);
         let writing = Writing {
@@ -131,9 +137,14 @@ impl<'a> Shell<'a> {
         };
         let none = Parameters::default();
         match answers::ask(self.session, &self.engine, sql, &none, &writing).await {
-            Ok(_) => Ok(()),
-            Err(error) => self.failed(error),
+            Ok(Outcome::Interrupted) if !self.interactive => {
+                self.outcome = Outcome::Interrupted;
+                return Ok(Next::Leave);
+            }
+            Ok(_) => {}
+            Err(error) => self.failed(error)?,
         }
+        Ok(Next::GoOn)
     }
 
     /// Says what went wrong. Only a reader that went away ends the shell.
@@ -151,11 +162,11 @@ impl<'a> Shell<'a> {
             Ok(Meta::Quit) => return Ok(Next::Leave),
             // A file may include files: the future must have a size.
             Ok(Meta::Include(path)) => Box::pin(self.include(path)).await,
-            Ok(meta) => self.command(meta).await,
+            Ok(Meta::Edit) => self.edit().await,
+            Ok(meta) => self.command(meta).await.map(|()| Next::GoOn),
             Err(problem) => Err(problem.into()),
         };
-        done.or_else(|error| self.failed(error))?;
-        Ok(Next::GoOn)
+        done.or_else(|error| self.failed(error).map(|()| Next::GoOn))
     }
 
     async fn command(&mut self, meta: Meta) -> anyhow::Result<()> {
@@ -181,19 +192,13 @@ impl<'a> Shell<'a> {
                 self.next_file = Some(file);
                 Ok(())
             }
-            Meta::Edit => {
-                let edited = history::edit(&self.last_statement)?;
-                let statement = edited.trim().trim_end_matches(';').to_owned();
-                print(&format!("{statement};\n"))?;
-                self.statement(&statement).await
-            }
             Meta::Samples(words) => match samples::search(&words).as_slice() {
                 [] => self.say(&format!("no sample speaks of `{}`", words.join(" "))),
                 [only] => print(&in_full(only)),
                 many => print(&list(many)),
             },
             Meta::Store(name) => self.enter(name).await,
-            Meta::Quit | Meta::Include(_) => Ok(()),
+            Meta::Quit | Meta::Include(_) | Meta::Edit => Ok(()),
         }
     }
 
@@ -202,14 +207,24 @@ impl<'a> Shell<'a> {
         Ok(())
     }
 
+    /// Opens the last statement in the user's editor and asks what comes back.
+    async fn edit(&mut self) -> anyhow::Result<Next> {
+        let edited = history::edit(&self.last_statement)?;
+        let statement = edited.trim().trim_end_matches(';').to_owned();
+        print(&format!("{};\n", visible_lines(&statement)))?;
+        self.statement(&statement).await
+    }
+
     /// Does what a file says, line by line.
-    async fn include(&mut self, path: PathBuf) -> anyhow::Result<()> {
+    async fn include(&mut self, path: PathBuf) -> anyhow::Result<Next> {
         let text = std::fs::read_to_string(&path).map_err(|error| {
             Problem::new(format!("could not read `{}`", path.display())).because(error)
         })?;
         let mut pending = text;
-        self.take(&mut pending).await?;
-        self.statement(&pending).await
+        match self.take(&mut pending).await? {
+            Next::Leave => Ok(Next::Leave),
+            Next::GoOn => self.statement(&pending).await,
+        }
     }
 
     async fn enter(&mut self, name: Option<String>) -> anyhow::Result<()> {

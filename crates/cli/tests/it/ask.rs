@@ -12,13 +12,58 @@ fn one_answer_in_every_format() {
     let sql = "SELECT eventName, count(*) AS calls, max(eventTime) AS last FROM events \
                WHERE userIdentity.userName = 'svc-backup-admin' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 3";
     let answer = |format: &str| here.run(&["query", "--format", format, sql]).done().stdout;
-    assert_snapshot!(answer("table"), @"");
-    assert_snapshot!(answer("vertical"), @"");
-    assert_snapshot!(answer("markdown"), @"");
-    assert_snapshot!(answer("json"), @"");
-    assert_snapshot!(answer("ndjson"), @"");
-    assert_snapshot!(answer("csv"), @"");
-    assert_snapshot!(answer("tsv"), @"");
+    assert_snapshot!(answer("table"), @r#"
+     eventName    | calls | last
+    --------------+-------+-------------------------
+     DeleteObject |    30 | 2026-03-11 03:05:58.000
+     GetObject    |    30 | 2026-03-11 02:47:58.000
+     AssumeRole   |     1 | 2026-03-11 02:54:48.000
+    "#);
+    assert_snapshot!(answer("vertical"), @r#"
+    -[ row 1 ]--------------------------------------------------
+    eventName | DeleteObject
+    calls     | 30
+    last      | 2026-03-11 03:05:58.000
+    -[ row 2 ]--------------------------------------------------
+    eventName | GetObject
+    calls     | 30
+    last      | 2026-03-11 02:47:58.000
+    -[ row 3 ]--------------------------------------------------
+    eventName | AssumeRole
+    calls     | 1
+    last      | 2026-03-11 02:54:48.000
+    "#);
+    assert_snapshot!(answer("markdown"), @r#"
+    | eventName | calls | last |
+    | --- | ---: | --- |
+    | DeleteObject | 30 | 2026-03-11 03:05:58.000 |
+    | GetObject | 30 | 2026-03-11 02:47:58.000 |
+    | AssumeRole | 1 | 2026-03-11 02:54:48.000 |
+    "#);
+    assert_snapshot!(answer("json"), @r#"
+    [
+    {"eventName":"DeleteObject","calls":30,"last":"2026-03-11 03:05:58.000"},
+    {"eventName":"GetObject","calls":30,"last":"2026-03-11 02:47:58.000"},
+    {"eventName":"AssumeRole","calls":1,"last":"2026-03-11 02:54:48.000"}
+    ]
+    "#);
+    assert_snapshot!(answer("ndjson"), @r#"
+    {"eventName":"DeleteObject","calls":30,"last":"2026-03-11 03:05:58.000"}
+    {"eventName":"GetObject","calls":30,"last":"2026-03-11 02:47:58.000"}
+    {"eventName":"AssumeRole","calls":1,"last":"2026-03-11 02:54:48.000"}
+    "#);
+    assert_snapshot!(answer("csv"), @r#"
+    eventName,calls,last
+    DeleteObject,30,2026-03-11 03:05:58.000
+    GetObject,30,2026-03-11 02:47:58.000
+    AssumeRole,1,2026-03-11 02:54:48.000
+    "#);
+    assert_snapshot!(answer("tsv"), @r#"
+    eventName	calls	last
+    DeleteObject	30	2026-03-11 03:05:58.000
+    GetObject	30	2026-03-11 02:47:58.000
+    AssumeRole	1	2026-03-11 02:54:48.000
+    "#);
     for file in ["answer.parquet", "answer.arrow"] {
         here.run(&["query", "-o", file, sql]).done();
     }
@@ -38,8 +83,14 @@ fn maps_rows_and_lists_in_text_and_json() {
     here.run(&["ingest", "logs"]).done();
     let sql = "SELECT requestParameters, resources FROM events";
     let answer = |format: &str| here.run(&["query", "--format", format, sql]).done().stdout;
-    assert_snapshot!(answer("ndjson"), @"");
-    assert_snapshot!(answer("vertical"), @"");
+    assert_snapshot!(answer("ndjson"), @r#"
+    {"requestParameters":{"bucketName":"b","size":"1376.0","tags":"[\"x\"]"},"resources":[{"accountId":"000000000001","type":null,"arn":"arn:aws:s3:::b","arnPrefix":null}]}
+    "#);
+    assert_snapshot!(answer("vertical"), @r#"
+    -[ row 1 ]--------------------------------------------------
+    requestParameters | {bucketName=b, size=1376.0, tags=["x"]}
+    resources         | [{accountId=000000000001, type=null, arn=arn:aws:s3:::b, arnPrefix=null}]
+    "#);
 }
 
 #[test]
@@ -138,27 +189,29 @@ fn logs_can_be_asked_without_a_lake() {
 
 #[test]
 fn an_empty_answer_says_why_it_may_be_empty() {
-    let here = Folder::with_logs();
-    // Management events only: what most trails record.
-    here.sh("grep -RLZ nothing logs | xargs -0 zgrep -LZ '\"managementEvent\":false' \
-             | xargs -0 traillake --quiet ingest")
-        .done();
-    let ran = here
-        .run(&[
-            "query",
-            "--format",
-            "table",
-            "--sample",
-            "bucket-access",
-            "-p",
-            "bucket=my-bucket",
-            "-p",
-            "since=2026-03-01",
-        ])
-        .done();
-    assert!(ran.stderr.starts_with("0 rows\n"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("data events"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("never recorded"), "{}", ran.stderr);
+    let here = Folder::new();
+    let management = ",\"eventCategory\":\"Management\",\"managementEvent\":true";
+    here.write("logs/one.json", log(&[event(1, "ListBuckets", management)]));
+    here.run(&["ingest", "logs"]).done();
+    let sample = ["query", "--sample", "bucket-access", "-p", "bucket=books", "-p"];
+    let ask = |since: &str| {
+        let mut args = sample.to_vec();
+        args.push(since);
+        here.run(&args).done().transcript()
+    };
+    assert_snapshot!(ask("since=2023-12-01"), @r#"
+    --- stderr
+    0 rows
+    note: data events were never recorded in this lake: CloudTrail records calls on S3 objects, Lambda functions and DynamoDB items (data events) only where a trail selects them
+    --- exit 0
+    "#);
+    assert_snapshot!(ask("since=2024-06-01"), @r#"
+    --- stderr
+    0 rows
+    note: this lake holds events from 2024-01-01 00:00:01 to 2024-01-01 00:00:01; the statement asks for events from 2024-06-01 00:00:00 on
+    note: data events were never recorded in this lake: CloudTrail records calls on S3 objects, Lambda functions and DynamoDB items (data events) only where a trail selects them
+    --- exit 0
+    "#);
 }
 
 #[test]

@@ -7,9 +7,20 @@ use crate::folder::{Folder, event, log};
 #[test]
 fn a_trail_comes_in_once() {
     let here = Folder::with_logs();
-    assert_snapshot!(here.run(&["ingest", "logs"]).transcript(), @"");
+    assert_snapshot!(here.run(&["ingest", "logs"]).transcript(), @r#"
+    --- stdout
+    141 objects = 141 read
+    685 records = 677 stored + 8 duplicates
+    read 265.9 kB in N s: N records/s, N MB/s
+    --- exit 0
+    "#);
     assert_eq!(here.csv("SELECT count(*) FROM events"), "675\n");
-    assert_snapshot!(here.run(&["ingest", "logs"]).transcript(), @"");
+    assert_snapshot!(here.run(&["ingest", "logs"]).transcript(), @r#"
+    --- stdout
+    141 objects = 141 known
+    nothing new, nothing was read
+    --- exit 0
+    "#);
     std::fs::rename(here.path("logs"), here.path("moved")).unwrap();
     let moved = here.run(&["ingest", "moved"]).done();
     assert!(moved.stdout.starts_with("141 objects = 141 copies\n"), "{}", moved.stdout);
@@ -36,7 +47,18 @@ fn a_dry_run_shows_what_would_be_read_and_writes_nothing() {
     let here = Folder::with_logs();
     let plan =
         ["ingest", "logs", "--dry-run", "--account", "777788889999", "--since", "2026-03-12"];
-    assert_snapshot!(here.run(&plan).transcript(), @"");
+    assert_snapshot!(here.run(&plan).transcript(), @r#"
+    --- stdout
+     day        | account      | region    | kind   | new         | changed | known
+    ------------+--------------+-----------+--------+-------------+---------+-------
+     2026-03-12 | 777788889999 | eu-west-1 | events | 6 (13.4 kB) |         |
+     2026-03-12 | 777788889999 | us-east-1 | events | 1 (3.0 kB)  |         |
+     2026-03-13 | 777788889999 | us-east-1 | events | 1 (2.7 kB)  |         |
+
+    would read 8 objects (19.1 kB), pass over 0 known
+    would leave out 133 objects
+    --- exit 0
+    "#);
     assert_eq!(here.names(), ["logs"]);
     here.run(&["ingest", "logs"]).done();
     let again = here.run(&["ingest", "logs", "--dry-run", "--format", "json"]).done();
@@ -56,7 +78,18 @@ fn what_is_wrong_is_said_and_counted_and_the_rest_comes_in() {
     here.write("logs/notime.json", log(&[notime, event(3, "PutObject", "")]));
     let ran = here.run(&["ingest", "logs"]).exited(1);
     let said = ran.transcript().replace(here.path("").to_str().unwrap(), "");
-    assert_snapshot!(said, @"");
+    assert_snapshot!(said, @r#"
+    --- stdout
+    3 objects = 3 read
+    4 records = 2 stored + 2 rejects
+    ignored 1 file: empty file
+    ignored 1 file: not CloudTrail
+    read 712 B in N s: N records/s, N MB/s
+    --- stderr
+    warning: rejects `logs/broken.json`: 1 of 1 records rejected, the first at byte 12: cut short after 0 records
+    warning: rejects `logs/notime.json`: 1 of 2 records rejected, the first at byte 12: `eventTime` is missing or cannot be read
+    --- exit 1
+    "#);
     assert_eq!(here.csv("SELECT eventName FROM events ORDER BY 1"), "GetObject\nPutObject\n");
     assert!(here.csv("SELECT reason FROM rejects").contains("eventTime"));
 }
@@ -115,4 +148,25 @@ fn real_trails_add_up() {
     assert!(status.stdout.contains(sum), "{}", status.stdout);
     assert_eq!(here.csv("SELECT count(*) FROM events"), "8170\n");
     assert_eq!(here.csv("SELECT count(*) FROM system.variants"), "116\n");
+}
+
+#[test]
+fn an_interrupted_run_is_finished_by_the_next() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpus/cartographer");
+    if !std::path::Path::new(corpus).exists() {
+        eprintln!("SKIPPED: {corpus} is not there");
+        return;
+    }
+    let here = Folder::new();
+    // Asked at some moment of the run, perhaps after its end: whatever it is, nothing is lost.
+    let line =
+        format!("traillake ingest --memory 32MB {corpus} & sleep 0.7; kill -INT $!; wait $!");
+    let ran = here.sh(&format!("set -m; {line}"));
+    assert!(matches!(ran.code, 0 | 130), "{ran:?}");
+    if ran.code == 130 {
+        assert!(ran.stdout.contains("interrupted; the lake is consistent"), "{ran:?}");
+    }
+    here.run(&["ingest", corpus]).done();
+    assert_eq!(here.csv("SELECT count(*) FROM events"), "8170\n");
+    here.run(&["status"]).done();
 }

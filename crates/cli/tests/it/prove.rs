@@ -67,12 +67,13 @@ fn status_adds_up() {
 #[test]
 fn coverage_counts_every_event_once() {
     let here = Folder::with_lake();
-    let ran = here.run(&["coverage", "--by", "all", "--format", "csv"]).done();
-    assert!(
-        ran.stdout.starts_with("account,region,eventCategory,resource_type,events,"),
-        "{}",
-        ran.stdout
-    );
+    for span in ["hour", "day", "month", "all"] {
+        let ran = here.run(&["coverage", "--by", span, "--format", "ndjson"]).done();
+        let rows: Vec<serde_json::Value> =
+            ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let events: u64 = rows.iter().map(|row| row["events"].as_u64().unwrap()).sum();
+        assert_eq!(events, 675, "{span}");
+    }
     let ran = here.run(&["coverage", "--since", "2026-03-11", "--until", "2026-03-12"]).done();
     let days: Vec<serde_json::Value> =
         ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

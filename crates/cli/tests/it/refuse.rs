@@ -30,8 +30,18 @@ fn a_folder_that_is_not_a_lake_is_never_written_to() {
     let here = Folder::new();
     here.write("logs/one.json", log(&[event(1, "GetObject", "")]));
     here.write("lake/thesis.txt", "do not lose");
-    assert_snapshot!(here.run(&["ingest", "logs"]).transcript(), @"");
-    assert_snapshot!(here.run(&["query", "SELECT 1"]).transcript(), @"");
+    assert_snapshot!(here.run(&["ingest", "logs"]).transcript(), @r#"
+    --- stderr
+    error: `./lake` is neither empty nor a lake
+    hint: name an empty folder, or one that does not exist yet
+    --- exit 2
+    "#);
+    assert_snapshot!(here.run(&["query", "SELECT 1"]).transcript(), @r#"
+    --- stderr
+    error: `./lake` is neither empty nor a lake
+    hint: name an empty folder, or one that does not exist yet
+    --- exit 2
+    "#);
     assert_eq!(std::fs::read_dir(here.path("lake")).unwrap().count(), 1);
 }
 
@@ -63,10 +73,38 @@ fn a_wrong_statement_is_shown_with_its_place_and_a_way_out() {
     let here = Folder::new();
     here.write("logs/one.json", log(&[event(1, "GetObject", "")]));
     here.run(&["ingest", "logs"]).done();
-    assert_snapshot!(here.run(&["query", "SELECT evntName FROM events"]).transcript(), @"");
-    assert_snapshot!(here.run(&["query", "SELECT 1 FROM evnts"]).transcript(), @"");
-    assert_snapshot!(here.run(&["query", "DELETE FROM events"]).transcript(), @"");
-    assert_snapshot!(here.run(&["query", "SELECT 1; SELECT 2"]).transcript(), @"");
+    assert_snapshot!(here.run(&["query", "SELECT evntName FROM events"]).transcript(), @r#"
+    --- stderr
+    error: column `evntName` does not exist
+    1 | SELECT evntName FROM events
+      |        ^^^^^^^^
+    hint: did you mean `eventName`?
+    --- exit 2
+    "#);
+    assert_snapshot!(here.run(&["query", "SELECT 1 FROM evnts"]).transcript(), @r#"
+    --- stderr
+    error: there is no table `evnts`
+    1 | SELECT 1 FROM evnts
+      |               ^^^^^
+    hint: did you mean `events`?
+    --- exit 2
+    "#);
+    assert_snapshot!(here.run(&["query", "DELETE FROM events"]).transcript(), @r#"
+    --- stderr
+    error: `DELETE` statements cannot be run: a query only reads
+    1 | DELETE FROM events
+      | ^^^^^^
+    hint: start with SELECT, WITH, VALUES, EXPLAIN, SHOW or DESCRIBE
+    --- exit 2
+    "#);
+    assert_snapshot!(here.run(&["query", "SELECT 1; SELECT 2"]).transcript(), @r#"
+    --- stderr
+    error: a second statement starts here
+    1 | SELECT 1; SELECT 2
+      |           ^^^^^^
+    hint: run one statement at a time
+    --- exit 2
+    "#);
 }
 
 #[test]
@@ -86,14 +124,14 @@ fn an_answer_never_replaces_a_file_unless_told_to() {
     let here = Folder::with_lake();
     let sql = "SELECT eventName, count(*) AS n FROM events GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 2";
     here.run(&["query", "-o", "top.csv", sql]).done();
-    assert_eq!(here.read("top.csv"), "eventName,n\nGetObject,139\nPutObject,86\n");
+    assert_eq!(here.read("top.csv"), "eventName,n\nGetObject,139\nPutObject,87\n");
     let again = here.run(&["query", "-o", "top.csv", sql]).exited(2);
     assert_eq!(
         again.stderr,
         "error: `top.csv` exists\nhint: give another name, or `--force` to replace it\n"
     );
     here.run(&["query", "-o", "top.csv", "--force", "--no-header", sql]).done();
-    assert_eq!(here.read("top.csv"), "GetObject,139\nPutObject,86\n");
+    assert_eq!(here.read("top.csv"), "GetObject,139\nPutObject,87\n");
     let name = here.run(&["query", "-o", "top.xyz", sql]).exited(2);
     assert!(name.stderr.contains("the name `top.xyz` tells no format"), "{}", name.stderr);
     // A query that fails half way leaves neither the file nor a part of it.

@@ -11,9 +11,25 @@ fn each_value_says_where_it_came_from() {
     here.write("home/.config/traillake/traillake.toml", "store = 'mine'\ncolor = 'never'\n");
     let config = here
         .sh("TRAILLAKE_QUERY_TIMEOUT=30s traillake --lake elsewhere config | sed \"s#$HOME#~#\"");
-    assert_snapshot!(config.done().stdout, @"");
+    assert_snapshot!(config.done().stdout, @r#"
+    lake           = elsewhere  # flag --lake
+    store          = audit      # traillake.toml
+    color          = never      # ~/.config/traillake/traillake.toml
+    progress       = true       # default
+    log-format     = text       # default
+    ingest.jobs    = 2          # traillake.toml
+    ingest.memory  = 512MB      # default
+    query.memory   = auto       # default
+    query.timeout  = 30s        # environment TRAILLAKE_QUERY_TIMEOUT
+    query.rows-max = none       # default
+    "#);
     here.write("traillake.toml", "stroe = 'audit'\n");
-    assert_snapshot!(here.run(&["config"]).transcript(), @"");
+    assert_snapshot!(here.run(&["config"]).transcript(), @r#"
+    --- stderr
+    error: unknown key `stroe` in `traillake.toml`
+    hint: did you mean `store`?
+    --- exit 2
+    "#);
     let named = here.run(&["--config", "none.toml", "config"]).exited(2);
     assert_eq!(named.stderr, "error: there is no configuration file `none.toml`\n");
 }

@@ -19,7 +19,15 @@ fn statements_and_commands_one_after_another() {
     );
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let begin = ran.stdout.split("Who touched a bucket").next().unwrap();
-    assert_snapshot!(begin, @"");
+    assert_snapshot!(begin, @r#"
+    {"n":675}
+    {"semicolon":";"}
+    -[ row 1 ]--------------------------------------------------
+    a | 1
+    b
+    2
+    default
+    "#);
     assert!(!ran.stdout.contains('3') || !ran.stdout.ends_with("3\n"), "nothing follows \\q");
 }
 
