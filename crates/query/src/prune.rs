@@ -189,7 +189,7 @@ pub(crate) fn file_statistics(
                 .fields()
                 .iter()
                 .map(|field| match file.stats(field.name()) {
-                    Some(stats) => column_statistics(stats, field.data_type()),
+                    Some(stats) => column_statistics(stats, field.data_type(), Use::Skip),
                     None => ColumnStatistics::new_unknown(),
                 })
                 .collect();
@@ -202,16 +202,23 @@ pub(crate) fn file_statistics(
         .collect()
 }
 
-/// Text in the log may be cut short, and times are kept in milliseconds there: only bounds of other
-/// types are exact.
-fn column_statistics(stats: &ColumnStats, data_type: &DataType) -> ColumnStatistics {
+/// What a column's statistics in the log are used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// To skip a file: bounds may be wider than the values. DataFusion skips by `Exact` ones only;
+    /// should both bounds be equal, then so is every value.
+    Skip,
+    /// To answer `min` and `max` without reading: they must be values. Text in the log may be cut
+    /// short, and times are kept in milliseconds there, so only those of other types are.
+    Answer,
+}
+
+fn column_statistics(stats: &ColumnStats, data_type: &DataType, purpose: Use) -> ColumnStatistics {
     let precision = |stat: &Option<ScalarStat>| match stat.as_ref() {
         None => Precision::Absent,
         Some(stat) => match scalar(stat, data_type) {
             None => Precision::Absent,
-            Some(value) if matches!(stat, ScalarStat::Text(_) | ScalarStat::Time(_)) => {
-                Precision::Inexact(value)
-            }
+            Some(value) if purpose == Use::Answer && is_rounded(stat) => Precision::Inexact(value),
             Some(value) => Precision::Exact(value),
         },
     };
@@ -221,6 +228,10 @@ fn column_statistics(stats: &ColumnStats, data_type: &DataType) -> ColumnStatist
         max_value: precision(&stats.max),
         ..ColumnStatistics::new_unknown()
     }
+}
+
+fn is_rounded(stat: &ScalarStat) -> bool {
+    matches!(stat, ScalarStat::Text(_) | ScalarStat::Time(_))
 }
 
 /// The statistics of all `files` together over the columns of `schema`: exact row counts, so that
@@ -234,7 +245,7 @@ pub(crate) fn table_statistics(files: &[&LiveFile], schema: &SchemaRef) -> Stati
                 .iter()
                 .filter(|file| file.rows > 0)
                 .map(|file| match file.stats(field.name()) {
-                    Some(stats) => column_statistics(stats, field.data_type()),
+                    Some(stats) => column_statistics(stats, field.data_type(), Use::Answer),
                     None => ColumnStatistics::new_unknown(),
                 })
                 .reduce(|a, b| merge(&a, &b))
