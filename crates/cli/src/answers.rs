@@ -79,6 +79,7 @@ pub async fn ask(
     // A file that must not be replaced is refused before anything is computed.
     let (destination, sink) = open_sink(writing)?;
     let interrupt = Interrupt::listen(|| {});
+    tracing::info!("query started");
     let work = async {
         let answer = engine.query(sql, parameters).await?;
         write(session, answer, format, writing, sink, started).await

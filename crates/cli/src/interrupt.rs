@@ -14,16 +14,17 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// Starts to listen and calls `first` when somebody asks to stop. A lake is consistent at
-    /// every moment, so asking again may end the process wherever it is.
+    /// Starts to listen, from this moment on, and calls `first` when somebody asks to stop. A lake
+    /// is consistent at every moment, so asking again may end the process wherever it is.
     pub fn listen(first: impl FnOnce() + Send + 'static) -> Interrupt {
         let happened = Arc::new(Notify::new());
         let notify = happened.clone();
+        let mut signals = Signals::catch();
         let listener = tokio::spawn(async move {
-            asked_to_stop().await;
+            signals.next().await;
             first();
             notify.notify_one();
-            asked_to_stop().await;
+            signals.next().await;
             std::process::exit(INTERRUPTED.into());
         });
         Interrupt { happened, listener }
@@ -45,23 +46,47 @@ impl Drop for Interrupt {
     }
 }
 
+/// The signals that ask to stop. A kind that cannot be caught keeps its ordinary effect.
 #[cfg(unix)]
-async fn asked_to_stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).ok();
-    let terminated = async {
-        match &mut terminate {
-            Some(signal) => signal.recv().await,
-            None => std::future::pending().await,
+struct Signals {
+    interrupt: Option<tokio::signal::unix::Signal>,
+    terminate: Option<tokio::signal::unix::Signal>,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn catch() -> Signals {
+        use tokio::signal::unix::{SignalKind, signal};
+        Signals {
+            interrupt: signal(SignalKind::interrupt()).ok(),
+            terminate: signal(SignalKind::terminate()).ok(),
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminated => {}
+    }
+
+    async fn next(&mut self) {
+        async fn of(signal: Option<&mut tokio::signal::unix::Signal>) {
+            match signal {
+                Some(signal) => drop(signal.recv().await),
+                None => std::future::pending().await,
+            }
+        }
+        tokio::select! {
+            () = of(self.interrupt.as_mut()) => {}
+            () = of(self.terminate.as_mut()) => {}
+        }
     }
 }
 
 #[cfg(not(unix))]
-async fn asked_to_stop() {
-    let _ = tokio::signal::ctrl_c().await;
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn catch() -> Signals {
+        Signals
+    }
+
+    async fn next(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
+    }
 }

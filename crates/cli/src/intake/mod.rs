@@ -89,6 +89,7 @@ pub async fn bring_in(
     let listener = Listener::start(session, record);
     let cancel = CancelFlag::default();
     let interrupt = stop_on_interrupt(session, &cancel);
+    tracing::info!("ingest started");
     let sources = intake.sources()?;
     let run = traillake_ingest::ingest(writer, sources, options, &listener, &cancel, Utc::now);
     let result = run.await;

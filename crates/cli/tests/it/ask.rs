@@ -1,10 +1,8 @@
 //! `query`.
 
-use std::process::Stdio;
-
 use insta::assert_snapshot;
 
-use crate::folder::{BINARY, Folder, event, log};
+use crate::folder::{Folder, event, log};
 
 #[test]
 fn one_answer_in_every_format() {
@@ -217,22 +215,10 @@ fn an_empty_answer_says_why_it_may_be_empty() {
 #[test]
 fn ctrl_c_cancels_a_query() {
     let here = Folder::with_lake();
-    let long = "SELECT count(*) FROM events a, events b, events c WHERE a.eventID < b.userAgent";
-    let child = here
-        .command(BINARY)
-        .args(["query", long])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // Asked too early, the process ends by the signal itself; so ask until it has ended by code.
-    std::thread::sleep(std::time::Duration::from_secs(2));
-    let pid = child.id().to_string();
-    assert!(here.command("kill").args(["-INT", &pid]).status().unwrap().success());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "warning: interrupted\n");
-    assert!(output.stdout.is_empty());
+    let long = "SELECT count(*) FROM events a, events b, events c, events d, events e \
+                WHERE a.eventID < b.userAgent";
+    let ran = here.interrupted("query started", &["query", long]).exited(130);
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", "warning: interrupted\n"));
 }
 
 #[test]

@@ -158,14 +158,9 @@ fn an_interrupted_run_is_finished_by_the_next() {
         return;
     }
     let here = Folder::new();
-    // Asked at some moment of the run, perhaps after its end: whatever it is, nothing is lost.
-    let line =
-        format!("traillake ingest --memory 32MB {corpus} & sleep 0.7; kill -INT $!; wait $!");
-    let ran = here.sh(&format!("set -m; {line}"));
-    assert!(matches!(ran.code, 0 | 130), "{ran:?}");
-    if ran.code == 130 {
-        assert!(ran.stdout.contains("interrupted; the lake is consistent"), "{ran:?}");
-    }
+    let ran = here.interrupted("ingest started", &["ingest", corpus]).exited(130);
+    assert!(ran.stdout.contains("interrupted; the lake is consistent"), "{ran:?}");
+    here.run(&["status"]).done();
     here.run(&["ingest", corpus]).done();
     assert_eq!(here.csv("SELECT count(*) FROM events"), "8170\n");
     here.run(&["status"]).done();

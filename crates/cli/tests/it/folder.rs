@@ -1,6 +1,7 @@
 //! A folder of a test's own, in which it runs the binary.
 
 use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -96,6 +97,30 @@ impl Folder {
         let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
         let mut command = self.command("bash");
         Ran::of(&command.args(["-c", line]).env("PATH", path).output().unwrap())
+    }
+
+    /// Runs the binary and presses Ctrl-C once it has logged `moment`. What it says from then on
+    /// is the standard error of the run.
+    pub fn interrupted(&self, moment: &str, args: &[&str]) -> Ran {
+        let mut child = self
+            .command(BINARY)
+            .arg("-v")
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains(moment) {
+            line.clear();
+            assert_ne!(said.read_line(&mut line).unwrap(), 0, "it never came to `{moment}`");
+        }
+        let pid = child.id().to_string();
+        assert!(self.command("kill").args(["-INT", &pid]).status().unwrap().success());
+        let mut stderr = Vec::new();
+        said.read_to_end(&mut stderr).unwrap();
+        Ran::of(&Output { stderr, ..child.wait_with_output().unwrap() })
     }
 
     /// The answer as CSV without a header.
