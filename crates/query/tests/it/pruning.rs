@@ -81,7 +81,10 @@ async fn the_latest_rows_are_found_in_the_newest_file() {
     let newest_only = |read: &Statistics| read.files_read == 1 && read.row_groups_skipped == 0;
     check(&engine, sql, &["2024-06-027", "2024-06-026"], newest_only).await;
     let edges = "SELECT min(eventTime), max(eventTime) FROM events";
-    check(&engine, edges, &["2024-01-01T00:00:00|2024-06-28T03:00:00"], |read| read.files_total == 6).await;
+    check(&engine, edges, &["2024-01-01T00:00:00|2024-06-28T03:00:00"], |read| {
+        read.files_total == 6
+    })
+    .await;
     let sql =
         "SELECT eventID, userIdentity.arn, eventJson FROM events ORDER BY eventTime DESC LIMIT 1";
     let row = r#"2024-06-027|arn:aws:iam::111122223333:user/2024-06|{"eventID":"2024-06-027","eventName":"GetUser"}"#;
