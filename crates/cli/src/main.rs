@@ -43,6 +43,9 @@ use crate::talk::Talk;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Stack of each worker thread.
+const THREAD_STACK_BYTES: usize = 16 << 20;
+
 fn main() -> ExitCode {
     // Only fails when a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -54,7 +57,13 @@ fn main() -> ExitCode {
             return ExitCode::from(COULD_NOT_RUN);
         }
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // Plans are trees walked by recursion; two megabytes, the default, do not hold a nested one.
+    // It is address space, not memory.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_stack_size(THREAD_STACK_BYTES)
+        .enable_all()
+        .build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
             session.talk.error(&error.into());

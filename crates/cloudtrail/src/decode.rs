@@ -14,8 +14,9 @@ use crate::json::{Stop, value};
 use crate::log_file::inflate::{Inflate, Measured};
 use crate::log_file::{Inspected, Limits, ObjectFault, read_up_to};
 use crate::rebuild::Plans;
-use crate::record::{Row, Scanned};
+use crate::record::Row;
 use crate::rows::{Provenance, Rows};
+use crate::scanned::Scanned;
 use crate::schema::Kind;
 
 /// Rows of one kind.

@@ -4,7 +4,7 @@ use crate::escapes::{Escapes, Matcher};
 use crate::fields::{Key, Level, Model, Node};
 use crate::json::{Stop, byte, gap, string, unescape, value};
 use crate::schema::{EVENT_NAME, EVENT_SOURCE, EVENT_TIME, Form, Kind, RESOURCE_FIELDS};
-use crate::shape::{Cells, RecordCells, SHAPE_BYTES_MAX, VERSION, is_bare, letter};
+use crate::shape::{SHAPE_BYTES_MAX, VERSION, is_bare, letter};
 use crate::style::{Place, StyleSeen};
 use crate::time::{self, USUAL};
 
@@ -42,7 +42,8 @@ pub(crate) struct Row {
     pub raw_fields: String,
     /// The object in `_unknown_fields`; empty for null.
     pub unknown_fields: String,
-    values: Vec<Value>,
+    /// Its cells, by number of column.
+    pub values: Vec<Value>,
     filled: Vec<usize>,
     decoded: String,
     style: StyleSeen,
@@ -574,68 +575,4 @@ fn find(level: &'static Level, raw: &str, escaped: bool) -> Option<&'static Key>
 fn keep(members: &mut String, level: &Level, key: &str, value: &str) {
     members.push(if members.is_empty() { '{' } else { ',' });
     members.extend(["\"", &level.prefix, key, "\":", value]);
-}
-
-/// A row beside the text that it was read from.
-pub(crate) struct Scanned<'a> {
-    /// The row.
-    pub row: &'a Row,
-    /// The record's text.
-    pub text: &'a str,
-}
-
-/// An element beside the row that it belongs to.
-pub(crate) struct ScannedElement<'a>(&'a Scanned<'a>, &'a Element);
-
-impl Cells for Scanned<'_> {
-    fn text(&self, number: usize) -> Option<&str> {
-        self.row.text_of(self.row.values[number], self.text)
-    }
-
-    fn flag(&self, number: usize) -> Option<bool> {
-        match self.row.values[number] {
-            Value::Flag(flag) => Some(flag),
-            _ => None,
-        }
-    }
-
-    fn time(&self, number: usize) -> Option<i64> {
-        match self.row.values[number] {
-            Value::Time(at) => Some(at),
-            _ => None,
-        }
-    }
-}
-
-impl RecordCells for Scanned<'_> {
-    type Element<'a>
-        = ScannedElement<'a>
-    where
-        Self: 'a;
-
-    fn elements(&self, number: usize) -> Option<usize> {
-        (self.row.values[number] == Value::List).then_some(self.row.elements.len())
-    }
-
-    fn element(&self, _number: usize, element: usize) -> ScannedElement<'_> {
-        ScannedElement(self, &self.row.elements[element])
-    }
-
-    fn loose(&self) -> (&str, &str) {
-        (&self.row.raw_fields, &self.row.unknown_fields)
-    }
-}
-
-impl Cells for ScannedElement<'_> {
-    fn text(&self, number: usize) -> Option<&str> {
-        self.0.row.text_of(self.1.values[number], self.0.text)
-    }
-
-    fn flag(&self, _number: usize) -> Option<bool> {
-        None
-    }
-
-    fn time(&self, _number: usize) -> Option<i64> {
-        None
-    }
 }

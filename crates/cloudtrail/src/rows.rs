@@ -10,7 +10,8 @@ use arrow::array::{
 use arrow::buffer::OffsetBuffer;
 use arrow::error::ArrowError;
 
-use crate::record::{Scanned, Value};
+use crate::record::Value;
+use crate::scanned::Scanned;
 use crate::schema::{Form, Kind, resource_fields, resource_item, time_type};
 
 /// What a row has beside the fields of its record.

@@ -64,6 +64,8 @@ pub(crate) fn inspect_chunk(chunk: Chunk, limits: &Limits, cancel: &CancelFlag) 
                 *inflated = None;
             } else {
                 held += bytes;
+                // A buffer grows in steps larger than most logs are.
+                inflated.as_mut().map(Vec::shrink_to_fit);
             }
         }
         let key = key_of(&object);

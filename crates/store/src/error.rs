@@ -99,8 +99,8 @@ pub enum Error {
         /// The first of them.
         first: String,
     },
-    /// Nothing was committed at or before the time asked for.
-    #[error("the store holds nothing as old as {at}")]
+    /// Nothing was committed at or before the time asked for, or the round never happened.
+    #[error("the store has no state as of {at}")]
     TooOld {
         /// The time or round asked for.
         at: String,

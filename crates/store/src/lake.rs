@@ -83,14 +83,18 @@ impl Lake {
     /// As [`Lake::open_or_create`].
     pub async fn open_or_create_with(location: &str, options: OpenOptions) -> Result<Lake> {
         let (lake, folder) = Lake::at(location, local_path(location)?, true, options)?;
-        match lake.check().await {
-            Err(Error::NoLake { .. }) => {}
-            done => return done.map(|()| lake),
+        let found = lake.check().await;
+        if !matches!(found, Ok(()) | Err(Error::NoLake { .. })) {
+            return found.map(|()| lake);
         }
-        let probed = folder.probe_hard_links();
-        let probed =
-            probed.map_err(|error| Error::storage(format!("write to `{location}`"), error))?;
+        // Also in a lake that exists: it may have been copied to another file system.
+        let probed = folder
+            .probe_hard_links()
+            .map_err(|error| Error::storage(format!("write to `{location}`"), error))?;
         probed.map_err(|source| Error::NoHardLinks { folder: location.into(), source })?;
+        if found.is_ok() {
+            return Ok(lake);
+        }
         let bytes = json!({ "format": layout::FORMAT, "what": "a lake of TrailLake" }).to_string();
         put_new(&lake.objects, &lake.layout.lake_file(), bytes).await?;
         lake.check().await?;

@@ -188,7 +188,9 @@ impl StoreWriter {
             let id = Uuid::new_v4();
             let tables = draft.write(&pin).await?;
             self.publisher.step(Step::DataWritten);
-            let manifest = self.publisher.announce(pin.token + 1, id, now, tables).await?;
+            // Clocks of several machines differ; the times of rounds only grow.
+            let at = pin.committed_at.map_or(now, |last| last.max(now));
+            let manifest = self.publisher.announce(pin.token + 1, id, at, tables).await?;
             match self.publisher.commit_main(&pin, &manifest).await {
                 CommitResult::Committed(version) => {
                     own.insert(manifest.number);
@@ -217,10 +219,10 @@ impl StoreWriter {
         self.repin(&now);
         for table in now.tables() {
             let was = before.table(table.name()).map_or(0, TableSnapshot::version);
-            if table.version() / CHECKPOINT_EVERY > was / CHECKPOINT_EVERY {
-                if let Err(error) = table.log().checkpoint(table.version()).await {
-                    tracing::warn!(%error, "could not write a checkpoint");
-                }
+            if table.version() / CHECKPOINT_EVERY > was / CHECKPOINT_EVERY
+                && let Err(error) = table.log().checkpoint(table.version()).await
+            {
+                tracing::warn!(%error, "could not write a checkpoint");
             }
         }
     }

@@ -102,8 +102,10 @@ pub(super) fn first_commit(
     at: DateTime<Utc>,
 ) -> String {
     let at = at.timestamp_millis();
-    let configuration: HashMap<&str, String> =
-        HashMap::from([("delta.dataSkippingStatsColumns", stats_columns.join(","))]);
+    let mut configuration = HashMap::new();
+    if !stats_columns.is_empty() {
+        configuration.insert("delta.dataSkippingStatsColumns", stats_columns.join(","));
+    }
     join(&[
         json!({ "commitInfo": {
             "timestamp": at,

