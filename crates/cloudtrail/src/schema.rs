@@ -151,7 +151,8 @@ pub const RAW_FIELDS: &str = "_raw_fields";
 pub const UNKNOWN_FIELDS: &str = "_unknown_fields";
 /// The spare column: the record's bytes, where the other columns do not give them back; else null.
 pub const RECORD: &str = "_record";
-/// XXH3 (64 bits) of the record's bytes.
+/// The first 8 bytes, little endian, of SHA-256 of the record's bytes: nobody can make another
+/// record with the same one.
 pub const FINGERPRINT: &str = "_fingerprint";
 /// The object that the record came in: an ordinal of the round, later the ledger's id.
 pub const OBJECT: &str = "_object";

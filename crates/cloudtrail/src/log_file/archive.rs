@@ -62,12 +62,14 @@ impl Form {
     }
 }
 
-/// Returns whether a block has the checksum of a tar header, which formats of all times have.
+/// Returns whether a block has the checksum of a tar header, which formats of all times have, and
+/// is no JSON: a log whose first bytes add up must not pass for an archive without members.
 fn is_tar_header(block: &[u8; 512]) -> bool {
     let stated = block[148..156].iter().copied().filter(u8::is_ascii_digit);
     let stated = stated.fold(0, |sum, digit| sum * 8 + u32::from(digit - b'0'));
     let sum = |range: &[u8]| range.iter().map(|byte| u32::from(*byte)).sum::<u32>();
-    block[0] != 0 && stated == sum(&block[..148]) + 8 * u32::from(b' ') + sum(&block[156..])
+    !matches!(block[0], 0 | b'{' | b'[')
+        && stated == sum(&block[..148]) + 8 * u32::from(b' ') + sum(&block[156..])
 }
 
 /// Returns whether an object is an archive, judged by its first [`HEAD_BYTES`] bytes.
@@ -173,6 +175,8 @@ impl Walk<'_> {
             }
         };
         let mut archive = tar::Archive::new(&mut *input);
+        // Behind the blocks that end an archive another one may follow: it holds logs too.
+        archive.set_ignore_zeros(true);
         for entry in archive.entries().map_err(Halt::fault)? {
             let mut entry = entry.map_err(Halt::fault)?;
             let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();

@@ -130,3 +130,25 @@ fn limits_end_an_archive_with_a_reason() {
     }
     assert!(members(&mut Cursor::new(b"{}"), &limits, &mut |_| ControlFlow::Continue(())).is_err());
 }
+
+#[test]
+fn an_archive_behind_another_is_read_too() {
+    let joined = [tar(&[("a.json", b"{}")]), tar(&[("b.json", b"[]")])].concat();
+    check(&joined, &[("a.json", "{}"), ("b.json", "[]")]);
+}
+
+#[test]
+fn a_log_that_adds_up_like_a_tar_header_is_no_archive() {
+    let mut log = br#"{"pad":""#.to_vec();
+    log.resize(512, b'A');
+    log[156] = b'5';
+    let sum: u32 = log.iter().map(|byte| u32::from(*byte)).sum();
+    let stated: u32 = log[148..156].iter().map(|byte| u32::from(*byte)).sum();
+    let checksum = sum - stated + 8 * u32::from(b' ');
+    log[148..156].copy_from_slice(format!("{checksum:06o}  ").as_bytes());
+    assert!(!is_archive(&log));
+    log[0] = b'x';
+    let checksum = checksum + u32::from(b'x') - u32::from(b'{');
+    log[148..156].copy_from_slice(format!("{checksum:06o}  ").as_bytes());
+    assert!(is_archive(&log), "the sum is that of a tar header");
+}
