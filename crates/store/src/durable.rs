@@ -40,6 +40,14 @@ pub trait Fsync: Send + Sync + fmt::Debug {
     /// # Errors
     /// As the system call.
     fn folder(&self, path: &FsPath) -> io::Result<()>;
+
+    /// Gives a file a second name, which must be new: how a name is taken by one process only.
+    ///
+    /// # Errors
+    /// As the system call; file systems without hard links refuse it.
+    fn link(&self, file: &FsPath, name: &FsPath) -> io::Result<()> {
+        fs::hard_link(file, name)
+    }
 }
 
 /// The system's own fsync.
@@ -82,12 +90,12 @@ impl DurableFolder {
         Ok(DurableFolder { disk: Arc::new(disk), reads })
     }
 
-    /// Tries to give a file a second name, which commits rest on.
+    /// Tries to give a file a second name, which commits rest on. The inner result is the answer.
     pub(crate) fn probe_hard_links(&self) -> io::Result<std::result::Result<(), io::Error>> {
         let (file, first) = stage(&self.disk.root.join(crate::layout::LAKE_FILE))?;
         drop(file);
         let second = staging_name(&self.disk.root.join(crate::layout::LAKE_FILE));
-        let linked = fs::hard_link(&first, &second);
+        let linked = self.disk.fsync.link(&first, &second);
         let _ = fs::remove_file(&second);
         fs::remove_file(&first)?;
         Ok(linked)
@@ -261,7 +269,7 @@ impl Upload {
             fsync.file(&file, &self.staged).map_err(failed)?;
         }
         match self.naming {
-            Naming::New => match fs::hard_link(&self.staged, &self.target) {
+            Naming::New => match fsync.link(&self.staged, &self.target) {
                 Ok(()) => fs::remove_file(&self.staged).map_err(failed)?,
                 Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {
                     // Who hears that the name is taken may build on it.

@@ -1,10 +1,11 @@
 //! Opening, creating and refusing.
 
-use std::fs;
+use std::path::Path;
 use std::sync::Arc;
+use std::{fs, io};
 
 use object_store::{ObjectStore, ObjectStoreExt, memory::InMemory};
-use traillake_store::{Error, ErrorKind, Lake};
+use traillake_store::{Error, ErrorKind, Fsync, Lake};
 
 use crate::world::{self, Disk, STORE, at, check_truth, commit, object, record, spec};
 
@@ -85,13 +86,40 @@ async fn everything_is_for_its_owner_only() {
     assert!(files > 10);
 }
 
+/// A file system without hard links, as exFAT and FAT are.
+#[derive(Debug)]
+struct NoLinks;
+
+impl Fsync for NoLinks {
+    fn file(&self, _: &fs::File, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn folder(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn link(&self, _: &Path, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::PermissionDenied.into())
+    }
+}
+
 #[tokio::test]
-async fn a_file_system_without_hard_links_is_refused() {
-    // Where no such file system is at hand, /proc and its like refuse writing altogether.
-    let shm = std::path::Path::new("/sys/kernel");
-    if shm.is_dir() {
-        let error = Lake::open_or_create("/sys/kernel/traillake").await.err().unwrap();
-        assert!(matches!(error.kind(), ErrorKind::Storage | ErrorKind::Refused), "{error}");
+async fn a_file_system_without_hard_links_is_refused_also_for_a_lake_copied_there() {
+    for exists in [false, true] {
+        let mut disk = Disk::folder();
+        if exists {
+            world::writer(&disk).await.unwrap();
+        }
+        disk.options.fsync = Arc::new(NoLinks);
+        let opened = Lake::open_or_create_with(&disk.location, disk.options.clone()).await;
+        let error = opened.err().unwrap();
+        assert!(matches!(error, Error::NoHardLinks { .. }), "{error}");
+        assert!(error.hint().unwrap().contains("exFAT"));
+        let files = fs::read_dir(&disk.location).unwrap().count();
+        assert_eq!(files, if exists { 2 } else { 0 }, "nothing is left behind");
+        let read = Lake::open_with(&disk.location, disk.options.clone()).await;
+        assert_eq!(read.is_ok(), exists, "reading needs no links");
     }
 }
 
