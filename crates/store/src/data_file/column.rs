@@ -37,8 +37,9 @@ use crate::spec::TableSpec;
 pub(crate) const PAGE_ROWS_MAX: usize = 8192;
 /// Values the encoder takes between two looks at the size of the page.
 const STEP_ROWS: usize = 1024;
-/// False positives of a bloom filter.
-const BLOOM_FPP: f64 = 0.01;
+/// False positives of a bloom filter, at most. Filters grow in powers of two: a full slice has 1 %
+/// whatever stands here, and a slice of any other size would pay up to twice that filter for it.
+const BLOOM_FPP: f64 = 0.02;
 /// Bytes kept of long values in statistics.
 const STATISTICS_BYTES_MAX: usize = 64;
 /// Values longer than this on average are documents, which nobody compares as a whole.
