@@ -421,7 +421,7 @@ impl Visit for Intake<'_, '_> {
         let text = &text[..length];
         if length > bytes_max {
             self.reject(offset, format!("larger than {bytes_max} bytes"), length, text.as_bytes());
-        } else if let Some(field) = self.decoder.row.missing() {
+        } else if let Some(field) = self.decoder.row.missing(text) {
             let reason = format!("`{field}` is missing or cannot be read");
             self.reject(offset, reason, length, text.as_bytes());
         } else {

@@ -101,10 +101,18 @@ impl Row {
     }
 
     /// Returns the field without which the record is no row: `eventTime`, in events also
-    /// `eventSource` and `eventName`.
-    pub fn missing(&self) -> Option<&'static str> {
+    /// `eventSource` and `eventName`, which only what is no call does without: a configuration
+    /// item, evidence or an activity from outside AWS, as stores of CloudTrail Lake hold them.
+    /// `text` is what the record was read from.
+    pub fn missing(&self, text: &str) -> Option<&'static str> {
+        const CATEGORY: usize = Kind::Events.position("eventCategory");
+        const NO_CALLS: [&str; 3] = ["ConfigurationItem", "Evidence", "ActivityAuditLog"];
+        let is_no_call = || {
+            let category = self.text_of(self.values[CATEGORY], text);
+            category.is_some_and(|category| NO_CALLS.contains(&category))
+        };
         let needed: &[&'static str] = match self.kind {
-            Kind::Events => &[EVENT_TIME, EVENT_SOURCE, EVENT_NAME],
+            Kind::Events if !is_no_call() => &[EVENT_TIME, EVENT_SOURCE, EVENT_NAME],
             _ => &[EVENT_TIME],
         };
         // Every kind's table starts with these columns, in this order.

@@ -126,6 +126,14 @@ fn only_a_missing_time_source_or_name_is_a_reject() {
     check("17", "object");
     check(r#"{"a":01}"#, "invalid JSON at byte 6");
     check(&event("").replace("S", "S\u{1}"), "control character");
+    // What is no call has no source and no name; another category excuses nothing.
+    let item = r#"{"eventCategory":"C","eventTime":"2022-02-08T09:23:37Z","eventData":{"a":1}}"#;
+    check(item, "`eventSource`");
+    let item = item.replace("\"C\"", "\"ConfigurationItem\"");
+    let decoded = decode(format!("{{\"Records\":[{item}]}}").as_bytes());
+    assert_eq!(decoded.records(Kind::Events), [item.as_bytes()]);
+    let unknown = decoded.text(Kind::Events, "_unknown_fields");
+    assert_eq!(unknown, [Some(r#"{"eventData":{"a":1}}"#.to_owned())]);
     // A wrong type hides nothing.
     let shape = shape(r#"{"eventTime":"2022-02-08T09:23:37Z","eventSource":{},"eventName":7}"#);
     assert_eq!(shape, "1e{eventTime,eventSource=,eventName=}");

@@ -10,6 +10,7 @@ mod aggregated;
 mod calendar_day;
 mod digests;
 mod event_context;
+mod event_data;
 mod insight_context;
 mod insights;
 mod lake;
@@ -54,13 +55,17 @@ pub(crate) fn is_record_table(table: &str) -> bool {
 
 /// Columns of record tables that `SELECT *` does not show.
 pub(crate) const HIDDEN: &[&str] =
-    &["eventJson", "eventJsonChecksum", "_object", "_index", "$path", "calendarday"];
+    &["eventJson", "eventJsonChecksum", "_object", "_index", "$path", "calendarday", "eventData"];
 
 /// The hidden columns that `sql` mentions. A word in a string literal counts too: a column too
 /// many in a view costs nothing.
 pub(crate) fn mentioned(sql: &str) -> Vec<&'static str> {
     let sql = sql.to_lowercase();
-    HIDDEN.iter().copied().filter(|name| sql.contains(&name.to_lowercase())).collect()
+    // `additionalEventData` mentions no `eventData`.
+    let begins = |at: usize| !sql[..at].ends_with(char::is_alphanumeric);
+    let is_mentioned =
+        |name: &str| sql.match_indices(&name.to_lowercase()).any(|(at, _)| begins(at));
+    HIDDEN.iter().copied().filter(|name| is_mentioned(name)).collect()
 }
 
 /// A physical table, to build a view on.
@@ -122,6 +127,9 @@ fn hidden_column(name: &str, physical: &Physical<'_>, source: &Source<'_>) -> Re
             Some(_) => Expr::from(Column::from_name("object_key")).alias("$path"),
             None => null(DataType::Utf8View, "$path")?,
         },
+        "eventData" => {
+            event_data::event_data(&physical.column("_unknown_fields")?).alias("eventData")
+        }
         "calendarday" => calendar_day::calendar_day(physical.column(TIME)?).alias("calendarday"),
         name => physical.column(name)?,
     })

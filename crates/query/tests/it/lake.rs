@@ -77,6 +77,7 @@ const TEXTS: &[&str] = &[
     "edgeDeviceDetails",
     "insightDetails",
     "eventContext",
+    "_unknown_fields",
 ];
 
 /// One event: its time in seconds since 1970, and what its text columns hold.

@@ -107,6 +107,7 @@ fn everything() -> Event {
         ("tlsDetails_keyExchange", "X25519MLKEM768"),
         ("sessionCredentialFromConsole", "true"),
         ("annotation", "noted"),
+        ("_unknown_fields", r#"{"other":1,"eventData":{"resourceType":"AWS::EC2::Volume","accountId":"444455556666","configuration":{"size":8,"a:b":{"c":null}},"tags":{"env":"prod"},"relatedEvents":["r1"]}}"#),
         ("serviceEventDetails", r#"{"state":"on"}"#),
         ("addendum", r#"{"reason":"UPDATED_DATA","originalEventID":"e0"}"#),
         ("edgeDeviceDetails", r#"{"type":"outpost"}"#),
