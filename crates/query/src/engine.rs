@@ -39,7 +39,7 @@ use crate::resolve::{
 };
 use crate::run::{Run, run};
 use crate::scan::ScanLog;
-use crate::{definitions, gate, hidden, late, runtime, show, views};
+use crate::{definitions, gate, hidden, late, runtime, show, stored_ranges, views};
 
 /// What an engine is told.
 #[derive(Debug, Clone)]
@@ -311,6 +311,11 @@ impl Inner {
         };
         let headers = parsed.headers(&columns_of_star(plan.schema().as_arrow(), tables));
         let (plan, late) = late::defer(plan).map_err(|e| words.error(e))?;
+        let plan = match tables.iter().any(|table| table.table == views::ATHENA) {
+            true => views::day_spelling::with_slashes(plan).and_then(stored_ranges::read_times),
+            false => Ok(plan),
+        };
+        let plan = plan.map_err(|e| words.error(e))?;
         Ok(Run { plan, late, headers, explain: analyze })
     }
 

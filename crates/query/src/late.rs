@@ -18,6 +18,7 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, Result, exec_err};
 use datafusion::error::DataFusionError;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, JoinType, LogicalPlan, Projection, ScalarFunctionArgs, ScalarUDF,
     ScalarUDFImpl, Signature, Volatility,
@@ -267,8 +268,28 @@ fn defer_node(plan: LogicalPlan) -> Result<(LogicalPlan, LateColumns)> {
             }
             _ => settle(plan),
         },
+        LogicalPlan::Aggregate(ref aggregate)
+            if !aggregate.group_expr.iter().any(|group| matches!(group, Expr::GroupingSet(_)))
+                && !has_subquery(&plan)? =>
+        {
+            make_inside(plan)
+        }
         other => settle(other),
     }
+}
+
+/// For nodes that compute all their output: late columns are made inside what is computed, where
+/// making them may turn out to be needless.
+fn make_inside(plan: LogicalPlan) -> Result<(LogicalPlan, LateColumns)> {
+    let (inputs, late) = defer_inputs(&plan)?;
+    let schema = joined_schema(&inputs)?;
+    let names = NamePreserver::new(&plan);
+    let exprs = plan.expressions().into_iter().map(|expr| {
+        let name = names.save(&expr);
+        Ok(name.restore(with_texts(expr, &schema, &late)?))
+    });
+    let exprs = exprs.collect::<Result<Vec<_>>>()?;
+    Ok((plan.with_new_exprs(exprs, inputs)?, LateColumns::new()))
 }
 
 fn has_subquery(plan: &LogicalPlan) -> Result<bool> {

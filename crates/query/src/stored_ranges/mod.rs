@@ -14,6 +14,7 @@ mod moments;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, Result, ScalarValue};
 use datafusion::datasource::source_as_provider;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{BinaryExpr, Expr, Filter, LogicalPlan, Operator, lit};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
@@ -21,6 +22,26 @@ use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 use crate::store_table::StoreTable;
 use crate::views::flag_text;
 use breaks::Breaks;
+
+/// Returns `plan` with every expression that reads a written time back replaced by the time.
+///
+/// # Errors
+/// When a rewritten node no longer fits, which would be a fault of this module.
+pub(crate) fn read_times(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let read = plan.transform_up_with_subqueries(|plan| {
+        let names = NamePreserver::new(&plan);
+        let read = plan.map_expressions(|expr| {
+            let name = names.save(&expr);
+            let bare = moments::bare(expr.clone());
+            Ok(match bare == expr {
+                true => Transformed::no(expr),
+                false => Transformed::yes(name.restore(bare)),
+            })
+        })?;
+        read.transform_data(|plan| plan.recompute_schema().map(Transformed::yes))
+    })?;
+    Ok(read.data)
+}
 
 /// Ranges up to which they replace a condition; beyond it only the first and the last moment count.
 const RANGES_MAX: usize = 32;

@@ -1,9 +1,10 @@
 //! Expressions that read the text of a time back: they are the stored time itself.
 //!
 //! `from_iso8601_timestamp(eventtime)`, `CAST(eventtime AS timestamp)`, `date_parse` and
-//! `parse_datetime` with whatever pattern fits, also after the `T` was replaced by a space: what
-//! such an expression is made of does not matter. It is the time when it gives back times that
-//! differ from one another in every field.
+//! `parse_datetime` with whatever pattern fits, also after the `T` was replaced by a space: which
+//! functions such an expression is made of does not matter. It is the time when it gives back times
+//! that differ from one another in every field, and holds no text that could tell some times from
+//! others.
 
 use std::sync::Arc;
 
@@ -43,10 +44,10 @@ fn is_whole(expr: &Expr) -> bool {
 
 /// Returns the time column that `expr` reads back from its text, and the type it reads it as.
 fn read_back(expr: &Expr) -> Option<(Column, DataType)> {
-    let column = match expr {
-        Expr::ScalarFunction(_) | Expr::Cast(_) | Expr::TryCast(_) => only_column(expr)?,
-        _ => return None,
-    };
+    if !treats_all_alike(expr) {
+        return None;
+    }
+    let column = only_column(expr)?;
     let samples: ArrayRef = Arc::new(TimestampMicrosecondArray::from(SAMPLES.to_vec()));
     let read = evaluate::values(expr, column, samples)?;
     let data_type = read.data_type().clone();
@@ -59,4 +60,19 @@ fn read_back(expr: &Expr) -> Option<(Column, DataType)> {
     let micros = micros.as_primitive::<TimestampMicrosecondType>();
     let same = micros.iter().eq(SAMPLES.into_iter().map(Some));
     same.then(|| (column.clone(), data_type))
+}
+
+/// Whether `expr` is made of functions alone, and no text beside the time has a digit: then nothing
+/// in it can depend on which time it is.
+fn treats_all_alike(expr: &Expr) -> bool {
+    let alike = |part: &Expr| match part {
+        Expr::ScalarFunction(_) | Expr::Cast(_) | Expr::TryCast(_) => true,
+        Expr::Column(_) | Expr::Alias(_) => true,
+        Expr::Literal(value, _) => {
+            let text = value.try_as_str().flatten().unwrap_or_default();
+            text.starts_with("timestamp") || !text.contains(|c: char| c.is_ascii_digit())
+        }
+        _ => false,
+    };
+    !matches!(expr, Expr::Column(_)) && !evaluate::mentions(expr, |part| !alike(part))
 }

@@ -9,6 +9,7 @@ pub(crate) mod absence;
 mod aggregated;
 mod athena;
 mod calendar_day;
+pub(crate) mod day_spelling;
 mod digests;
 mod event_context;
 pub(crate) mod flag_text;

@@ -89,6 +89,10 @@ async fn the_latest_rows_are_found_in_the_newest_file() {
         "SELECT eventID, userIdentity.arn, eventJson FROM events ORDER BY eventTime DESC LIMIT 1";
     let row = r#"2024-06-027|arn:aws:iam::111122223333:user/2024-06|{"eventID":"2024-06-027","eventName":"GetUser"}"#;
     check(&engine, sql, &[row], |read| read.files_read == 1).await;
+    let athena =
+        "SELECT e.eventtime, eventid FROM cloudtrail_logs e ORDER BY eventtime DESC LIMIT 2";
+    let rows = ["2024-06-28T03:00:00Z|2024-06-027", "2024-06-27T02:00:00Z|2024-06-026"];
+    check(&engine, athena, &rows, newest_only).await;
 }
 
 #[tokio::test]
@@ -190,6 +194,7 @@ async fn conditions_on_athenas_text_skip_files_by_the_log_alone() {
         ("\"timestamp\" BETWEEN '2024/06/01' AND '2024/06/30'", "40"),
         ("date_partition IN ('2024/06/01', '2024/06/28')", "3"),
         ("dt >= date_format(timestamp '2024-07-01 12:00:00' - interval '4' day, '%Y/%m/%d')", "2"),
+        ("date >= '2024-06-28' AND dt BETWEEN '2024-06-01' AND date_format(date '2024-06-29', '%Y-%m-%d')", "1"),
         ("(month = '06' AND day = '28' AND eventname = 'GetUser') OR date = '2024/06/27'", "2"),
         ("year = '2024' AND month = '06' AND hour(from_iso8601_timestamp(eventtime)) = 3", "2"),
     ] {
