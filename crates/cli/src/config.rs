@@ -8,6 +8,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use traillake_query::Alias;
+
 use crate::closest::closest;
 use crate::env_vars;
 use crate::failure::Problem;
@@ -148,10 +150,15 @@ pub struct Value {
     pub origin: Origin,
 }
 
+/// The table of a configuration file that gives tables of the lake further names.
+const TABLES: &str = "tables.";
+
 /// All settings, resolved.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     values: BTreeMap<&'static str, Value>,
+    /// Further names of tables, with the tables they mean.
+    tables: BTreeMap<String, Value>,
 }
 
 /// Where settings are looked for, strongest first.
@@ -191,12 +198,26 @@ impl Settings {
             })?;
             values.insert(setting.key, Value { text, origin });
         }
-        Ok(Settings { values })
+        Ok(Settings { values, tables: named_tables(files) })
     }
 
     /// Returns every setting with its value, in the order of [`SETTINGS`].
     pub fn iter(&self) -> impl Iterator<Item = (&'static Setting, &Value)> {
         SETTINGS.iter().filter_map(|setting| Some((setting, self.values.get(setting.key)?)))
+    }
+
+    /// Returns the further names of tables that `[tables]` gives, in the order of the names.
+    pub fn tables(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.tables.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// Returns the same for an engine.
+    pub fn aliases(&self) -> Vec<Alias> {
+        let alias = |(name, value): (&str, &Value)| Alias {
+            name: name.to_owned(),
+            table: value.text.clone(),
+        };
+        self.tables().map(alias).collect()
     }
 
     /// Returns the location of the lake. A path in a configuration file is meant from the folder
@@ -261,12 +282,26 @@ fn read_file(path: &Path) -> anyhow::Result<Option<BTreeMap<String, String>>> {
     })?;
     let mut keys = BTreeMap::new();
     flatten("", &table, &mut keys);
-    for key in keys.keys() {
+    for key in keys.keys().filter(|key| !key.starts_with(TABLES)) {
         if !SETTINGS.iter().any(|setting| setting.key == key) {
             return Err(unknown_key(key, path));
         }
     }
     Ok(Some(keys))
+}
+
+/// The names that `[tables]` of each file gives; of one in both files the stronger file's.
+fn named_tables(files: Vec<(&PathBuf, BTreeMap<String, String>)>) -> BTreeMap<String, Value> {
+    let mut tables = BTreeMap::new();
+    for (path, keys) in files.into_iter().rev() {
+        for (key, text) in keys {
+            if let Some(name) = key.strip_prefix(TABLES) {
+                let origin = Origin::File(path.clone());
+                tables.insert(name.to_owned(), Value { text, origin });
+            }
+        }
+    }
+    tables
 }
 
 fn flatten(prefix: &str, table: &toml::Table, keys: &mut BTreeMap<String, String>) {
@@ -355,6 +390,26 @@ mod tests {
             ]
         );
         assert_eq!(Path::new(&settings.lake()), folder.path().join("data"));
+        Ok(())
+    }
+
+    #[test]
+    fn tables_get_further_names_from_both_files() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let here =
+            "[tables]\n\"security.trail\" = 'cloudtrail_logs'\naudit.all = 'archive.events'\n";
+        let user = "[tables]\ntrail = 'cloudtrail_logs'\n\"security.trail\" = 'events'\n";
+        std::fs::write(folder.path().join("here.toml"), here)?;
+        std::fs::write(folder.path().join("user.toml"), user)?;
+        let settings = resolve(folder.path(), Vec::new(), &[])?;
+        let aliases = settings.aliases().into_iter().map(|alias| (alias.name, alias.table));
+        let expected = [
+            ("audit.all", "archive.events"),
+            ("security.trail", "cloudtrail_logs"),
+            ("trail", "cloudtrail_logs"),
+        ];
+        let expected = expected.map(|(name, table)| (name.to_owned(), table.to_owned()));
+        assert_eq!(aliases.collect::<Vec<_>>(), expected);
         Ok(())
     }
 

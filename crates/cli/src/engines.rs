@@ -54,6 +54,7 @@ pub async fn engine(
         until: limits.until,
         rebuild: Arc::new(OriginalBytes),
         lookups: limits.lookups,
+        aliases: settings.aliases(),
         partitions: machine::cores(),
     };
     Ok(Engine::new(lake.clone(), options).await?)

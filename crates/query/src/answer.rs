@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use chrono::{DateTime, Utc};
@@ -158,7 +158,7 @@ impl Finish {
             let column = match finisher {
                 Finisher::Plain => Arc::clone(column),
                 Finisher::Maps(field) => map::convert(field, column)?,
-                Finisher::Late(maker) => maker.make(column.as_struct())?,
+                Finisher::Late(maker) => maker.make(column)?,
             };
             same_type(column, field)
         });

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
 use chrono::{DateTime, Utc};
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
@@ -38,7 +39,7 @@ use crate::resolve::{
 };
 use crate::run::{Run, run};
 use crate::scan::ScanLog;
-use crate::{gate, hidden, late, runtime, show, views};
+use crate::{definitions, gate, hidden, late, runtime, show, stored_ranges, views};
 
 /// What an engine is told.
 #[derive(Debug, Clone)]
@@ -65,6 +66,8 @@ pub struct EngineOptions {
     pub rebuild: Arc<dyn Rebuild>,
     /// Tables beside the lake.
     pub lookups: Vec<Lookup>,
+    /// Further names of the lake's tables.
+    pub aliases: Vec<Alias>,
     /// Threads a query may keep busy.
     pub partitions: usize,
 }
@@ -87,6 +90,15 @@ impl Lookup {
     }
 }
 
+/// A further name of a table, for statements that were written for another place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alias {
+    /// The name, with its database where it has one: `security.trail`.
+    pub name: String,
+    /// The table it means, as a statement would name it: `cloudtrail_logs`, `archive.events`.
+    pub table: String,
+}
+
 /// Answers statements about one lake. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
@@ -99,6 +111,7 @@ pub(crate) struct Inner {
     stores: Arc<[StoreInfo]>,
     lookups: Arc<[Lookup]>,
     lookup_names: Vec<String>,
+    aliases: Vec<(Vec<String>, Resolved)>,
     state: SessionState,
     names: Arc<Names>,
     directory: Directory,
@@ -113,7 +126,8 @@ impl Engine {
     /// Returns an engine on `lake`.
     ///
     /// # Errors
-    /// When the store does not exist or cannot be read; when a table handed in cannot be used.
+    /// When the store does not exist or cannot be read; when a table handed in or a further name
+    /// cannot be used.
     pub async fn new(lake: Lake, options: EngineOptions) -> Result<Engine> {
         let stores: Arc<[StoreInfo]> = lake.stores().await?.into();
         let pin = Pin::new(&lake, &options.store, options.at).await?;
@@ -127,6 +141,7 @@ impl Engine {
             stores,
             lookups,
             lookup_names,
+            aliases: Vec::new(),
             state,
             names: Arc::default(),
             directory: Directory::default(),
@@ -136,6 +151,7 @@ impl Engine {
             inner.read_directory(pin).await.map_err(|error| inner.words("").error(error))?;
         inner.names = Arc::new(inner.spellings(&directory));
         inner.directory = directory;
+        inner.aliases = inner.known_aliases()?;
         Ok(Engine { inner: Arc::new(inner) })
     }
 
@@ -166,8 +182,8 @@ impl Engine {
     /// # Errors
     /// When there is no such table.
     pub fn describe(&self, table: &str) -> Result<Vec<(String, String)>> {
-        let parts = table.split('.').map(|part| part.trim_matches('"').to_string()).collect();
-        let name = TableName { parts, line: 1, column: 1, length: table.chars().count() };
+        let name =
+            TableName { parts: parts_of(table), line: 1, column: 1, length: table.chars().count() };
         let found = show::directory_entry(&name, &self.inner.directory, &self.inner.resolver());
         let found = found.map_err(|error| Error::sql(error, table))?;
         let fields = found.columns.fields().iter().chain(found.hidden_columns.fields());
@@ -197,6 +213,11 @@ fn lookup_names(lookups: &[Lookup]) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// The parts of a table's name.
+fn parts_of(name: &str) -> Vec<String> {
+    name.split('.').map(|part| part.trim_matches('"').to_string()).collect()
+}
+
 /// A statement ready to run.
 pub(crate) struct Prepared {
     pub(crate) what: What,
@@ -220,6 +241,12 @@ impl Inner {
     async fn prepare(&self, sql: &str, parameters: &Parameters) -> Result<Prepared> {
         let words = self.words(sql);
         let wrong = |error: SqlError| Error::sql(error, sql);
+        if let Some(note) = definitions::answered(sql, &self.resolver()) {
+            let note = note.map_err(wrong)?;
+            let pins = Arc::new(self.pin(&BTreeSet::new(), Vec::new()).await?);
+            let what = What::Rows(definitions::no_rows());
+            return Ok(self.prepared(what, self.state.clone(), pins, vec![note], words));
+        }
         let mut parsed = traillake_trino::parse(sql, &self.names).map_err(wrong)?;
         parsed.bind(parameters).map_err(wrong)?;
         let mut notes: Vec<Note> =
@@ -237,7 +264,7 @@ impl Inner {
             _ => {
                 hidden::exclude(&mut parsed.statement, &pins.hidden);
                 let state = self.session(&pins, &tables).await.map_err(|e| words.error(e))?;
-                let run = self.plan(&state, parsed, &words).await?;
+                let run = self.plan(&state, parsed, &tables, &words).await?;
                 return Ok(self.prepared(What::Plan(Box::new(run)), state, pins, notes, words));
             }
         };
@@ -263,7 +290,13 @@ impl Inner {
         Prepared { what, state, pins, snapshots, notes: Arc::new(Mutex::new(notes)), words }
     }
 
-    async fn plan(&self, state: &SessionState, parsed: Parsed, words: &InOurWords) -> Result<Run> {
+    async fn plan(
+        &self,
+        state: &SessionState,
+        parsed: Parsed,
+        tables: &BTreeSet<Resolved>,
+        words: &InOurWords,
+    ) -> Result<Run> {
         let statement = parsed.statement.clone();
         let planned = state.statement_to_plan(statement).await.map_err(|e| words.error(e))?;
         gate::check(&planned).map_err(|error| Error::sql(error, &words.sql))?;
@@ -276,8 +309,13 @@ impl Inner {
             }
             (plan, _) => (plan, None),
         };
-        let headers = parsed.headers(plan.schema().as_arrow());
+        let headers = parsed.headers(&columns_of_star(plan.schema().as_arrow(), tables));
         let (plan, late) = late::defer(plan).map_err(|e| words.error(e))?;
+        let plan = match tables.iter().any(|table| table.table == views::ATHENA) {
+            true => views::day_spelling::with_slashes(plan).and_then(stored_ranges::read_times),
+            false => Ok(plan),
+        };
+        let plan = plan.map_err(|e| words.error(e))?;
         Ok(Run { plan, late, headers, explain: analyze })
     }
 
@@ -307,8 +345,31 @@ impl Inner {
             store: &self.options.store,
             stores: &self.stores,
             lookups: &self.lookup_names,
+            aliases: &self.aliases,
             names: &self.names,
         }
+    }
+
+    /// The further names with the tables they mean.
+    fn known_aliases(&self) -> Result<Vec<(Vec<String>, Resolved)>> {
+        let mut all: Vec<(Vec<String>, Resolved)> = Vec::new();
+        for Alias { name, table } in &self.options.aliases {
+            let refused = |reason: String| Error::Lookup { name: name.clone(), reason };
+            let parts = parts_of(name);
+            let taken = |known: &&str| parts.len() == 1 && known.eq_ignore_ascii_case(&parts[0]);
+            let lookups = self.lookup_names.iter().map(String::as_str);
+            if STORE_TABLES.iter().copied().chain(lookups).any(|known| taken(&known)) {
+                return Err(refused("the lake has a table of that name".to_string()));
+            }
+            if parts.len() > 2 || parts.iter().any(String::is_empty) {
+                return Err(refused("write it as `table` or `database.table`".to_string()));
+            }
+            let meant = TableName { parts: parts_of(table), line: 0, column: 0, length: 0 };
+            let found = self.resolver().resolve(&meant);
+            let (found, _) = found.map_err(|error| refused(error.to_string()))?;
+            all.push((parts, found));
+        }
+        Ok(all)
     }
 
     /// The note that `--since` and `--until` narrow what the statement reads.
@@ -398,7 +459,6 @@ impl Inner {
         let own = self.options.store.clone();
         let stores = BTreeMap::from([(own.clone(), pin)]);
         let bare = Pins { without_files: true, ..self.pins(stores, Vec::new()) };
-        let full = Pins { hidden: views::HIDDEN.to_vec(), ..bare.clone() };
         let none = Directory::default();
         let mut tables = Vec::new();
         for (schema, names) in [
@@ -408,11 +468,11 @@ impl Inner {
         ] {
             for name in names {
                 let table = Resolved { schema: schema.to_string(), table: name.to_string() };
-                let columns = bare.table(&table, &none).await?.schema();
-                let all = full.table(&table, &none).await?.schema();
+                let full = Pins { hidden: views::hidden_columns(name), ..bare.clone() };
+                let columns = views::shown(name, &bare.table(&table, &none).await?.schema());
+                let all = views::shown(name, &full.table(&table, &none).await?.schema());
                 let hidden = all.fields().iter().skip(columns.fields().len()).cloned();
-                let hidden_columns =
-                    Arc::new(arrow::datatypes::Schema::new(hidden.collect::<Vec<_>>()));
+                let hidden_columns = Arc::new(Schema::new(hidden.collect::<Vec<_>>()));
                 tables.push(Table {
                     schema: table.schema,
                     name: table.table,
@@ -423,7 +483,7 @@ impl Inner {
         }
         for lookup in self.lookups.iter() {
             let columns = lookup.provider()?.schema();
-            let hidden_columns = Arc::new(arrow::datatypes::Schema::empty());
+            let hidden_columns = Arc::new(Schema::empty());
             tables.push(Table {
                 schema: own.clone(),
                 name: lookup.name.clone(),
@@ -442,6 +502,11 @@ impl Inner {
             names.add_table(&table.name);
             names.add_fields(table.columns.fields());
             names.add_fields(table.hidden_columns.fields());
+        }
+        for alias in &self.options.aliases {
+            if let Some(last) = parts_of(&alias.name).last() {
+                names.add_table(last);
+            }
         }
         names
     }
@@ -466,6 +531,17 @@ fn every_store(tables: Vec<Table>, own: &str, stores: &[StoreInfo]) -> Vec<Table
     }
     all.sort_by_key(|table| (table.schema != own, table.schema.clone()));
     all
+}
+
+/// The columns of the answer as `*` names them: in lower case, as Athena does, when the statement
+/// reads Athena's tables alone.
+fn columns_of_star(answer: &Schema, tables: &BTreeSet<Resolved>) -> Schema {
+    let athena = tables.iter().all(|table| table.table == views::ATHENA) && !tables.is_empty();
+    let fields = answer.fields().iter().map(|field| match athena {
+        true => Arc::new(field.as_ref().clone().with_name(field.name().to_lowercase())),
+        false => Arc::clone(field),
+    });
+    Schema::new(fields.collect::<Vec<_>>())
 }
 
 fn tree(statement: &Statement) -> Option<&datafusion::sql::sqlparser::ast::Statement> {

@@ -7,8 +7,9 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    self, ExceptSelectItem, Ident, ObjectName, Select, SelectItem, SelectItemQualifiedWildcardKind,
-    TableFactor, VisitMut, VisitorMut, WildcardAdditionalOptions,
+    self, ExceptSelectItem, Ident, JoinConstraint, JoinOperator, ObjectName, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, TableFactor, TableWithJoins, VisitMut, VisitorMut,
+    WildcardAdditionalOptions,
 };
 
 use crate::resolve::CATALOG;
@@ -40,11 +41,11 @@ impl VisitorMut for Excluder<'_> {
     type Break = ();
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        let sources = sources(select);
-        let with_hidden = sources.iter().filter(|source| source.has_hidden).count();
-        if with_hidden == 0 {
+        let sources = sources(select, self.hidden);
+        let Some(first) = sources.iter().find(|source| !source.hidden.is_empty()) else {
             return ControlFlow::Continue(());
-        }
+        };
+        let together = sources.len() == 1 || select.from.iter().any(shares_columns);
         let wildcard = |item: &SelectItem| {
             matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..))
         };
@@ -54,17 +55,14 @@ impl VisitorMut for Excluder<'_> {
         let mut items = Vec::with_capacity(select.projection.len());
         for item in std::mem::take(&mut select.projection) {
             match item {
-                SelectItem::Wildcard(options) if with_hidden == 1 => {
-                    items.push(SelectItem::Wildcard(self.except(options)));
-                }
-                SelectItem::Wildcard(options) => match self.one_by_one(&sources) {
-                    Some(all) => items.extend(all),
-                    None => items.push(SelectItem::Wildcard(options)),
+                SelectItem::Wildcard(options) => match one_by_one(&sources) {
+                    Some(all) if !together => items.extend(all),
+                    _ => items.push(SelectItem::Wildcard(except(options, first))),
                 },
                 SelectItem::QualifiedWildcard(kind, options) => {
-                    let options = match is_of(&kind, &sources) {
-                        true => self.except(options),
-                        false => options,
+                    let options = match source_of(&kind, &sources) {
+                        Some(source) => except(options, source),
+                        None => options,
                     };
                     items.push(SelectItem::QualifiedWildcard(kind, options));
                 }
@@ -95,57 +93,76 @@ impl Excluder<'_> {
             alias.value.clone_from(column);
         }
     }
+}
 
-    fn except(&self, mut options: WildcardAdditionalOptions) -> WildcardAdditionalOptions {
-        let mut names: Vec<Ident> = options.opt_except.take().map_or_else(Vec::new, |except| {
-            std::iter::once(except.first_element).chain(except.additional_elements).collect()
-        });
-        for name in self.hidden {
-            if !names.iter().any(|known| known.value == *name) {
-                names.push(Ident::with_quote('"', *name));
-            }
+/// `*` without the hidden columns of `source`.
+fn except(mut options: WildcardAdditionalOptions, source: &Source) -> WildcardAdditionalOptions {
+    let mut names: Vec<Ident> = options.opt_except.take().map_or_else(Vec::new, |except| {
+        std::iter::once(except.first_element).chain(except.additional_elements).collect()
+    });
+    for name in &source.hidden {
+        if !names.iter().any(|known| known.value == *name) {
+            names.push(Ident::with_quote('"', name));
         }
-        let mut names = names.into_iter();
-        options.opt_except = names.next().map(|first_element| ExceptSelectItem {
-            first_element,
-            additional_elements: names.collect(),
-        });
-        options
     }
+    let mut names = names.into_iter();
+    options.opt_except = names.next().map(|first_element| ExceptSelectItem {
+        first_element,
+        additional_elements: names.collect(),
+    });
+    options
+}
 
-    /// `a.*, b.*` in place of `*`; none when a source has no name.
-    fn one_by_one(&self, sources: &[Source]) -> Option<Vec<SelectItem>> {
-        let items = sources.iter().map(|source| {
-            let name = ObjectName::from(vec![Ident::with_quote('"', source.name.clone()?)]);
-            let options = WildcardAdditionalOptions::default();
-            let options = if source.has_hidden { self.except(options) } else { options };
-            let kind = SelectItemQualifiedWildcardKind::ObjectName(name);
-            Some(SelectItem::QualifiedWildcard(kind, options))
-        });
-        items.collect()
-    }
+/// `a.*, b.*` in place of `*`; none when a source has no name.
+fn one_by_one(sources: &[Source]) -> Option<Vec<SelectItem>> {
+    let items = sources.iter().map(|source| {
+        let name = ObjectName::from(vec![Ident::with_quote('"', source.name.clone()?)]);
+        let options = except(WildcardAdditionalOptions::default(), source);
+        let kind = SelectItemQualifiedWildcardKind::ObjectName(name);
+        Some(SelectItem::QualifiedWildcard(kind, options))
+    });
+    items.collect()
+}
+
+/// Whether a join makes one column of two: `*` alone knows which.
+fn shares_columns(table: &TableWithJoins) -> bool {
+    table.joins.iter().any(|join| {
+        let constraint = match &join.join_operator {
+            JoinOperator::Join(constraint)
+            | JoinOperator::Inner(constraint)
+            | JoinOperator::Left(constraint)
+            | JoinOperator::LeftOuter(constraint)
+            | JoinOperator::Right(constraint)
+            | JoinOperator::RightOuter(constraint)
+            | JoinOperator::FullOuter(constraint) => constraint,
+            _ => return false,
+        };
+        matches!(constraint, JoinConstraint::Using(_) | JoinConstraint::Natural)
+    })
 }
 
 /// A table of FROM.
 struct Source {
     /// What columns can be qualified with.
     name: Option<String>,
-    has_hidden: bool,
+    /// Columns of it that the statement mentions and `*` does not show.
+    hidden: Vec<String>,
 }
 
-fn sources(select: &Select) -> Vec<Source> {
+fn sources(select: &Select, hidden: &[&str]) -> Vec<Source> {
     let mut sources = Vec::new();
     for table in &select.from {
-        add_source(&table.relation, &mut sources);
-        table.joins.iter().for_each(|join| add_source(&join.relation, &mut sources));
+        add_source(&table.relation, hidden, &mut sources);
+        table.joins.iter().for_each(|join| add_source(&join.relation, hidden, &mut sources));
     }
     sources
 }
 
-fn add_source(factor: &TableFactor, sources: &mut Vec<Source>) {
+fn add_source(factor: &TableFactor, hidden: &[&str], sources: &mut Vec<Source>) {
     if let TableFactor::NestedJoin { table_with_joins, alias: None } = factor {
-        add_source(&table_with_joins.relation, sources);
-        table_with_joins.joins.iter().for_each(|join| add_source(&join.relation, sources));
+        let joined = &table_with_joins.joins;
+        add_source(&table_with_joins.relation, hidden, sources);
+        joined.iter().for_each(|join| add_source(&join.relation, hidden, sources));
         return;
     }
     let alias = match factor {
@@ -158,13 +175,14 @@ fn add_source(factor: &TableFactor, sources: &mut Vec<Source>) {
         TableFactor::Table { name, .. } => {
             let parts = parts(name);
             let last = parts.last().map(|last| last.to_string());
-            let has_hidden = matches!(
-                parts.as_slice(),
-                [CATALOG, _, table] if views::is_record_table(table)
-            );
-            Source { name: alias.or(last), has_hidden }
+            let known = match parts.as_slice() {
+                [CATALOG, _, table] => views::hidden_columns(table),
+                _ => Vec::new(),
+            };
+            let hidden = known.into_iter().filter(|name| hidden.contains(name));
+            Source { name: alias.or(last), hidden: hidden.map(str::to_string).collect() }
         }
-        _ => Source { name: alias, has_hidden: false },
+        _ => Source { name: alias, hidden: Vec::new() },
     };
     sources.push(source);
 }
@@ -173,8 +191,11 @@ fn parts(name: &ast::ObjectName) -> Vec<&str> {
     name.0.iter().filter_map(|part| part.as_ident()).map(|ident| ident.value.as_str()).collect()
 }
 
-fn is_of(kind: &SelectItemQualifiedWildcardKind, sources: &[Source]) -> bool {
-    let SelectItemQualifiedWildcardKind::ObjectName(name) = kind else { return false };
+fn source_of<'a>(
+    kind: &SelectItemQualifiedWildcardKind,
+    sources: &'a [Source],
+) -> Option<&'a Source> {
+    let SelectItemQualifiedWildcardKind::ObjectName(name) = kind else { return None };
     let last = parts(name).last().map(|last| last.to_string());
-    sources.iter().any(|source| source.has_hidden && source.name == last)
+    sources.iter().find(|source| source.name == last)
 }

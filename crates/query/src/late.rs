@@ -4,6 +4,9 @@
 //! the value is only passed along, so that what travels through the plan is the packed inputs (a
 //! struct of the columns as they were read, no copy); the answer makes the text as it leaves the
 //! engine. Where a statement computes with the value, `text` stays and makes it there.
+//!
+//! The text of a time is such a column too, and its input is the time: what is ordered by the text is
+//! ordered by the time, and the latest rows are found without reading the others.
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
@@ -15,6 +18,7 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, Result, exec_err};
 use datafusion::error::DataFusionError;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, JoinType, LogicalPlan, Projection, ScalarFunctionArgs, ScalarUDF,
     ScalarUDFImpl, Signature, Volatility,
@@ -22,6 +26,7 @@ use datafusion::logical_expr::{
 use sha2::{Digest, Sha256};
 
 use crate::Rebuild;
+use crate::views::time_text::{self, TimeForm};
 
 /// What a late column turns into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,21 +37,42 @@ pub(crate) enum LateKind {
     Checksum,
 }
 
-/// Makes late values from their packed inputs.
+/// Makes late values from their inputs.
 #[derive(Debug, Clone)]
-pub(crate) struct Maker {
+pub(crate) enum Maker {
+    /// From the packed columns of a record.
+    Record(RecordMaker),
+    /// From a time.
+    Time(TimeForm),
+}
+
+impl Maker {
+    /// Returns the values for `inputs`, NULL where the row is.
+    ///
+    /// # Errors
+    /// When a row does not hold what its text is made from.
+    pub(crate) fn make(&self, inputs: &ArrayRef) -> Result<ArrayRef> {
+        match self {
+            Maker::Record(maker) => match inputs.as_struct_opt() {
+                Some(packed) => maker.make(packed),
+                None => exec_err!("an event's text is made from its packed columns only"),
+            },
+            Maker::Time(form) => time_text::texts(inputs, *form),
+        }
+    }
+}
+
+/// Makes texts of records from their packed columns.
+#[derive(Debug, Clone)]
+pub(crate) struct RecordMaker {
     kind: LateKind,
     /// The inputs as they are stored, which is what [`Rebuild`] understands.
     stored: SchemaRef,
     rebuild: Arc<dyn Rebuild>,
 }
 
-impl Maker {
-    /// Returns the values for `packed`, NULL where the row is.
-    ///
-    /// # Errors
-    /// When a row does not hold what its text is made from.
-    pub(crate) fn make(&self, packed: &StructArray) -> Result<ArrayRef> {
+impl RecordMaker {
+    fn make(&self, packed: &StructArray) -> Result<ArrayRef> {
         let columns = packed.columns().iter().zip(self.stored.fields());
         let columns = columns
             .map(|(column, field)| Ok(cast(column, field.data_type())?))
@@ -96,7 +122,7 @@ pub(crate) fn late_column(
         ScalarUDF::from(Pack { names, signature: Signature::variadic_any(Volatility::Immutable) });
     let packed =
         pack.call(inputs.iter().map(|input| Expr::from(Column::from_name(input.name()))).collect());
-    let maker = Maker { kind, stored, rebuild: Arc::clone(rebuild) };
+    let maker = RecordMaker { kind, stored, rebuild: Arc::clone(rebuild) };
     ScalarUDF::from(Text { maker, signature: Signature::any(1, Volatility::Immutable) })
         .call(vec![packed])
 }
@@ -138,7 +164,7 @@ impl ScalarUDFImpl for Pack {
 /// `text(packed)`: the value itself.
 #[derive(Debug)]
 struct Text {
-    maker: Maker,
+    maker: RecordMaker,
     signature: Signature,
 }
 
@@ -175,10 +201,8 @@ impl ScalarUDFImpl for Text {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let packed = ColumnarValue::values_to_arrays(&args.args)?;
-        match packed.first().and_then(|packed| packed.as_struct_opt()) {
-            Some(packed) => Ok(ColumnarValue::Array(self.maker.make(packed)?)),
-            None => exec_err!("an event's text is made from its packed columns only"),
-        }
+        let maker = Maker::Record(self.maker.clone());
+        Ok(ColumnarValue::Array(maker.make(&packed[0])?))
     }
 }
 
@@ -208,15 +232,22 @@ fn mentions_text(plan: &LogicalPlan) -> Result<bool> {
     Ok(found)
 }
 
-fn as_text(expr: &Expr) -> Option<(&Maker, &Expr)> {
+fn as_text(expr: &Expr) -> Option<(Maker, &Expr)> {
+    if let Some((time, form)) = time_text::written(expr) {
+        return Some((Maker::Time(form), time));
+    }
     let Expr::ScalarFunction(call) = expr else { return None };
     let text = call.func.inner().downcast_ref::<Text>()?;
-    Some((&text.maker, call.args.first()?))
+    Some((Maker::Record(text.maker.clone()), call.args.first()?))
 }
 
-fn text_of(maker: &Maker, packed: Expr) -> Expr {
-    let text = Text { maker: maker.clone(), signature: Signature::any(1, Volatility::Immutable) };
-    ScalarUDF::from(text).call(vec![packed])
+fn text_of(maker: &Maker, inputs: Expr) -> Expr {
+    let maker = match maker {
+        Maker::Record(maker) => maker.clone(),
+        Maker::Time(form) => return time_text::time_text(inputs, *form),
+    };
+    let text = Text { maker, signature: Signature::any(1, Volatility::Immutable) };
+    ScalarUDF::from(text).call(vec![inputs])
 }
 
 fn defer_node(plan: LogicalPlan) -> Result<(LogicalPlan, LateColumns)> {
@@ -237,8 +268,28 @@ fn defer_node(plan: LogicalPlan) -> Result<(LogicalPlan, LateColumns)> {
             }
             _ => settle(plan),
         },
+        LogicalPlan::Aggregate(ref aggregate)
+            if !aggregate.group_expr.iter().any(|group| matches!(group, Expr::GroupingSet(_)))
+                && !has_subquery(&plan)? =>
+        {
+            make_inside(plan)
+        }
         other => settle(other),
     }
+}
+
+/// For nodes that compute all their output: late columns are made inside what is computed, where
+/// making them may turn out to be needless.
+fn make_inside(plan: LogicalPlan) -> Result<(LogicalPlan, LateColumns)> {
+    let (inputs, late) = defer_inputs(&plan)?;
+    let schema = joined_schema(&inputs)?;
+    let names = NamePreserver::new(&plan);
+    let exprs = plan.expressions().into_iter().map(|expr| {
+        let name = names.save(&expr);
+        Ok(name.restore(with_texts(expr, &schema, &late)?))
+    });
+    let exprs = exprs.collect::<Result<Vec<_>>>()?;
+    Ok((plan.with_new_exprs(exprs, inputs)?, LateColumns::new()))
 }
 
 fn has_subquery(plan: &LogicalPlan) -> Result<bool> {
@@ -277,8 +328,14 @@ fn pass_along(plan: LogicalPlan) -> Result<(LogicalPlan, LateColumns)> {
         true => plan.expressions(),
         false => {
             let schema = joined_schema(&inputs)?;
-            let exprs = plan.expressions().into_iter();
-            exprs.map(|expr| with_texts(expr, &schema, &late)).collect::<Result<Vec<_>>>()?
+            let sorts = matches!(plan, LogicalPlan::Sort(_));
+            let exprs = plan.expressions().into_iter().map(|expr| {
+                match sorts && orders_alike(&expr, &schema, &late) {
+                    true => Ok(expr),
+                    false => with_texts(expr, &schema, &late),
+                }
+            });
+            exprs.collect::<Result<Vec<_>>>()?
         }
     };
     let plan = plan.with_new_exprs(exprs, inputs)?.recompute_schema()?;
@@ -346,7 +403,7 @@ fn defer_projection(projection: Projection) -> Result<(LogicalPlan, LateColumns)
 fn defer_expr(expr: Expr, input: &DFSchema, late: &LateColumns) -> Result<(Expr, Option<Maker>)> {
     if let Some((maker, packed)) = as_text(peeled(&expr)) {
         let (relation, name) = expr.qualified_name();
-        return Ok((packed.clone().alias_qualified(relation, name), Some(maker.clone())));
+        return Ok((packed.clone().alias_qualified(relation, name), Some(maker)));
     }
     if let Expr::Column(column) = peeled(&expr)
         && let Some(maker) = input.maybe_index_of_column(column).and_then(|index| late.get(&index))
@@ -377,6 +434,13 @@ fn with_texts(expr: Expr, schema: &DFSchema, late: &LateColumns) -> Result<Expr>
         })
     })?;
     Ok(made.data)
+}
+
+/// Whether `expr` is text of a whole time, which is in the order of the time.
+fn orders_alike(expr: &Expr, schema: &DFSchema, late: &LateColumns) -> bool {
+    let Expr::Column(column) = expr else { return false };
+    let maker = schema.maybe_index_of_column(column).and_then(|index| late.get(&index));
+    matches!(maker, Some(Maker::Time(TimeForm::Whole)))
 }
 
 /// The expression under its aliases.

@@ -5,12 +5,14 @@
 //! | module | the question it answers |
 //! |---|---|
 //! | `engine` | what happens to a statement, step by step? |
+//! | `definitions` | what of the scripts that define Athena's tables? |
 //! | `resolve` | which table does a name mean? |
 //! | `pins` | which snapshot of which store, and what tables are made over it? |
 //! | `views` | what do CloudTrail's tables look like? (the only module that names its fields) |
 //! | `system_tables`, `directory`, `show` | what does the lake know about itself? |
 //! | `hidden` | which columns does `*` leave out? |
 //! | `gate` | does the plan only read? |
+//! | `stored_ranges` | which stored times does a condition on text or days come to? |
 //! | `late` | which values are made for result rows only? |
 //! | `store_table`, `prune`, `scan`, `meter` | which files are read, and how much of them? |
 //! | `run`, `explain`, `limits`, `answer` | how does the answer leave, in which form, under which limits? |
@@ -21,6 +23,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod answer;
+mod definitions;
 mod directory;
 mod engine;
 mod error;
@@ -40,13 +43,14 @@ mod runtime;
 mod scan;
 mod show;
 mod store_table;
+mod stored_ranges;
 mod system_tables;
 mod views;
 
 use arrow::array::{ArrayRef, RecordBatch};
 
 pub use answer::{Answer, SnapshotName, Statistics};
-pub use engine::{Engine, EngineOptions, Lookup};
+pub use engine::{Alias, Engine, EngineOptions, Lookup};
 pub use error::{Error, ErrorKind, Result};
 pub use notes::{Note, NoteKind};
 pub use traillake_trino::{Parameters, Value};

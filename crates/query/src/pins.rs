@@ -117,17 +117,19 @@ impl Pins {
     }
 
     async fn view(&self, store: &str, table: &str) -> Result<LogicalPlan> {
+        let known = views::hidden_columns(table);
+        let hidden: Vec<&str> =
+            self.hidden.iter().copied().filter(|name| known.contains(name)).collect();
         let source = views::Source {
             plan: self.record_scan(store, table).await?,
             stored: &self.stored(store, table)?,
             rebuild: &self.rebuild,
-            objects: match self.hidden.contains(&"$path") {
+            objects: match views::needs_objects(&hidden) {
                 true => Some(self.object_keys(store).await?),
                 false => None,
             },
         };
-        let hidden: &[&str] = if views::is_record_table(table) { &self.hidden } else { &[] };
-        views::view(table, source, hidden)
+        views::view(table, source, &hidden)
     }
 
     async fn rejects(&self, store: &str) -> Result<LogicalPlan> {
@@ -162,8 +164,9 @@ impl Pins {
         }
     }
 
-    /// The scan of a physical table.
-    pub(crate) async fn scan(&self, store: &str, table: &str) -> Result<LogicalPlan> {
+    /// The scan of the physical table that `view` is made of.
+    pub(crate) async fn scan(&self, store: &str, view: &str) -> Result<LogicalPlan> {
+        let table = views::stored_as(view);
         let snapshot = self.snapshot(store, table)?;
         let files = match self.without_files {
             true => Arc::from([]),
@@ -174,7 +177,7 @@ impl Pins {
             snapshot: snapshot.clone(),
             files,
             time_column: views::time_column(table),
-            maps: views::map_columns(table),
+            maps: views::map_columns(view),
             url: lake_url()?,
             meter: Arc::clone(&self.meter),
             scans: Arc::clone(&self.scans),
@@ -189,8 +192,8 @@ impl Pins {
         })
     }
 
-    fn stored(&self, store: &str, table: &str) -> Result<SchemaRef> {
-        Ok(Arc::clone(self.snapshot(store, table)?.schema()))
+    fn stored(&self, store: &str, view: &str) -> Result<SchemaRef> {
+        Ok(Arc::clone(self.snapshot(store, views::stored_as(view))?.schema()))
     }
 
     /// The live files of every table of `store`.

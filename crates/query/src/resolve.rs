@@ -4,6 +4,7 @@ use traillake_store::StoreInfo;
 use traillake_trino::{Kind, Names, SqlError, TableName};
 
 use crate::notes::{Note, NoteKind};
+use crate::views::ATHENA;
 
 /// The catalog of everything.
 pub(crate) const CATALOG: &str = "traillake";
@@ -14,7 +15,7 @@ pub(crate) const INFORMATION_SCHEMA: &str = "information_schema";
 
 /// Tables of every store, by the name in a statement.
 pub(crate) const STORE_TABLES: &[&str] =
-    &["events", "insights", "aggregated", "digests", "variants", "rejects"];
+    &["events", ATHENA, "insights", "aggregated", "digests", "variants", "rejects"];
 /// Tables of `system`.
 pub(crate) const SYSTEM_TABLES: &[&str] =
     &["objects", "rejects", "variants", "files", "stores", "coverage"];
@@ -42,6 +43,11 @@ impl Resolved {
     pub(crate) fn parts(&self) -> Vec<String> {
         vec![CATALOG.to_string(), self.schema.clone(), self.table.clone()]
     }
+
+    /// The same in one piece, for people.
+    pub(crate) fn full_name(&self) -> String {
+        self.parts().join(".")
+    }
 }
 
 /// What names can mean in one session.
@@ -53,6 +59,8 @@ pub(crate) struct Resolver<'a> {
     pub(crate) stores: &'a [StoreInfo],
     /// Names of the tables handed in.
     pub(crate) lookups: &'a [String],
+    /// Further names of tables, by the parts they are made of.
+    pub(crate) aliases: &'a [(Vec<String>, Resolved)],
     /// For did-you-mean.
     pub(crate) names: &'a Names,
 }
@@ -64,24 +72,50 @@ impl Resolver<'_> {
     /// [`Kind::UnknownName`] with the place and the nearest known name.
     pub(crate) fn resolve(&self, name: &TableName) -> Result<(Resolved, Option<Note>), SqlError> {
         let parts: Vec<&str> = name.parts.iter().map(String::as_str).collect();
+        if let Some(table) = self.aliased(&parts) {
+            return Ok((table.clone(), None));
+        }
         match parts.as_slice() {
-            [table] => {
-                self.bare(table).map(|found| (found, None)).ok_or_else(|| self.unknown(name))
-            }
+            [table] => self.bare(table).ok_or_else(|| self.unknown(name)),
             [schema, table] | [_, schema, table] => self.qualified(name, schema, table),
             _ => Err(self.unknown(name)),
         }
     }
 
-    fn bare(&self, table: &str) -> Option<Resolved> {
+    /// The table with that further name; a catalog may stand before it.
+    fn aliased(&self, parts: &[&str]) -> Option<&Resolved> {
+        let is = |alias: &[String], parts: &[&str]| {
+            alias.len() == parts.len()
+                && alias.iter().zip(parts).all(|(alias, part)| alias.eq_ignore_ascii_case(part))
+        };
+        let found = self.aliases.iter().find(|(alias, _)| {
+            is(alias, parts) || parts.len() == 3 && alias.len() == 2 && is(alias, &parts[1..])
+        });
+        found.map(|(_, table)| table)
+    }
+
+    fn bare(&self, table: &str) -> Option<(Resolved, Option<Note>)> {
         let is = |name: &&String| name.eq_ignore_ascii_case(table);
         if let Some(lookup) = self.lookups.iter().find(is) {
-            return Some(Resolved::new(self.store, lookup));
+            return Some((Resolved::new(self.store, lookup), None));
         }
         if let Some(found) = known(STORE_TABLES, table) {
-            return Some(Resolved::new(self.store, found));
+            return Some((Resolved::new(self.store, found), None));
         }
-        self.store_named(table).map(|store| Resolved::new(store, "events"))
+        if let Some(found) = self.aliased(&[table]) {
+            return Some((found.clone(), None));
+        }
+        if let Some(store) = self.store_named(table) {
+            return Some((Resolved::new(store, "events"), None));
+        }
+        is_named_by_athena(table).then(|| {
+            let found = Resolved::new(self.store, ATHENA);
+            let note = Note::new(
+                NoteKind::Accepted,
+                format!("there is no table `{table}` here; it is read as `{}`", found.full_name()),
+            );
+            (found, Some(note))
+        })
     }
 
     fn qualified(
@@ -104,14 +138,14 @@ impl Resolver<'_> {
             if let Some(table) = known(STORE_TABLES, table) {
                 return Ok((Resolved::new(store, table), None));
             }
-            let lookup = self.bare(table).filter(|_| store == self.store);
-            return lookup.map(|found| (found, None)).ok_or_else(|| self.unknown(name));
+            let own = self.bare(table).filter(|_| store == self.store);
+            return own.ok_or_else(|| self.unknown(name));
         }
-        let found = self.bare(table).ok_or_else(|| self.unknown(name))?;
+        let (found, _) = self.bare(table).ok_or_else(|| self.unknown(name))?;
         let note = format!(
             "there is no database `{schema}` here; `{}` is read as `{}`",
             name.parts.join("."),
-            found.parts().join(".")
+            found.full_name()
         );
         let note =
             (!schema.eq_ignore_ascii_case(FEDERATED)).then(|| Note::new(NoteKind::Accepted, note));
@@ -147,6 +181,13 @@ impl Resolver<'_> {
             None => error.with_hint("`SHOW TABLES` lists the tables"),
         }
     }
+}
+
+/// Whether the CloudTrail console, or AWS's guide, calls Athena's table of a trail by that name:
+/// `cloudtrail_logs_` and the name of a bucket, `cloudtrail_logs_pp`.
+fn is_named_by_athena(table: &str) -> bool {
+    let start = table.get(..ATHENA.len() + 1);
+    start.is_some_and(|start| start.eq_ignore_ascii_case(&format!("{ATHENA}_")))
 }
 
 fn known<'a>(tables: &[&'a str], name: &str) -> Option<&'a str> {

@@ -10,10 +10,12 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
+use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::prelude::SessionContext;
 
 use crate::engine::EngineOptions;
 use crate::pins::{Pin, lake_url};
+use crate::stored_ranges::StoredRanges;
 
 /// Footers kept in memory between scans, beside the queries' own memory.
 const FOOTER_CACHE_BYTES_MAX: usize = 256 << 20;
@@ -39,7 +41,18 @@ pub(crate) fn state(options: &EngineOptions, pin: &Pin) -> Result<SessionState> 
         .build();
     let context = SessionContext::new_with_state(state);
     traillake_trino::register(&context)?;
-    Ok(context.state())
+    let state = context.state();
+    let rules = with_stored_ranges(state.optimizer());
+    Ok(SessionStateBuilder::new_from_existing(state).with_optimizer_rules(rules).build())
+}
+
+/// Conditions get their stored ranges as soon as they have reached the scan, before expressions they
+/// share are taken out of them.
+fn with_stored_ranges(optimizer: &Optimizer) -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let mut rules = optimizer.rules.clone();
+    let pushed = rules.iter().position(|rule| rule.name() == "push_down_filter");
+    rules.insert(pushed.map_or(rules.len(), |at| at + 1), Arc::new(StoredRanges));
+    rules
 }
 
 fn scan_settings(options: &mut ConfigOptions) {
@@ -49,6 +62,9 @@ fn scan_settings(options: &mut ConfigOptions) {
     parquet.bloom_filter_on_read = true;
     parquet.pruning = true;
     parquet.max_in_list_size = IN_LIST_PRUNED_MAX;
+    // Rows dissolve into columns before the optimizer sees them, so there is nothing to gain, and
+    // DataFusion 55 fails here on a view with two names for one column.
+    options.optimizer.enable_leaf_expression_pushdown = false;
 }
 
 fn runtime(options: &EngineOptions, pin: &Pin) -> Result<Arc<RuntimeEnv>> {

@@ -1,5 +1,6 @@
 //! A table of a snapshot as DataFusion reads it: files chosen from the log, then one Parquet scan.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ use object_store::ObjectMeta;
 use traillake_store::{LiveFile, TableSnapshot};
 
 use crate::meter::{Meter, MeteredStore};
-use crate::prune::{Partitioning, file_statistics, prune, table_statistics};
+use crate::prune::{Partitioning, file_statistics, month, prune, table_statistics};
 use crate::scan::{Scan, ScanLog};
 
 /// What a [`StoreTable`] is made from.
@@ -73,6 +74,18 @@ impl StoreTable {
             time_column: given.time_column.map(str::to_string),
         };
         StoreTable { given, schema, partitioning }
+    }
+
+    /// The column its partition is the month of.
+    pub(crate) fn time_column(&self) -> Option<&str> {
+        self.partitioning.time_column.as_deref()
+    }
+
+    /// The months its files are of, in order: the first moment of each, and of the next, in
+    /// microseconds.
+    pub(crate) fn months(&self) -> Vec<(i64, i64)> {
+        let months = self.given.files.iter().filter_map(|file| month(file.partition.as_deref()?));
+        months.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// The wanted columns of the files, and whether the partition column is wanted too (it is the

@@ -53,7 +53,8 @@ impl ExprPlanner for Comparisons {
 }
 
 /// Plans `UNNEST(…)`: arrays, maps (key and value), arrays of rows (one column a field), several
-/// at once, WITH ORDINALITY.
+/// at once, WITH ORDINALITY. With one name for an array of rows (`AS t (entry)`) the rows stay
+/// whole, as AWS's guide to Athena has them (`t.entry.arn`); Trino would refuse that.
 #[derive(Debug)]
 pub(crate) struct UnnestPlanner;
 
@@ -67,7 +68,9 @@ impl RelationPlanner for UnnestPlanner {
             return Ok(RelationPlanning::Original(Box::new(relation)));
         };
         let empty = DFSchema::empty();
-        let mut unnest = Unnested::default();
+        let names = alias.as_ref().map_or(0, |alias| alias.columns.len());
+        let keep_rows = names == array_exprs.len() + usize::from(with_ordinality);
+        let mut unnest = Unnested { keep_rows, ..Unnested::default() };
         for argument in array_exprs {
             let argument = context.sql_to_expr(argument, &empty)?;
             unnest.add(argument, &empty)?;
@@ -84,6 +87,8 @@ impl RelationPlanner for UnnestPlanner {
 
 #[derive(Default)]
 struct Unnested {
+    /// Rows are not taken apart.
+    keep_rows: bool,
     /// Arrays, unnested side by side.
     arguments: Vec<Expr>,
     /// Outputs over the unnested columns, with their names when the user gives none.
@@ -110,7 +115,7 @@ impl Unnested {
         };
         let column = self.column(argument);
         match element.data_type() {
-            DataType::Struct(fields) => {
+            DataType::Struct(fields) if !self.keep_rows || fields.len() == 1 => {
                 for field in fields {
                     let value = get_field(column.clone(), field.name().as_str());
                     self.outputs.push((value, field.name().clone()));

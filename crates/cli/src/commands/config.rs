@@ -38,7 +38,13 @@ pub fn run(session: &Session, args: ConfigArgs) -> anyhow::Result<Outcome> {
             "environment": setting.env, "flag": setting.flag, "default": setting.default,
         }));
     }
-    let report = Report { text, json: json!({"settings": settings}) };
+    let mut tables = Vec::new();
+    for (name, value) in session.settings.tables() {
+        let origin = value.origin.to_string();
+        text += &format!("tables.\"{name}\" = {} # {origin}\n", value.text);
+        tables.push(json!({"name": name, "table": value.text, "origin": origin}));
+    }
+    let report = Report { text, json: json!({"settings": settings, "tables": tables}) };
     report.print(args.format, session.terminal.stdout)?;
     Ok(Outcome::Done)
 }

@@ -4,6 +4,7 @@
 mod folder;
 
 mod ask;
+mod athena;
 mod bring_in;
 mod demo;
 mod formats;

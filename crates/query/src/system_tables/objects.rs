@@ -46,12 +46,12 @@ pub(crate) fn view(scan: LogicalPlan, stored: &SchemaRef) -> Result<LogicalPlan>
     LogicalPlanBuilder::from(scan).project(shown)?.build()
 }
 
-/// Ids and keys alone, to join with.
+/// Ids, keys and times of delivery, to join with.
 ///
 /// # Errors
 /// As [`view`].
 pub(crate) fn keys(scan: LogicalPlan, stored: &SchemaRef) -> Result<LogicalPlan> {
-    let shown = vec![column("object_id"), object_key(stored)];
+    let shown = vec![column("object_id"), object_key(stored), column("delivered_at")];
     LogicalPlanBuilder::from(scan).project(shown)?.alias("objects")?.build()
 }
 

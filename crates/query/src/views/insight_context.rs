@@ -67,10 +67,16 @@ struct Statistics {
     insight_duration: Option<i32>,
 }
 
+/// The single values beside `insight` and `baseline` are those of older records: AWS deprecated them
+/// on 2025-06-23.
 #[derive(Deserialize, Default)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 struct Attribution {
     attribute: Option<String>,
+    insight_value: Option<String>,
+    insight_average: Option<f64>,
+    baseline_value: Option<String>,
+    baseline_average: Option<f64>,
     insight: Values,
     baseline: Values,
 }
@@ -117,6 +123,10 @@ fn values_field(name: &str) -> Field {
 fn attribution() -> FieldRef {
     let fields = vec![
         Field::new("attribute", DataType::Utf8, true),
+        Field::new("insightValue", DataType::Utf8, true),
+        Field::new("insightAverage", DataType::Float64, true),
+        Field::new("baselineValue", DataType::Utf8, true),
+        Field::new("baselineAverage", DataType::Float64, true),
         values_field("insight"),
         values_field("baseline"),
     ];
@@ -167,10 +177,19 @@ fn rows(texts: &StringViewArray) -> Result<ArrayRef> {
 }
 
 fn append(row: &mut StructBuilder, attribution: &Attribution) {
-    if let Some(attribute) = row.field_builder::<StringBuilder>(0) {
-        attribute.append_option(attribution.attribute.as_deref());
+    let Attribution { attribute, insight_value, baseline_value, .. } = attribution;
+    for (index, text) in [(0, attribute), (1, insight_value), (3, baseline_value)] {
+        if let Some(texts) = row.field_builder::<StringBuilder>(index) {
+            texts.append_option(text.as_deref());
+        }
     }
-    for (index, values) in [(1, &attribution.insight), (2, &attribution.baseline)] {
+    let Attribution { insight_average, baseline_average, .. } = attribution;
+    for (index, average) in [(2, insight_average), (4, baseline_average)] {
+        if let Some(averages) = row.field_builder::<Float64Builder>(index) {
+            averages.append_option(*average);
+        }
+    }
+    for (index, values) in [(5, &attribution.insight), (6, &attribution.baseline)] {
         if let Some(list) =
             row.field_builder::<ListBuilder<Box<dyn arrow::array::ArrayBuilder>>>(index)
         {

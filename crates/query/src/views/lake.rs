@@ -92,6 +92,8 @@ fn user_identity(physical: &Physical<'_>) -> Result<Row> {
         ("sourceAccount", "userIdentity_inScopeOf_sourceAccount"),
         ("issuerType", "userIdentity_inScopeOf_issuerType"),
         ("credentialsIssuedTo", "userIdentity_inScopeOf_credentialsIssuedTo"),
+        // AWS's schema page spells it so, with an i for the l.
+        ("credentiaisIssuedTo", "userIdentity_inScopeOf_credentialsIssuedTo"),
     ])?;
     let delegate = physical.row(&[("accountId", "userIdentity_invokedByDelegate_accountId")])?;
     let row = row

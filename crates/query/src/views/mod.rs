@@ -7,19 +7,26 @@
 
 pub(crate) mod absence;
 mod aggregated;
+mod athena;
 mod calendar_day;
+pub(crate) mod day_spelling;
 mod digests;
 mod event_context;
+<<<<<<< HEAD
 mod event_data;
+=======
+pub(crate) mod flag_text;
+>>>>>>> athena
 mod insight_context;
 mod insights;
 mod lake;
 mod record_time;
 mod renamed_fields;
+pub(crate) mod time_text;
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use datafusion::common::{Column, JoinType, Result, ScalarValue};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 
@@ -29,10 +36,19 @@ use crate::late::{LateKind, late_column};
 /// The column every record table is ordered and filtered by.
 pub(crate) const TIME: &str = "eventTime";
 
-/// The columns of a physical table that hold JSON objects which statements see as maps.
-pub(crate) fn map_columns(table: &str) -> &'static [&'static str] {
-    match table {
+/// Athena's table of events.
+pub(crate) const ATHENA: &str = "cloudtrail_logs";
+
+/// The physical table that a view is made of.
+pub(crate) fn stored_as(view: &str) -> &str {
+    if view == ATHENA { "events" } else { view }
+}
+
+/// The columns of a view's physical table that hold JSON objects which statements see as maps.
+pub(crate) fn map_columns(view: &str) -> &'static [&'static str] {
+    match view {
         "events" => lake::MAPS,
+        ATHENA => athena::MAPS,
         "insights" => insights::MAPS,
         _ => &[],
     }
@@ -50,22 +66,66 @@ pub(crate) fn time_column(table: &str) -> Option<&'static str> {
 
 /// Whether the table holds records, with an identity, provenance and original bytes.
 pub(crate) fn is_record_table(table: &str) -> bool {
-    matches!(table, "events" | "insights" | "aggregated")
+    matches!(stored_as(table), "events" | "insights" | "aggregated")
 }
 
+<<<<<<< HEAD
 /// Columns of record tables that `SELECT *` does not show.
 pub(crate) const HIDDEN: &[&str] =
     &["eventJson", "eventJsonChecksum", "_object", "_index", "$path", "calendarday", "eventData"];
+=======
+/// Columns of every record table that `SELECT *` does not show.
+const HIDDEN: &[&str] =
+    &["eventJson", "eventJsonChecksum", "_object", "_index", "$path", "_delivered", "calendarday"];
+>>>>>>> athena
 
-/// The hidden columns that `sql` mentions. A word in a string literal counts too: a column too
-/// many in a view costs nothing.
+/// The columns of `table` that `SELECT *` does not show.
+pub(crate) fn hidden_columns(table: &str) -> Vec<&'static str> {
+    match table {
+        ATHENA => athena::HIDDEN.iter().chain(HIDDEN).copied().collect(),
+        table if is_record_table(table) => HIDDEN.to_vec(),
+        _ => Vec::new(),
+    }
+}
+
+/// The hidden columns of any table that `sql` mentions. A word in a string literal counts too: a
+/// column too many in a view costs nothing.
 pub(crate) fn mentioned(sql: &str) -> Vec<&'static str> {
     let sql = sql.to_lowercase();
+<<<<<<< HEAD
     // `additionalEventData` mentions no `eventData`.
     let begins = |at: usize| !sql[..at].ends_with(char::is_alphanumeric);
     let is_mentioned =
         |name: &str| sql.match_indices(&name.to_lowercase()).any(|(at, _)| begins(at));
     HIDDEN.iter().copied().filter(|name| is_mentioned(name)).collect()
+=======
+    let all = HIDDEN.iter().chain(athena::HIDDEN).copied();
+    all.filter(|name| sql.contains(&name.to_lowercase())).collect()
+}
+
+/// The columns of `table` as they are shown to people, marks kept: Athena's are lower case.
+pub(crate) fn shown(table: &str, columns: &SchemaRef) -> SchemaRef {
+    match table {
+        ATHENA => Arc::new(Schema::new(lower_case(columns.fields()))),
+        _ => Arc::clone(columns),
+    }
+}
+
+fn lower_case(fields: &Fields) -> Fields {
+    let lower = |field: &FieldRef| {
+        let data_type = match field.data_type() {
+            DataType::Struct(fields) => DataType::Struct(lower_case(fields)),
+            DataType::List(element) => {
+                let element = lower_case(&Fields::from(vec![Arc::clone(element)]));
+                DataType::List(Arc::clone(&element[0]))
+            }
+            other => other.clone(),
+        };
+        let name = field.name().to_lowercase();
+        Arc::new(field.as_ref().clone().with_name(name).with_data_type(data_type))
+    };
+    fields.iter().map(lower).collect()
+>>>>>>> athena
 }
 
 /// A physical table, to build a view on.
@@ -76,7 +136,8 @@ pub(crate) struct Source<'a> {
     pub(crate) stored: &'a SchemaRef,
     /// How original bytes come back from a row.
     pub(crate) rebuild: &'a Arc<dyn Rebuild>,
-    /// The scan of the ledger (`object_id`, `object_key`), for `"$path"`.
+    /// The scan of the ledger (`object_id`, `object_key`, `delivered_at`), for what it tells of an
+    /// event's object.
     pub(crate) objects: Option<LogicalPlan>,
 }
 
@@ -87,6 +148,7 @@ pub(crate) struct Source<'a> {
 pub(crate) fn view(table: &str, source: Source<'_>, hidden: &[&str]) -> Result<LogicalPlan> {
     match table {
         "events" => build(source, lake::columns, hidden),
+        ATHENA => build(source, athena::columns, hidden),
         "insights" => build(source, insights::columns, hidden),
         "aggregated" => build(source, aggregated::columns, hidden),
         _ => build(source, digests::columns, &[]),
@@ -104,14 +166,22 @@ fn build(
         exprs.push(hidden_column(name, &physical, &source)?);
     }
     let mut plan = LogicalPlanBuilder::from(source.plan);
-    if let (true, Some(objects)) = (hidden.contains(&"$path"), source.objects) {
+    if let (true, Some(objects)) = (needs_objects(hidden), source.objects) {
         let on = (vec![Column::from_name("_object")], vec![Column::from_name("object_id")]);
         plan = plan.join(objects, JoinType::Left, on, None)?;
     }
     plan.project(exprs)?.build()
 }
 
+/// Whether the ledger must be read for one of the columns `hidden`.
+pub(crate) fn needs_objects(hidden: &[&str]) -> bool {
+    hidden.iter().any(|name| matches!(*name, "$path" | "_delivered"))
+}
+
 fn hidden_column(name: &str, physical: &Physical<'_>, source: &Source<'_>) -> Result<Expr> {
+    if let Some(column) = athena::hidden_column(name, physical)? {
+        return Ok(column);
+    }
     let late = |kind| {
         let inputs = source.rebuild.columns();
         let inputs = inputs
@@ -127,9 +197,16 @@ fn hidden_column(name: &str, physical: &Physical<'_>, source: &Source<'_>) -> Re
             Some(_) => Expr::from(Column::from_name("object_key")).alias("$path"),
             None => null(DataType::Utf8View, "$path")?,
         },
+<<<<<<< HEAD
         "eventData" => {
             event_data::event_data(&physical.column("_unknown_fields")?).alias("eventData")
         }
+=======
+        "_delivered" => match source.objects {
+            Some(_) => Expr::from(Column::from_name("delivered_at")).alias("_delivered"),
+            None => null(DataType::Timestamp(TimeUnit::Microsecond, None), "_delivered")?,
+        },
+>>>>>>> athena
         "calendarday" => calendar_day::calendar_day(physical.column(TIME)?).alias("calendarday"),
         name => physical.column(name)?,
     })
@@ -182,6 +259,12 @@ struct Row {
 }
 
 impl Row {
+    /// A row without fields, never present.
+    fn empty() -> Row {
+        let never = Expr::Literal(ScalarValue::Boolean(Some(false)), None);
+        Row { present: never, fields: Vec::new() }
+    }
+
     /// Adds a field that counts for the row's presence.
     fn with(mut self, name: &str, value: Expr, present: Expr) -> Row {
         self.present = self.present.or(present);

@@ -80,7 +80,7 @@ const TEXTS: &[&str] = &[
     "_unknown_fields",
 ];
 
-/// One event: its time in seconds since 1970, and what its text columns hold.
+/// One event: its time in microseconds since 1970, and what its text columns hold.
 #[derive(Clone)]
 pub struct Event {
     time: i64,
@@ -91,7 +91,7 @@ pub struct Event {
 impl Event {
     /// A management event with id `id`.
     pub fn new(id: &str, time: &str, source: &str, name: &str) -> Event {
-        let time = DateTime::parse_from_rfc3339(time).unwrap().timestamp();
+        let time = DateTime::parse_from_rfc3339(time).unwrap().timestamp_micros();
         let event = Event { time, texts: Vec::new(), resources: Vec::new() };
         event
             .with("eventID", id)
@@ -197,7 +197,7 @@ pub fn spec() -> StoreSpec {
 
 fn batch(events: &[Event]) -> RecordBatch {
     let mut columns: Vec<ArrayRef> = vec![Arc::new(
-        TimestampMicrosecondArray::from_iter_values(events.iter().map(|e| e.time * 1_000_000))
+        TimestampMicrosecondArray::from_iter_values(events.iter().map(|e| e.time))
             .with_timezone("UTC"),
     )];
     for name in TEXTS {
@@ -325,7 +325,7 @@ impl TestLake {
     /// Commits one round: an object with `events` and rejected records.
     pub async fn commit(&self, store: &str, events: &[Event], rejects: &[&[u8]]) {
         let writer = self.lake.writer(store, &spec(), now()).await.unwrap();
-        let first = events.first().map_or(0, |event| event.time);
+        let first = events.first().map_or(0, |event| event.time / 1_000_000);
         let key = format!(
             "bucket/AWSLogs/111122223333/CloudTrail/{store}/{first}-{}.json.gz",
             events.len()
@@ -386,6 +386,7 @@ impl TestLake {
             until: None,
             rebuild: self.rebuild.clone(),
             lookups: Vec::new(),
+            aliases: Vec::new(),
             partitions: 2,
         }
     }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod ask;
+mod athena;
 mod lake;
 
 mod late;
@@ -9,5 +10,6 @@ mod minimum;
 mod names;
 mod pruning;
 mod refusals;
+mod schemas;
 mod slt;
 mod time_travel;

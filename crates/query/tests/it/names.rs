@@ -153,7 +153,8 @@ async fn unknown_names_are_answered_with_near_ones() {
 async fn show_and_describe_speak_trino() {
     let lake = two_stores().await;
     let engine = lake.engine().await;
-    let tables = ["events", "insights", "aggregated", "digests", "variants", "rejects"];
+    let tables =
+        ["events", "cloudtrail_logs", "insights", "aggregated", "digests", "variants", "rejects"];
     assert_eq!(lines(&ask(&engine, "SHOW TABLES").await), tables);
     assert_eq!(
         lines(&ask(&engine, "SHOW TABLES FROM system LIKE '%s'").await),

@@ -89,6 +89,10 @@ async fn the_latest_rows_are_found_in_the_newest_file() {
         "SELECT eventID, userIdentity.arn, eventJson FROM events ORDER BY eventTime DESC LIMIT 1";
     let row = r#"2024-06-027|arn:aws:iam::111122223333:user/2024-06|{"eventID":"2024-06-027","eventName":"GetUser"}"#;
     check(&engine, sql, &[row], |read| read.files_read == 1).await;
+    let athena =
+        "SELECT e.eventtime, eventid FROM cloudtrail_logs e ORDER BY eventtime DESC LIMIT 2";
+    let rows = ["2024-06-28T03:00:00Z|2024-06-027", "2024-06-27T02:00:00Z|2024-06-026"];
+    check(&engine, athena, &rows, newest_only).await;
 }
 
 #[tokio::test]
@@ -142,4 +146,106 @@ async fn a_limit_without_conditions_reads_one_file() {
     let asked = ask(&engine, "SELECT eventID FROM events LIMIT 3").await;
     assert_eq!(asked.rows.len(), 3);
     assert_eq!(asked.answer.statistics().files_planned, 1);
+}
+
+#[tokio::test]
+async fn conditions_on_athenas_text_skip_files_by_the_log_alone() {
+    let lake = half_a_year().await;
+    let engine = lake.engine().await;
+    // In every month the days 1 to 12 have two events and the days 13 to 28 have one.
+    for (condition, rows) in [
+        ("eventtime >= '2024-06-01T00:00:00Z'", "40"),
+        ("eventtime > '2024-05-31'", "40"),
+        ("eventtime BETWEEN '2024-06-01' AND '2024-06-02'", "2"),
+        ("eventtime LIKE '2024-06-1%'", "13"),
+        ("eventtime IN ('2024-06-01T00:00:00Z', '2024-06-01T04:00:00Z', 'x')", "2"),
+        ("substr(eventtime, 1, 10) = '2024-06-28'", "1"),
+        ("substr(eventtime, 1, 7) >= '2024-06'", "40"),
+        ("split_part(eventtime, 'T', 1) = '2024-06-28'", "1"),
+        ("from_iso8601_timestamp(eventtime) >= timestamp '2024-06-01 00:00:00 UTC'", "40"),
+        (
+            "from_iso8601_timestamp(eventtime) BETWEEN from_iso8601_timestamp('2024-06-01T00:00:00Z')
+             AND from_iso8601_timestamp('2024-06-01T04:00:00Z')",
+            "2",
+        ),
+        ("from_iso8601_timestamp(eventtime) > '2024-06-28'", "1"),
+        (
+            "date_parse(eventtime, '%Y-%m-%dT%H:%i:%sZ') >= timestamp '2024-06-28 00:00:00'",
+            "1",
+        ),
+        ("CAST(eventtime AS timestamp) >= date '2024-06-28'", "1"),
+        ("eventtime >= timestamp '2024-06-28 00:00:00'", "1"),
+        (
+            "CAST(replace(substr(eventtime, 1, 19), 'T', ' ') AS timestamp) >= timestamp '2024-06-28 00:00:00'",
+            "1",
+        ),
+        ("date(from_iso8601_timestamp(eventtime)) = date '2024-06-05'", "2"),
+        ("date(eventtime) = date '2024-06-05'", "2"),
+        ("CAST(from_iso8601_timestamp(eventtime) AS date) > date '2024-06-26'", "2"),
+        ("CAST(substr(eventtime, 1, 10) AS date) >= date '2024-06-27'", "2"),
+        ("from_iso8601_date(substr(eventtime, 1, 10)) = date '2024-06-05'", "2"),
+        ("date_trunc('day', from_iso8601_timestamp(eventtime)) = timestamp '2024-06-05 00:00:00 UTC'", "2"),
+        ("date_format(from_iso8601_timestamp(eventtime), '%Y-%m-%d') = '2024-06-05'", "2"),
+        ("month(from_iso8601_timestamp(eventtime)) = 6", "40"),
+        ("year = '2024' AND month = '06'", "40"),
+        ("month = '06' AND day = '05'", "2"),
+        ("year || month || day >= '20240627'", "2"),
+        ("CAST(year AS integer) = 2024 AND CAST(month AS integer) > 5", "40"),
+        ("\"timestamp\" BETWEEN '2024/06/01' AND '2024/06/30'", "40"),
+        ("date_partition IN ('2024/06/01', '2024/06/28')", "3"),
+        ("dt >= date_format(timestamp '2024-07-01 12:00:00' - interval '4' day, '%Y/%m/%d')", "2"),
+        ("date >= '2024-06-28' AND dt BETWEEN '2024-06-01' AND date_format(date '2024-06-29', '%Y-%m-%d')", "1"),
+        ("(month = '06' AND day = '28' AND eventname = 'GetUser') OR date = '2024/06/27'", "2"),
+        ("year = '2024' AND month = '06' AND hour(from_iso8601_timestamp(eventtime)) = 3", "2"),
+    ] {
+        let sql = format!("SELECT count(*) FROM cloudtrail_logs WHERE {condition}");
+        check(&engine, &sql, &[rows], |read| read.files_planned == 1 && read.files_read <= 1).await;
+    }
+    let two = "SELECT count(*) FROM cloudtrail_logs WHERE month IN ('01', '06')";
+    check(&engine, two, &["80"], |read| read.files_planned == 2).await;
+    for never in ["year = '2023'", "month = '13'", "eventtime < '2'", "eventtime > 'never'"] {
+        let sql = format!("SELECT count(*) FROM cloudtrail_logs WHERE {never}");
+        check(&engine, &sql, &["0"], |read| read.files_planned == 0 && read.files_total == 6).await;
+    }
+}
+
+#[tokio::test]
+async fn athenas_other_columns_prune_as_they_are_stored() {
+    let lake = half_a_year().await;
+    let engine = lake.engine().await;
+    let all = "SELECT count(*) FROM cloudtrail_logs";
+    check(&engine, all, &["240"], |read| read.bytes_read == 0).await;
+    let who = "SELECT count(*) FROM cloudtrail_logs
+               WHERE useridentity.arn = 'arn:aws:iam::111122223333:user/2024-05'";
+    check(&engine, who, &["40"], |read| read.row_groups_read == 1 && read.row_groups_skipped == 5)
+        .await;
+    let needle = "SELECT eventtime FROM cloudtrail_logs WHERE eventid = '2024-04-017'";
+    check(&engine, needle, &["2024-04-18T17:00:00Z"], |read| read.row_groups_read == 1).await;
+    // Every event of this lake reads.
+    for writes in ["readonly = 'false'", "readonly <> 'true'", "NOT (readonly LIKE 't%')"] {
+        let sql = format!("SELECT count(*) FROM cloudtrail_logs WHERE {writes}");
+        check(&engine, &sql, &["0"], |read| read.rows_read == 0 && read.files_planned == 6).await;
+    }
+}
+
+#[tokio::test]
+async fn days_of_a_timestamp_skip_files_too() {
+    let lake = half_a_year().await;
+    let engine = lake.engine().await;
+    for (condition, rows) in [
+        ("date(eventTime) = date '2024-06-05'", "2"),
+        ("CAST(eventTime AS date) BETWEEN date '2024-06-01' AND date '2024-06-02'", "4"),
+        ("year(eventTime) = 2024 AND month(eventTime) = 6", "40"),
+        ("extract(month FROM eventTime) = 6", "40"),
+        ("date_trunc('month', eventTime) = timestamp '2024-06-01 00:00:00'", "40"),
+        ("date_format(eventTime, '%Y-%m-%d') >= '2024-06-28'", "1"),
+        ("day_of_week(eventTime) = 7 AND calendarday > 20240601", "6"),
+        (
+            "eventTime >= date_format(date_add('day', -3, timestamp '2024-07-01 00:00:00'), '%Y-%m-%d %H:%i:%s')",
+            "1",
+        ),
+    ] {
+        let sql = format!("SELECT count(*) FROM events WHERE {condition}");
+        check(&engine, &sql, &[rows], |read| read.files_planned == 1).await;
+    }
 }

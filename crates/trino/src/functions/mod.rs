@@ -67,7 +67,7 @@ pub fn names() -> impl Iterator<Item = String> {
 }
 
 /// Returns a function of this crate by its name.
-pub(crate) fn named(name: &str) -> Option<Arc<ScalarUDF>> {
+pub fn named(name: &str) -> Option<Arc<ScalarUDF>> {
     let found = all().iter().find(|function| function.udf.name() == name);
     found.map(|function| Arc::new(function.udf.clone()))
 }
