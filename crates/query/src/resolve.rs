@@ -187,7 +187,9 @@ impl Resolver<'_> {
 /// `cloudtrail_logs_` and the name of a bucket, `cloudtrail_logs_pp`.
 fn is_named_by_athena(table: &str) -> bool {
     let start = table.get(..ATHENA.len() + 1);
+    // A bucket's name has no `$`: `cloudtrail_logs_trail$partitions` is no table of a trail.
     start.is_some_and(|start| start.eq_ignore_ascii_case(&format!("{ATHENA}_")))
+        && !table.contains('$')
 }
 
 fn known<'a>(tables: &[&'a str], name: &str) -> Option<&'a str> {

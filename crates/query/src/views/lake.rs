@@ -22,6 +22,9 @@ pub(super) const MAPS: &[&str] = &[
     "userIdentity_webIdFederationData_attributes",
 ];
 
+/// Columns of this view alone that `SELECT *` does not show.
+pub(super) const HIDDEN: &[&str] = &["eventData"];
+
 /// The view's visible columns, in the order of Lake's schema.
 pub(super) fn columns(physical: &Physical<'_>) -> Result<Vec<Expr>> {
     let mut columns = physical.columns(&["eventVersion"])?;

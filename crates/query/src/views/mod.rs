@@ -12,11 +12,8 @@ mod calendar_day;
 pub(crate) mod day_spelling;
 mod digests;
 mod event_context;
-<<<<<<< HEAD
 mod event_data;
-=======
 pub(crate) mod flag_text;
->>>>>>> athena
 mod insight_context;
 mod insights;
 mod lake;
@@ -69,20 +66,15 @@ pub(crate) fn is_record_table(table: &str) -> bool {
     matches!(stored_as(table), "events" | "insights" | "aggregated")
 }
 
-<<<<<<< HEAD
-/// Columns of record tables that `SELECT *` does not show.
-pub(crate) const HIDDEN: &[&str] =
-    &["eventJson", "eventJsonChecksum", "_object", "_index", "$path", "calendarday", "eventData"];
-=======
 /// Columns of every record table that `SELECT *` does not show.
 const HIDDEN: &[&str] =
     &["eventJson", "eventJsonChecksum", "_object", "_index", "$path", "_delivered", "calendarday"];
->>>>>>> athena
 
 /// The columns of `table` that `SELECT *` does not show.
 pub(crate) fn hidden_columns(table: &str) -> Vec<&'static str> {
     match table {
         ATHENA => athena::HIDDEN.iter().chain(HIDDEN).copied().collect(),
+        "events" => HIDDEN.iter().chain(lake::HIDDEN).copied().collect(),
         table if is_record_table(table) => HIDDEN.to_vec(),
         _ => Vec::new(),
     }
@@ -92,15 +84,12 @@ pub(crate) fn hidden_columns(table: &str) -> Vec<&'static str> {
 /// column too many in a view costs nothing.
 pub(crate) fn mentioned(sql: &str) -> Vec<&'static str> {
     let sql = sql.to_lowercase();
-<<<<<<< HEAD
     // `additionalEventData` mentions no `eventData`.
     let begins = |at: usize| !sql[..at].ends_with(char::is_alphanumeric);
     let is_mentioned =
         |name: &str| sql.match_indices(&name.to_lowercase()).any(|(at, _)| begins(at));
-    HIDDEN.iter().copied().filter(|name| is_mentioned(name)).collect()
-=======
-    let all = HIDDEN.iter().chain(athena::HIDDEN).copied();
-    all.filter(|name| sql.contains(&name.to_lowercase())).collect()
+    let all = HIDDEN.iter().chain(lake::HIDDEN).chain(athena::HIDDEN).copied();
+    all.filter(|name| is_mentioned(name)).collect()
 }
 
 /// The columns of `table` as they are shown to people, marks kept: Athena's are lower case.
@@ -125,7 +114,6 @@ fn lower_case(fields: &Fields) -> Fields {
         Arc::new(field.as_ref().clone().with_name(name).with_data_type(data_type))
     };
     fields.iter().map(lower).collect()
->>>>>>> athena
 }
 
 /// A physical table, to build a view on.
@@ -197,16 +185,13 @@ fn hidden_column(name: &str, physical: &Physical<'_>, source: &Source<'_>) -> Re
             Some(_) => Expr::from(Column::from_name("object_key")).alias("$path"),
             None => null(DataType::Utf8View, "$path")?,
         },
-<<<<<<< HEAD
         "eventData" => {
             event_data::event_data(&physical.column("_unknown_fields")?).alias("eventData")
         }
-=======
         "_delivered" => match source.objects {
             Some(_) => Expr::from(Column::from_name("delivered_at")).alias("_delivered"),
             None => null(DataType::Timestamp(TimeUnit::Microsecond, None), "_delivered")?,
         },
->>>>>>> athena
         "calendarday" => calendar_day::calendar_day(physical.column(TIME)?).alias("calendarday"),
         name => physical.column(name)?,
     })
