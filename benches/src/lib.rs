@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `generate` | a [workload](Workload) as files |
 //! | `ingest` | speed, peak memory and size of the lake for every workload |
+//! | `open_lake` | what a lake of very many files costs to open, to prune and to commit to |
 //! | `compare.py` | ingest and some twenty audit queries beside DuckDB and ClickHouse |
 //!
 //! Results are kept in `runs/<date>-<machine class>/README.md`, with versions and commands.

@@ -66,6 +66,24 @@ fn ingest_prints_a_line_for_every_figure() {
 }
 
 #[test]
+fn open_lake_prints_a_line_for_every_figure() {
+    let Some(traillake) = traillake() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_open_lake"))
+        .arg("--traillake")
+        .arg(traillake)
+        .arg("--work")
+        .arg(folder.path())
+        .args(["--files", "300"])
+        .output()
+        .unwrap();
+    let said = succeeded(output);
+    let lines = said.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(lines, 4 + 3 * 2, "{said}");
+    assert!(said.contains("- the log of `events`: "), "{said}");
+}
+
+#[test]
 fn compare_runs_with_all_engines() {
     let Some(traillake) = traillake() else { return };
     let python = |arguments: &[&str]| Command::new("python3").args(arguments).output();

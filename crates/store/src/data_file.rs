@@ -85,7 +85,8 @@ pub(crate) async fn write(
 
     let stats = statistics::to_delta_json(count, &columns);
     let partition = partition.map(str::to_string);
-    Ok(DataFile { file: LiveFile { path, size, rows: count, partition, stats: columns }, stats })
+    let file = LiveFile { path, size, rows: count, partition, stats: columns.into() };
+    Ok(DataFile { file, stats })
 }
 
 /// Splits rows by the month of the table's time column. A table without partitions is one entry,

@@ -111,6 +111,14 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// A store whose tables are of different rounds, as in a copy made while somebody wrote.
+    #[error("store `{store}` is not whole: {reason}")]
+    Torn {
+        /// The store.
+        store: String,
+        /// What is missing.
+        reason: String,
+    },
     /// A file that does not hold what it should.
     #[error("{what} is damaged: {reason}")]
     Corrupt {
@@ -145,7 +153,7 @@ impl Error {
             | Error::NotLive { .. }
             | Error::Input { .. } => ErrorKind::Refused,
             Error::NewerFormat { .. } | Error::TableFeatures { .. } => ErrorKind::Newer,
-            Error::Corrupt { .. } => ErrorKind::Corrupt,
+            Error::Torn { .. } | Error::Corrupt { .. } => ErrorKind::Corrupt,
             Error::Storage { .. } => ErrorKind::Storage,
         }
     }
@@ -164,7 +172,14 @@ impl Error {
                 "use 1 to 64 lower-case letters, digits, `-` or `_`, a letter or digit first; \
                  `system` is taken"
             }
+            Error::Torn { .. } => {
+                "a lake copied while somebody writes to it is not whole; copy it again, or restore a \
+                 whole backup"
+            }
             Error::NotLive { .. } => "another rewrite was there first; plan again",
+            Error::Storage { source, .. } if is_full(source.as_ref()) => {
+                "make space and run it again: what was acknowledged is whole, the rest comes in then"
+            }
             _ => return None,
         })
     }
@@ -181,4 +196,11 @@ impl Error {
     pub(crate) fn corrupt(what: impl Into<String>, reason: impl ToString) -> Error {
         Error::Corrupt { what: what.into(), reason: reason.to_string() }
     }
+}
+
+/// Whether a failure comes from a disk, or a share of it, that is full.
+fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    matches!(kind, Some(StorageFull | QuotaExceeded)) || error.source().is_some_and(is_full)
 }

@@ -103,9 +103,25 @@ pub(crate) fn relative(folder: &Path, path: &Path) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("/"))
 }
 
+/// A path as the log spells it, from the root of the lake's object store.
+pub(crate) fn absolute(folder: &Path, relative: &str) -> Path {
+    relative.split('/').fold(folder.clone(), |path, part| path.join(part))
+}
+
 /// The commit file of a version, under a table's folder.
 pub(crate) fn commit_file(folder: &Path, version: u64) -> Path {
     folder.clone().join(LOG).join(format!("{version:020}.json"))
+}
+
+/// The file that names a table's newest checkpoint, under the table's folder.
+pub(crate) fn last_checkpoint_file(folder: &Path) -> Path {
+    folder.clone().join(LOG).join("_last_checkpoint")
+}
+
+/// The version in a checkpoint's name.
+pub(crate) fn checkpoint_version(path: &Path) -> Option<u64> {
+    let (version, rest) = path.filename()?.split_once('.')?;
+    (version.len() == 20 && rest.starts_with("checkpoint.")).then(|| version.parse().ok()).flatten()
 }
 
 /// The version in a commit file's name.

@@ -10,8 +10,9 @@ mod actions;
 mod replay;
 mod stats;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
@@ -19,10 +20,10 @@ use chrono::{DateTime, Utc};
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake_core::kernel::{Snapshot, StructType};
 use deltalake_core::logstore::{LogStoreRef, StorageConfig, default_logstore};
+use futures::future::join;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
-use object_store::{ObjectStore, PutMode};
-use tokio::sync::OnceCell;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode};
 use url::Url;
 use uuid::Uuid;
 
@@ -59,7 +60,10 @@ pub(crate) struct TableState {
     schema: SchemaRef,
     partition_column: Option<String>,
     token: i64,
-    files: OnceCell<Arc<[LiveFile]>>,
+    tables: Option<Arc<BTreeMap<String, i64>>>,
+    /// Read from the log when first asked for. Never a lock: who waits for a list that somebody
+    /// else has begun to make, and has stopped polling, waits for ever.
+    files: OnceLock<Arc<[LiveFile]>>,
 }
 
 /// What became of a commit.
@@ -121,10 +125,36 @@ impl TableLog {
     }
 
     /// The commit of `version`; none when there is no such file.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when it was cut short, or is not of this store: only we write.
     pub(crate) async fn read_commit(&self, version: u64) -> Result<Option<Entry>> {
+        let Some(entry) = self.read_entry(version).await? else { return Ok(None) };
+        let ours = [self.application.to_string(), self.rewrites()];
+        let reason = if !entry.is_whole() {
+            "it was cut short"
+        } else if version > 0 && !ours.iter().any(|ours| entry.tokens.contains_key(ours)) {
+            "it is no commit of this store"
+        } else {
+            return Ok(Some(entry));
+        };
+        Err(Error::corrupt(format!("`{}`", layout::commit_file(&self.folder, version)), reason))
+    }
+
+    /// As [`TableLog::read_commit`], whoever wrote it.
+    async fn read_entry(&self, version: u64) -> Result<Option<Entry>> {
         let path = layout::commit_file(&self.folder, version);
         let Some(bytes) = get(&self.objects, &path).await? else { return Ok(None) };
-        Entry::parse(&bytes).map(Some).map_err(|error| Error::corrupt(path.as_ref(), error))
+        let damaged = |error: serde_json::Error| match error.is_eof() {
+            true => Error::corrupt(format!("`{path}`"), "it was cut short"),
+            false => Error::corrupt(format!("`{path}`"), error),
+        };
+        Entry::parse(&bytes).map(Some).map_err(damaged)
+    }
+
+    /// Application id of commits that replace files.
+    pub(crate) fn rewrites(&self) -> String {
+        format!("{}/rewrite", self.application)
     }
 
     /// The token a commit carries, if it is a round's.
@@ -134,6 +164,11 @@ impl TableLog {
 
     /// Makes `commit` the version after `on`, or nothing. Once it says so, it is durable.
     pub(crate) async fn commit(&self, on: &TableState, commit: &Commit<'_>) -> CommitResult {
+        match self.can_follow(on.version()).await {
+            Ok(true) => {}
+            Ok(false) => return CommitResult::Conflict,
+            Err(error) => return CommitResult::Failed(error),
+        }
         let version = on.version() + 1;
         let bytes = Bytes::from(commit.lines(on.partition_column.as_deref()));
         let mut last = None;
@@ -156,16 +191,57 @@ impl TableLog {
                 }
                 // Only a name that is taken is sure to survive; another error asks once more.
                 Ok(Some(_)) if taken => return self.committed(version),
+                Err(error @ Error::Corrupt { .. }) => return CommitResult::Failed(error),
                 found => tracing::debug!(attempt, %refused, ?found, "a commit was not answered"),
             }
             last = Some(refused);
         }
-        let action = format!("commit to table `{}`", self.name);
+        let path = layout::commit_file(&self.folder, version);
+        let action = format!("commit to table `{}` as `{path}`", self.name);
         let error = last.unwrap_or(object_store::Error::NotImplemented {
             operation: action.clone(),
             implementer: "log".to_string(),
         });
         CommitResult::Failed(Error::storage(action, error))
+    }
+
+    /// Whether a commit put after `version` can be seen. It cannot once a checkpoint of a later
+    /// version stands: commits behind it may be cleaned up, and their names are free again.
+    async fn can_follow(&self, version: u64) -> Result<bool> {
+        let path = layout::commit_file(&self.folder, version);
+        let (checkpoint, head) = join(self.last_checkpoint(), self.objects.head(&path)).await;
+        match (checkpoint?, head) {
+            (Some(checkpoint), _) if checkpoint > version => Ok(false),
+            (Some(checkpoint), Err(object_store::Error::NotFound { .. }))
+                if checkpoint == version =>
+            {
+                Ok(true)
+            }
+            (_, Ok(_)) => Ok(true),
+            (_, Err(object_store::Error::NotFound { .. })) => {
+                let reason = format!("version {version} was there and is gone");
+                Err(Error::corrupt(self.what(), reason))
+            }
+            (_, Err(error)) => Err(Error::storage(format!("read `{path}`"), error)),
+        }
+    }
+
+    /// The version of the newest checkpoint, as `_last_checkpoint` tells.
+    pub(crate) async fn last_checkpoint(&self) -> Result<Option<u64>> {
+        #[derive(serde::Deserialize)]
+        struct LastCheckpoint {
+            version: u64,
+        }
+        let path = layout::last_checkpoint_file(&self.folder);
+        let Some(bytes) = get(&self.objects, &path).await? else { return Ok(None) };
+        match serde_json::from_slice::<LastCheckpoint>(&bytes) {
+            Ok(last) => Ok(Some(last.version)),
+            Err(error) => {
+                // A hint for readers, says the protocol, who find checkpoints by their names too.
+                tracing::warn!(%path, %error, "cannot be read");
+                Ok(None)
+            }
+        }
     }
 
     async fn put_commit(&self, version: u64, bytes: Bytes) -> object_store::Result<()> {
@@ -233,6 +309,12 @@ impl TableState {
     /// Number of the last round in it; 0 before the first.
     pub(crate) fn token(&self) -> i64 {
         self.token
+    }
+
+    /// The last round of every table, as the last round of the ledger tells; none for other tables
+    /// and where an earlier version wrote it.
+    pub(crate) fn tables(&self) -> Option<&BTreeMap<String, i64>> {
+        self.tables.as_deref()
     }
 
     /// Its columns, the partition column last.

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::data_file;
 use crate::error::{Error, Result};
+use crate::history;
 use crate::log::{Addition, Commit, CommitResult};
 use crate::round::StoreWriter;
 use crate::snapshot::{LiveFile, TableSnapshot};
@@ -67,7 +68,10 @@ impl StoreWriter {
         now: DateTime<Utc>,
     ) -> Result<u64> {
         let log = table.log();
-        let application = format!("{}/rewrite", self.info().id);
+        let application = log.rewrites();
+        // Clocks of several machines differ; the times of commits only grow.
+        let last = history::committed_at(log, table.state()).await?;
+        let at = last.map_or(now, |last| last.max(now));
         let rewrite = Uuid::new_v4();
         let mut on = table.state().clone();
         loop {
@@ -75,8 +79,9 @@ impl StoreWriter {
             let commit = Commit {
                 operation: "OPTIMIZE",
                 round: rewrite,
-                at: now,
+                at,
                 tokens: &[(application.clone(), token)],
+                tables: None,
                 adds,
                 removes,
                 data_change: false,

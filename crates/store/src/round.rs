@@ -15,6 +15,7 @@
 mod draft;
 mod manifest;
 mod publish;
+mod recover;
 mod winners;
 
 use std::collections::{BTreeSet, HashMap};
@@ -38,7 +39,7 @@ use crate::snapshot::{LiveFile, StoreSnapshot, TableSnapshot};
 use crate::spec::{StoreSpec, TableSpec};
 use crate::store::{self, StoreInfo};
 
-/// A table is checkpointed when its version passes a multiple of this.
+/// A table is checkpointed when so many commits came since it last was.
 const CHECKPOINT_EVERY: u64 = 64;
 
 /// A named point of a round or of recovery, where a process may die.
@@ -190,7 +191,7 @@ impl StoreWriter {
             self.publisher.step(Step::DataWritten);
             // Clocks of several machines differ; the times of rounds only grow.
             let at = pin.committed_at.map_or(now, |last| last.max(now));
-            let manifest = self.publisher.announce(pin.token + 1, id, at, tables).await?;
+            let manifest = self.publisher.announce(&pin, id, at, tables).await?;
             match self.publisher.commit_main(&pin, &manifest).await {
                 CommitResult::Committed(version) => {
                     own.insert(manifest.number);
@@ -218,10 +219,7 @@ impl StoreWriter {
         };
         self.repin(&now);
         for table in now.tables() {
-            let was = before.table(table.name()).map_or(0, TableSnapshot::version);
-            if table.version() / CHECKPOINT_EVERY > was / CHECKPOINT_EVERY
-                && let Err(error) = table.log().checkpoint(table.version()).await
-            {
+            if let Err(error) = checkpoint(table).await {
                 tracing::warn!(%error, "could not write a checkpoint");
             }
         }
@@ -267,6 +265,15 @@ async fn open_table(
     };
     let missing = || Error::corrupt(format!("table `{}`", spec.name), "it is missing");
     Ok(TableSnapshot::new(log, Arc::new(state.ok_or_else(missing)?)))
+}
+
+/// Writes a checkpoint of a table when one is due.
+async fn checkpoint(table: &TableSnapshot) -> Result<()> {
+    let (log, version) = (table.log(), table.version());
+    match log.last_checkpoint().await? {
+        last if version < last.unwrap_or(0) + CHECKPOINT_EVERY => Ok(()),
+        _ => log.checkpoint(version).await,
+    }
 }
 
 /// The ledger of a pinned store.

@@ -49,6 +49,24 @@ impl StoreSnapshot {
     }
 }
 
+/// Checks that tables hold what the ledger's last round made visible in each: those of a lake that was
+/// copied or restored piece by piece may lack rounds, and no other look at them would tell. The
+/// error says what is missing.
+pub(crate) fn check_rounds(ledger: &TableState, tables: &[TableSnapshot]) -> Result<(), String> {
+    for (table, round) in ledger.tables().into_iter().flatten() {
+        let found = tables.iter().find(|found| found.name() == table);
+        if let Some(found) = found.filter(|found| found.state().token() != *round) {
+            return Err(behind(table, found.state().token(), *round));
+        }
+    }
+    Ok(())
+}
+
+/// What to say about a table that lacks rounds.
+pub(crate) fn behind(table: &str, found: i64, expected: i64) -> String {
+    format!("table `{table}` ends with round {found} and should hold round {expected}")
+}
+
 /// A table at one version. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct TableSnapshot {
@@ -120,7 +138,8 @@ pub struct LiveFile {
     /// Value of the partition column.
     pub partition: Option<String>,
     /// Statistics per column, in the order of the log; a column without any is not among them.
-    pub stats: Vec<ColumnStats>,
+    /// Shared, for the list of all files is copied at every commit.
+    pub stats: Arc<[ColumnStats]>,
 }
 
 /// Statistics of one column of a file.

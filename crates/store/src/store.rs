@@ -1,5 +1,6 @@
 //! A store: who it is, its tables, and one consistent state of them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -14,7 +15,7 @@ use crate::lake::{check_format, get, put_new};
 use crate::layout::{self, Layout};
 use crate::ledger;
 use crate::log::TableLog;
-use crate::snapshot::{At, StoreSnapshot, TableSnapshot};
+use crate::snapshot::{self, At, StoreSnapshot, TableSnapshot};
 use crate::spec::{StoreSpec, TableSpec};
 
 /// Who a store is.
@@ -62,7 +63,10 @@ impl StoreInfo {
         if let Some(info) = StoreInfo::read(objects, layout, name).await? {
             return Ok((info, false));
         }
-        let id = Uuid::new_v4();
+        let id = match rounds_of(objects, layout, name, spec).await? {
+            Some(id) => id,
+            None => Uuid::new_v4(),
+        };
         for table in tables(spec) {
             let folder = layout.table(name, table.name);
             TableLog::new(table.name, folder, objects.clone(), id)?.create(&table, now).await?;
@@ -96,6 +100,19 @@ impl StoreInfo {
             .to_utc();
         Ok(StoreInfo { name: name.to_string(), id: file.id, arn: file.arn, created_at })
     }
+}
+
+/// The id of a store whose file is gone though its tables are there: rounds carry it, and under
+/// another id none of them would be known. None when there are no rounds.
+async fn rounds_of(
+    objects: &Arc<dyn ObjectStore>,
+    layout: &Layout,
+    name: &str,
+    spec: &StoreSpec,
+) -> Result<Option<Uuid>> {
+    let Some(main) = spec.records.first() else { return Ok(None) };
+    let folder = layout.table(name, main.name);
+    TableLog::new(main.name, folder, objects.clone(), Uuid::nil())?.store_id().await
 }
 
 /// All tables of a store in the order of a round's commits: the main one first, whose commit is the
@@ -149,7 +166,16 @@ impl Store {
         });
         let mut tables: Vec<TableSnapshot> =
             try_join_all(others).await?.into_iter().flatten().collect();
-        tables.push(TableSnapshot::new(ledger, Arc::new(state)));
+        let ledger = TableSnapshot::new(ledger, Arc::new(state));
+        let torn = |reason| Error::Torn { store: self.info.name.clone(), reason };
+        let told = ledger.state().clone();
+        tables.push(ledger);
+        for name in told.tables().into_iter().flat_map(BTreeMap::keys) {
+            if !tables.iter().any(|table| table.name() == name) {
+                return Err(torn(format!("table `{name}` is missing")));
+            }
+        }
+        snapshot::check_rounds(&told, &tables).map_err(torn)?;
         tables.sort_by(|a, b| a.name().cmp(b.name()));
         Ok(StoreSnapshot::new(token, committed_at, tables))
     }

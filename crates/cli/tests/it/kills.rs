@@ -27,6 +27,12 @@ const SOURCES: &str = "KILLS_SOURCES";
 /// die in the second or third.
 const MEMORY_BYTES: u64 = 1 << 20;
 
+/// Days on each of which there is something odd: their logs are read in different rounds.
+const ODD_DAYS: [u32; 3] = [9, 11, 13];
+
+/// Tables that are committed after `events`, where the odd days bring something.
+const OTHER_TABLES: [&str; 4] = ["insights", "variants", "rejects", "objects"];
+
 /// The process that dies: ingests `SOURCES` into `LAKE`, and aborts when it comes to `STEP` for the
 /// time after `AFTER` times. An abort runs no destructors and flushes nothing of ours.
 #[test]
@@ -98,12 +104,19 @@ impl Place {
             }
             here.write(&format!("{}/{key}", ["first", "second"][n % 2]), bytes);
         }
-        for half in ["first", "second"] {
-            let (reject, variant) = (r#"{"eventID":"no time"}"#, variant(half));
-            let log = gzip(format!(r#"{{"Records":[{reject},{variant}]}}"#).as_bytes()).unwrap();
-            here.write(&format!("{half}/odd.json.gz"), log);
+        let insights = inflated(&here, &insight);
+        for day in ODD_DAYS {
+            for half in ["first", "second"] {
+                let (reject, variant) = (r#"{"eventID":"no time"}"#, variant(half, day));
+                let log = format!(r#"{{"Records":[{reject},{variant}]}}"#);
+                let log = gzip(log.as_bytes()).unwrap();
+                here.write(&format!("{half}/{}", log_key("CloudTrail", day)), log);
+            }
+            told.insert(id_of(&variant("first", day)), variant("first", day));
+            let own = insights.replace(r#""eventID":""#, &format!(r#""eventID":"{day}-"#));
+            let own = gzip(own.as_bytes()).unwrap();
+            here.write(&format!("second/{}", log_key("CloudTrail-Insight", day)), own);
         }
-        told.insert(id_of(&variant("first")), variant("first"));
         Place { here, events: told.into_values().collect() }
     }
 
@@ -158,15 +171,28 @@ impl Place {
                       FROM system.objects";
         let files = self.here.sh("find first second -type f | wc -l").done().stdout;
         let files = files.trim();
-        assert_eq!(self.here.csv(others).trim(), format!("2,1,2,{files},{files}"));
+        assert_eq!(self.here.csv(others).trim(), format!("8,3,6,{files},{files}"));
     }
 }
 
 /// The same event told differently in each half.
-fn variant(half: &str) -> String {
+fn variant(half: &str, day: u32) -> String {
     format!(
-        r#"{{"eventVersion":"1.11","eventTime":"2026-03-11T12:00:00Z","eventSource":"s3.amazonaws.com","eventName":"GetObject","eventID":"00000000-0000-4000-8000-000000000001","userAgent":"{half}"}}"#
+        r#"{{"eventVersion":"1.11","eventTime":"2026-03-{day:02}T12:00:00Z","eventSource":"s3.amazonaws.com","eventName":"GetObject","eventID":"00000000-0000-4000-8000-0000000000{day:02}","userAgent":"{half}"}}"#
     )
+}
+
+fn log_key(kind: &str, day: u32) -> String {
+    let folder = format!("AWSLogs/111122223333/{kind}/us-east-1/2026/03/{day:02}");
+    format!("{folder}/111122223333_{kind}_us-east-1_202603{day:02}T0000Z_ODDODDODDODDODD0.json.gz")
+}
+
+/// The text of a log of either half.
+fn inflated(here: &Folder, key: &str) -> String {
+    let paths = ["first", "second"].map(|half| here.path(&format!("{half}/{key}")));
+    let path = paths.iter().find(|path| path.exists()).unwrap();
+    let bytes = std::fs::read(path).unwrap();
+    std::io::read_to_string(flate2::read::GzDecoder::new(bytes.as_slice())).unwrap()
 }
 
 fn note(told: &mut BTreeMap<String, String>, gzipped: &[u8]) {
@@ -200,6 +226,20 @@ fn dies_in_three_rounds_at(steps: impl Iterator<Item = String>) {
     }
 }
 
+/// Lives three times and dies at each of `steps` in turn, each life completing the round in which
+/// the one before it died.
+fn dies_three_times_at(steps: &[String]) {
+    let place = Place::new();
+    place.bring_in_first_half();
+    for _ in 0..3 {
+        for step in steps {
+            place.dies(0, step);
+            place.check_reader();
+        }
+    }
+    place.check_after_a_whole_run();
+}
+
 #[test]
 fn dying_before_anything_is_committed_changes_nothing() {
     let steps = ["data-written", "manifest-written", "commit-events:before"];
@@ -208,38 +248,27 @@ fn dying_before_anything_is_committed_changes_nothing() {
 
 #[test]
 fn dying_between_commits_loses_and_doubles_nothing() {
-    let steps = ["events:after", "objects:before", "objects:after"];
-    dies_in_three_rounds_at(steps.iter().map(|step| format!("commit-{step}")));
-}
-
-/// Tables that only one round of the run touches: three lives are lost before.
-#[test]
-fn dying_again_and_again_loses_and_doubles_nothing() {
-    for table in ["variants", "rejects"] {
+    dies_three_times_at(&["commit-events:after".to_string()]);
+    for table in OTHER_TABLES {
         for when in ["before", "after"] {
-            let place = Place::new();
-            place.bring_in_first_half();
-            for step in ["data-written", "manifest-written", "commit-events:before"] {
-                place.dies(0, step);
-            }
-            place.dies(0, &format!("commit-{table}:{when}"));
-            place.check_reader();
-            place.check_after_a_whole_run();
+            dies_three_times_at(&[format!("commit-{table}:{when}")]);
         }
     }
 }
 
 #[test]
-fn recovery_may_die_at_each_of_its_steps() {
-    let commits = ["begin", "commit-objects:before", "commit-objects:after", "end"];
-    for step in commits.map(|step| format!("recover:{step}")) {
-        for times in 0..3 {
-            let place = Place::new();
-            place.bring_in_first_half();
-            place.dies(times, "commit-events:after");
-            place.dies(0, &step);
-            place.check_reader();
-            place.check_after_a_whole_run();
+fn recovery_may_die_where_it_begins_and_ends() {
+    for step in ["recover:begin", "recover:end"] {
+        dies_three_times_at(&["commit-events:after".to_string(), step.to_string()]);
+    }
+}
+
+#[test]
+fn recovery_may_die_before_and_after_each_commit() {
+    for table in OTHER_TABLES {
+        for when in ["before", "after"] {
+            let recovering = format!("recover:commit-{table}:{when}");
+            dies_three_times_at(&[format!("commit-{table}:before"), recovering]);
         }
     }
 }

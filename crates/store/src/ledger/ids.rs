@@ -85,7 +85,7 @@ mod tests {
         let (min, max) = (int(0), int(objects - 1));
         let stats = ColumnStats { column: "object_id".into(), min, max, nulls: None };
         let path = Path::from("objects/part.parquet");
-        LiveFile { path, size: 1, rows: 1, partition: None, stats: vec![stats] }
+        LiveFile { path, size: 1, rows: 1, partition: None, stats: [stats].into() }
     }
 
     #[test]

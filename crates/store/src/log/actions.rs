@@ -3,7 +3,7 @@
 //! One JSON object a line (Delta protocol, "Actions"). Written here and not by a library, so that
 //! what stands in a lake for ever is exactly what this file says.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use serde::de::IgnoredAny;
@@ -16,6 +16,9 @@ pub(super) const PROTOCOL: (i64, i64) = (1, 2);
 
 /// The key of the round's UUID in `commitInfo`.
 const ROUND: &str = "traillake.round";
+
+/// The key, in a ledger commit's `commitInfo`, of the last round of every table.
+const TABLES: &str = "traillake.tables";
 
 /// A data file to be added, as a manifest keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,6 +44,8 @@ pub(crate) struct Commit<'a> {
     pub(crate) at: DateTime<Utc>,
     /// Application transactions: id and version.
     pub(crate) tokens: &'a [(String, i64)],
+    /// The last round of every table once this commit stands; told by the ledger's, which is last.
+    pub(crate) tables: Option<&'a BTreeMap<String, i64>>,
     /// Files to add.
     pub(crate) adds: &'a [Addition],
     /// Paths to remove, from the table's folder, with size and partition.
@@ -59,14 +64,22 @@ impl Commit<'_> {
                 .into_iter()
                 .collect()
         };
-        let mut lines = vec![json!({ "commitInfo": {
+        let mut info = json!({
             "timestamp": at,
             "operation": self.operation,
             "operationParameters": {},
+            "operationMetrics": {
+                "numAddedFiles": self.adds.len().to_string(),
+                "numRemovedFiles": self.removes.len().to_string(),
+            },
             "isBlindAppend": false,
             "engineInfo": concat!("traillake/", env!("CARGO_PKG_VERSION")),
             ROUND: self.round,
-        }})];
+        });
+        if let Some(tables) = self.tables {
+            info[TABLES] = json!(tables);
+        }
+        let mut lines = vec![json!({ "commitInfo": info })];
         lines.extend(self.tokens.iter().map(|(application, version)| {
             json!({ "txn": { "appId": application, "version": version, "lastUpdated": at } })
         }));
@@ -138,6 +151,10 @@ fn join(lines: &[Value]) -> String {
 pub(crate) struct Entry {
     /// Its UUID, where it is one of ours.
     pub(crate) round: Option<Uuid>,
+    /// The last round of every table, in a commit of the ledger.
+    pub(crate) tables: Option<BTreeMap<String, i64>>,
+    /// How many files it says it adds and removes.
+    announced: Option<(usize, usize)>,
     /// When, as its writer said.
     pub(crate) at: Option<DateTime<Utc>>,
     /// Application transactions.
@@ -161,6 +178,8 @@ impl Entry {
             if let Some(info) = line.commit_info {
                 entry.at = info.timestamp.and_then(DateTime::from_timestamp_millis);
                 entry.round = info.round.and_then(|text| text.parse().ok());
+                entry.announced = info.metrics.as_ref().and_then(announced);
+                entry.tables = info.tables;
             }
             if let Some(txn) = line.txn {
                 entry.tokens.insert(txn.app_id, txn.version);
@@ -179,6 +198,17 @@ impl Entry {
         }
         Ok(entry)
     }
+
+    /// Whether it is whole: a file that was cut short between two lines is well-formed, and nobody
+    /// else would miss what is gone.
+    pub(super) fn is_whole(&self) -> bool {
+        self.announced.is_none_or(|counts| counts == (self.adds.len(), self.removed.len()))
+    }
+}
+
+fn announced(metrics: &Value) -> Option<(usize, usize)> {
+    let count = |key: &str| metrics[key].as_str()?.parse().ok();
+    Some((count("numAddedFiles")?, count("numRemovedFiles")?))
 }
 
 #[derive(Deserialize)]
@@ -197,6 +227,10 @@ struct InfoLine {
     timestamp: Option<i64>,
     #[serde(rename = "traillake.round")]
     round: Option<String>,
+    #[serde(rename = "traillake.tables")]
+    tables: Option<BTreeMap<String, i64>>,
+    #[serde(rename = "operationMetrics")]
+    metrics: Option<Value>,
 }
 
 #[derive(Deserialize)]

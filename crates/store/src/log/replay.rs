@@ -1,15 +1,16 @@
 //! Reading a log: from its files by replay, or from an earlier state by the commits since.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, OnceLock};
 
 use deltalake_core::kernel::{EagerSnapshot, Snapshot};
 use deltalake_core::protocol::checkpoints::create_checkpoint;
 use deltalake_core::{DeltaTable, DeltaTableError};
-use futures::TryStreamExt;
-use object_store::ObjectStore;
+use futures::{StreamExt, TryStreamExt, stream};
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore};
 use serde_json::Value;
-use tokio::sync::OnceCell;
+use uuid::Uuid;
 
 use super::actions::{self, Addition, Entry};
 use super::stats::StatsReader;
@@ -18,9 +19,23 @@ use crate::error::{Error, Result};
 use crate::layout;
 use crate::snapshot::LiveFile;
 
+/// The last round of a table.
+struct LastRound {
+    token: i64,
+    tables: Option<BTreeMap<String, i64>>,
+}
+
+/// Commits read at the same time.
+const COMMITS_AT_ONCE: usize = 16;
+
 impl TableLog {
     /// The table at `version`, or as of now; none when it does not exist.
+    ///
+    /// # Errors
+    /// [`Error::TableFeatures`]; [`Error::Corrupt`] when a commit is missing, was cut short or is
+    /// not of this store, or when the log ends before its newest checkpoint.
     pub(crate) async fn load(&self, version: Option<u64>) -> Result<Option<TableState>> {
+        let checkpoint = self.last_checkpoint().await?;
         let snapshot = match Snapshot::try_new(self.log.as_ref(), version).await {
             Ok(snapshot) => Arc::new(snapshot),
             Err(DeltaTableError::NotATable(_)) => return Ok(None),
@@ -30,16 +45,57 @@ impl TableLog {
         let metadata = serde_json::to_value(snapshot.metadata()).unwrap_or_default();
         let partition_column = metadata["partitionColumns"][0].as_str().map(str::to_string);
         let schema = logical_schema(&snapshot, partition_column.as_deref());
+        let latest = version.is_none();
         let version = snapshot.version();
-        let token = self.token_at(version).await?;
-        let (snapshot, files) = (Some(snapshot), OnceCell::new());
-        Ok(Some(TableState { version, snapshot, schema, partition_column, token, files }))
+        if let Some(checkpoint) = checkpoint.filter(|checkpoint| latest && *checkpoint > version) {
+            return Err(self.ends_early(version, checkpoint));
+        }
+        let last = self.last_round(version, checkpoint).await?;
+        let (token, tables) = (last.token, last.tables.map(Arc::new));
+        let (snapshot, files) = (Some(snapshot), OnceLock::new());
+        Ok(Some(TableState { version, snapshot, schema, partition_column, token, tables, files }))
+    }
+
+    /// The last round up to `version`, by the commits that no checkpoint holds yet.
+    ///
+    /// All of them are read, although replay reads them too: it takes a file for whole that was cut
+    /// short between two lines, and anybody's file for a commit.
+    async fn last_round(&self, version: u64, checkpoint: Option<u64>) -> Result<LastRound> {
+        let checkpoint = match checkpoint {
+            Some(checkpoint) if checkpoint <= version => Some(checkpoint),
+            _ => self.checkpoint_before(version).await?,
+        };
+        let first = checkpoint.map_or(0, |checkpoint| checkpoint + 1);
+        let missing =
+            |version| Error::corrupt(self.what(), format!("version {version} is missing"));
+        let mut commits = stream::iter(first..=version)
+            .map(|version| async move {
+                self.read_commit(version).await?.ok_or_else(|| missing(version))
+            })
+            .buffered(COMMITS_AT_ONCE);
+        let mut last = None;
+        while let Some(entry) = commits.try_next().await? {
+            last = self.token_of(&entry).map(|token| (token, entry.tables)).or(last);
+        }
+        match (last, checkpoint) {
+            (Some((token, tables)), _) => Ok(LastRound { token, tables }),
+            (None, Some(checkpoint)) => {
+                Ok(LastRound { token: self.token_at(checkpoint).await?, tables: None })
+            }
+            (None, None) => Ok(LastRound { token: 0, tables: None }),
+        }
+    }
+
+    /// The newest checkpoint up to `version`, by the names there are.
+    async fn checkpoint_before(&self, version: u64) -> Result<Option<u64>> {
+        let versions = self.listed(layout::checkpoint_version).await?;
+        Ok(versions.into_iter().rev().find(|checkpoint| *checkpoint <= version))
     }
 
     /// The table as of now, from an earlier state of it: only the commits since are read.
     ///
-    /// A version that is missing is taken for the future. So clean-up of a log must leave every
-    /// commit for longer than any process keeps a state.
+    /// A version that is missing is the future, unless a later checkpoint stands: then it was
+    /// cleaned up, and the table is loaded anew.
     pub(crate) async fn advance(&self, from: &Arc<TableState>) -> Result<Arc<TableState>> {
         let mut since = Vec::new();
         let mut version = from.version;
@@ -47,24 +103,29 @@ impl TableLog {
             version += 1;
             since.push(entry);
         }
-        if since.is_empty() {
+        let left_behind = self.last_checkpoint().await?.is_some_and(|last| last > version);
+        if since.is_empty() && !left_behind {
             return Ok(from.clone());
         }
-        if since.iter().any(|entry| entry.protocol.is_some() || entry.has_metadata) {
+        let changes = |entry: &Entry| entry.protocol.is_some() || entry.has_metadata;
+        if left_behind || since.iter().any(changes) {
             let now = self.load(None).await?;
             return now.map(Arc::new).ok_or_else(|| Error::corrupt(self.what(), "it is gone"));
         }
-        let token = since.iter().rev().find_map(|entry| self.token_of(entry));
         let files = match from.files.get() {
-            Some(files) => OnceCell::new_with(Some(self.replay(files, &since, from)?)),
-            None => OnceCell::new(),
+            Some(files) => OnceLock::from(self.replay(files, &since, from)?),
+            None => OnceLock::new(),
         };
+        let round = |entry: Entry| Some((self.token_of(&entry)?, entry.tables.map(Arc::new)));
+        let round = since.into_iter().rev().find_map(round);
+        let (token, tables) = round.unwrap_or((from.token, from.tables.clone()));
         Ok(Arc::new(TableState {
             version,
             snapshot: None,
             schema: from.schema.clone(),
             partition_column: from.partition_column.clone(),
-            token: token.unwrap_or(from.token),
+            token,
+            tables,
             files,
         }))
     }
@@ -76,7 +137,7 @@ impl TableLog {
         since: &[Entry],
         state: &TableState,
     ) -> Result<Arc<[LiveFile]>> {
-        let path = |path: &str| path.split('/').fold(self.folder.clone(), |at, part| at.join(part));
+        let path = |path: &str| layout::absolute(&self.folder, path);
         let mut files = before.to_vec();
         for entry in since {
             if !entry.removed.is_empty() {
@@ -119,8 +180,12 @@ impl TableLog {
 
     /// The live files of `state`, by path.
     pub(crate) async fn files(&self, state: &TableState) -> Result<Arc<[LiveFile]>> {
-        let files = state.files.get_or_try_init(|| self.list(state)).await?;
-        Ok(files.clone())
+        if let Some(files) = state.files.get() {
+            return Ok(files.clone());
+        }
+        // Whoever asks meanwhile makes the list as well: twice the work, but nobody waits.
+        let files = self.list(state).await?;
+        Ok(state.files.get_or_init(|| files).clone())
     }
 
     async fn list(&self, state: &TableState) -> Result<Arc<[LiveFile]>> {
@@ -153,8 +218,9 @@ impl TableLog {
         let (rows, stats) = reader.read(&add.stats).map_err(|error| {
             Error::corrupt(self.what(), format!("statistics of `{}`: {error}", add.path))
         })?;
-        let path = add.path.split('/').fold(self.folder.clone(), |path, part| path.join(part));
-        Ok(LiveFile { path, size: add.size, rows, partition: add.partition.clone(), stats })
+        let path = layout::absolute(&self.folder, &add.path);
+        let (partition, stats) = (add.partition.clone(), stats.into());
+        Ok(LiveFile { path, size: add.size, rows, partition, stats })
     }
 
     /// Writes a checkpoint of `version`, so that replay starts there.
@@ -170,27 +236,70 @@ impl TableLog {
 
     /// The versions whose commit files exist, ascending.
     pub(crate) async fn versions(&self) -> Result<Vec<u64>> {
+        self.listed(layout::commit_version).await
+    }
+
+    /// The versions of the log's files of one kind, ascending.
+    async fn listed(&self, version_of: fn(&Path) -> Option<u64>) -> Result<Vec<u64>> {
         let folder = self.folder.clone().join(layout::LOG);
-        let found = self.objects.list(Some(&folder)).try_collect::<Vec<_>>().await;
+        let beside = |path: &Path| path.parts_count() == folder.parts_count() + 1;
+        let found = self.objects.list(Some(&folder)).try_collect::<Vec<ObjectMeta>>().await;
         let found = found.map_err(|error| Error::storage(format!("list `{folder}`"), error))?;
-        let mut versions: Vec<u64> =
-            found.iter().filter_map(|meta| layout::commit_version(&meta.location)).collect();
+        let here = found.iter().map(|meta| &meta.location).filter(|path| beside(path));
+        let mut versions: Vec<u64> = here.filter_map(version_of).collect();
         versions.sort_unstable();
         Ok(versions)
     }
 
-    /// Why the log could not be read: often a feature that replay does not know.
+    /// The id of the store whose commits these are, by its newest; none when it has none yet.
+    pub(crate) async fn store_id(&self) -> Result<Option<Uuid>> {
+        let Some(newest) = self.versions().await?.pop() else { return Ok(None) };
+        let entry = self.read_entry(newest).await?.unwrap_or_default();
+        let id = |application: &String| application.split('/').next()?.parse().ok();
+        Ok(entry.tokens.keys().find_map(id))
+    }
+
+    /// Why the log could not be read: a feature that replay does not know, a commit that is missing
+    /// or damaged.
     async fn explain(&self, error: DeltaTableError) -> Error {
         let versions = self.versions().await.unwrap_or_default();
+        if let (Some(newest), Ok(Some(named))) = (versions.last(), self.last_checkpoint().await)
+            && named > *newest
+        {
+            return self.ends_early(*newest, named);
+        }
+        let checkpoint = self.checkpoint_before(u64::MAX).await.ok().flatten();
+        let mut later = None;
         for version in versions.into_iter().rev() {
-            let Ok(Some(entry)) = self.read_commit(version).await else { continue };
-            let Some(protocol) = entry.protocol else { continue };
-            match self.check_protocol(&protocol) {
-                Err(refused) => return refused,
-                Ok(()) => break,
+            if checkpoint > Some(version) {
+                break;
+            }
+            if let Some(missing) = later.map(|later| later - 1).filter(|before| *before > version) {
+                return Error::corrupt(self.what(), format!("version {missing} is missing"));
+            }
+            later = Some(version);
+            match self.read_entry(version).await {
+                Ok(Some(Entry { protocol: Some(protocol), .. })) => {
+                    match self.check_protocol(&protocol) {
+                        Err(refused) => return refused,
+                        Ok(()) => {}
+                    }
+                }
+                Err(damaged @ Error::Corrupt { .. }) => return damaged,
+                Ok(_) | Err(_) => {}
             }
         }
-        self.unreadable(error)
+        match later.and_then(|later| later.checked_sub(1)) {
+            Some(missing) if checkpoint.is_none_or(|checkpoint| checkpoint < missing) => {
+                Error::corrupt(self.what(), format!("version {missing} is missing"))
+            }
+            _ => self.unreadable(error),
+        }
+    }
+
+    fn ends_early(&self, version: u64, checkpoint: u64) -> Error {
+        let reason = format!("it ends at version {version}, its checkpoint is of {checkpoint}");
+        Error::corrupt(self.what(), reason)
     }
 
     fn unreadable(&self, error: DeltaTableError) -> Error {

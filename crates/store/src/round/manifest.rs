@@ -1,6 +1,8 @@
 //! The manifest of a round: what its commits add, written before the first of them, so that anybody
 //! can complete a round whose ingester died.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -21,6 +23,8 @@ pub(crate) struct Manifest {
     pub(crate) at: DateTime<Utc>,
     /// What each table gets, in the order of commits: the main table first, the ledger last.
     pub(crate) tables: Vec<TableAdds>,
+    /// The last round of every table once this one is complete: what its last commit tells.
+    pub(crate) tokens: BTreeMap<String, i64>,
 }
 
 /// What a table gets.
@@ -39,6 +43,8 @@ struct File {
     round: Uuid,
     at_micros: i64,
     tables: Vec<TableAdds>,
+    #[serde(default)]
+    tokens: BTreeMap<String, i64>,
 }
 
 impl Manifest {
@@ -50,6 +56,7 @@ impl Manifest {
             round: self.round,
             at_micros: self.at.timestamp_micros(),
             tables: self.tables.clone(),
+            tokens: self.tokens.clone(),
         };
         serde_json::to_vec(&file).map_err(|error| Error::corrupt("a manifest", error))
     }
@@ -61,6 +68,7 @@ impl Manifest {
         let file: File = serde_json::from_slice(bytes).map_err(|e| damaged(e.to_string()))?;
         let at = DateTime::from_timestamp_micros(file.at_micros);
         let at = at.ok_or_else(|| damaged("its time is out of range".to_string()))?;
-        Ok(Manifest { number: file.number, round: file.round, at, tables: file.tables })
+        let File { number, round, tables, tokens, .. } = file;
+        Ok(Manifest { number, round, at, tables, tokens })
     }
 }

@@ -1,33 +1,29 @@
 //! Making a round visible, table by table, by its ingester or by whoever finds it unfinished.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures::future::try_join_all;
+use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use uuid::Uuid;
 
 use super::manifest::{Manifest, TableAdds};
 use super::{Step, StepHook, main_of, table_of};
 use crate::error::{Error, Result};
-use crate::history;
-use crate::lake::get;
 use crate::layout::Layout;
 use crate::log::{Commit, CommitResult, TableLog, TableState};
 use crate::snapshot::{StoreSnapshot, TableSnapshot};
 use crate::store::StoreInfo;
 
-/// How often a state is looked for in which no round is under way. Each miss means that another
-/// process moved on, so this is reached only by a store that is damaged.
-const PINS_MAX: u32 = 10_000;
-
 /// Commits the rounds of one store.
 pub(crate) struct Publisher {
-    info: StoreInfo,
-    layout: Layout,
-    objects: Arc<dyn ObjectStore>,
+    pub(super) info: StoreInfo,
+    pub(super) layout: Layout,
+    pub(super) objects: Arc<dyn ObjectStore>,
     /// In the order of commits: the main table first, the ledger last.
-    logs: Vec<TableLog>,
+    pub(super) logs: Vec<TableLog>,
     steps: Option<StepHook>,
 }
 
@@ -48,98 +44,19 @@ impl Publisher {
         }
     }
 
-    /// A state of all tables in which no round is under way: the main table first, then the ledger,
-    /// then the others. Completes a round that is.
-    ///
-    /// A ledger that shows a token proves that every other table has it, so the others are looked at
-    /// after the ledger, never before.
-    pub(crate) async fn pin(&self, from: Option<&StoreSnapshot>) -> Result<StoreSnapshot> {
-        let [main, others @ .., ledger] = self.logs.as_slice() else {
-            return Err(Error::corrupt(self.what(), "it has no tables"));
-        };
-        for _ in 0..PINS_MAX {
-            let main_state = self.load(main, from).await?;
-            let ledger_state = self.load(ledger, from).await?;
-            let token = main_state.token();
-            if ledger_state.token() < token {
-                self.recover(main, &main_state, &ledger_state).await?;
-                continue;
-            }
-            let states = try_join_all(others.iter().map(|log| self.load(log, from))).await?;
-            let moved = |state: &Arc<TableState>| state.token() > token;
-            if moved(&ledger_state) || states.iter().any(moved) {
-                continue; // a round began or ended while we looked
-            }
-            let committed_at = history::committed_at(ledger, &ledger_state).await?;
-            let states = std::iter::once(main_state).chain(states).chain([ledger_state]);
-            let tables = self.logs.iter().zip(states);
-            let tables = tables.map(|(log, state)| TableSnapshot::new(log.clone(), state));
-            return Ok(StoreSnapshot::new(token, committed_at, tables.collect()));
-        }
-        Err(Error::corrupt(self.what(), "a round stays unfinished"))
-    }
-
-    async fn load(&self, log: &TableLog, from: Option<&StoreSnapshot>) -> Result<Arc<TableState>> {
-        if let Some(table) = from.and_then(|from| from.table(log.name())) {
-            return log.advance(table.state()).await;
-        }
-        let state = log.load(None).await?;
-        state.map(Arc::new).ok_or_else(|| {
-            Error::corrupt(self.what(), format!("table `{}` is missing", log.name()))
-        })
-    }
-
-    /// Completes the round that the main table shows and the ledger does not.
-    async fn recover(
-        &self,
-        main: &TableLog,
-        main_state: &TableState,
-        ledger_state: &Arc<TableState>,
-    ) -> Result<()> {
-        let number = main_state.token();
-        // Its other tables must not survive a power loss that it does not.
-        main.ensure_durable(main_state.version()).await?;
-        let round = self.round_of(main, main_state.version(), number).await?;
-        let path = self.layout.manifest(&self.info.name, number, round);
-        let Some(bytes) = get(&self.objects, &path).await? else {
-            // Manifests go when their round is complete; so it must be by now.
-            let ledger =
-                self.logs.last().ok_or_else(|| Error::corrupt(self.what(), "no tables"))?;
-            if ledger.advance(ledger_state).await?.token() >= number {
-                return Ok(());
-            }
-            return Err(Error::corrupt(self.what(), format!("manifest `{path}` is missing")));
-        };
-        tracing::info!(number, %round, "completing a round that was left unfinished");
-        self.step(Step::RecoverBegin);
-        let manifest = Manifest::parse(path.as_ref(), &bytes)?;
-        self.complete_from(&manifest, None, true).await?;
-        self.step(Step::RecoverEnd);
-        Ok(())
-    }
-
-    /// The UUID of the round that carries `token` in the main table.
-    async fn round_of(&self, main: &TableLog, version: u64, token: i64) -> Result<Uuid> {
-        for version in (1..=version).rev() {
-            let Some(entry) = main.read_commit(version).await? else { break };
-            if main.token_of(&entry) == Some(token) {
-                return entry.round.ok_or_else(|| {
-                    Error::corrupt(self.what(), format!("version {version} names no round"))
-                });
-            }
-        }
-        Err(Error::corrupt(self.what(), format!("no commit of round {token} is to be found")))
-    }
-
-    /// Writes the manifest of a round.
+    /// Writes the manifest of the round after the pinned state.
     pub(super) async fn announce(
         &self,
-        number: i64,
+        pin: &StoreSnapshot,
         round: Uuid,
         at: DateTime<Utc>,
         tables: Vec<TableAdds>,
     ) -> Result<Manifest> {
-        let manifest = Manifest { number, round, at, tables };
+        let number = pin.token + 1;
+        let mut tokens: BTreeMap<String, i64> =
+            pin.tables().iter().map(|of| (of.name().to_string(), of.state().token())).collect();
+        tokens.extend(tables.iter().map(|of| (of.table.clone(), number)));
+        let manifest = Manifest { number, round, at, tables, tokens };
         let path = self.layout.manifest(&self.info.name, number, round);
         let put = self.objects.put(&path, manifest.to_bytes()?.into()).await;
         put.map_err(|error| Error::storage(format!("write `{path}`"), error))?;
@@ -153,9 +70,7 @@ impl Publisher {
         pin: &StoreSnapshot,
         manifest: &Manifest,
     ) -> CommitResult {
-        // The rounds before this one must not be lost by a power loss that this one survives.
-        let durable = pin.tables().iter().map(|table| table.log().ensure_durable(table.version()));
-        let main = match try_join_all(durable).await.and_then(|_| main_of(pin)) {
+        let main = match self.ready(pin, manifest).await {
             Ok(main) => main,
             Err(error) => return CommitResult::Failed(error),
         };
@@ -169,12 +84,30 @@ impl Publisher {
         result
     }
 
+    /// The main table, once all that the round stands on is sure.
+    async fn ready<'a>(
+        &self,
+        pin: &'a StoreSnapshot,
+        manifest: &Manifest,
+    ) -> Result<&'a TableSnapshot> {
+        // The rounds before this one must not be lost by a power loss that this one survives.
+        let durable = pin.tables().iter().map(|table| table.log().ensure_durable(table.version()));
+        try_join_all(durable).await?;
+        match self.missing_file(manifest).await? {
+            Some(path) => {
+                let reason = format!("its file `{path}` is missing");
+                Err(Error::corrupt(format!("round {}", manifest.number), reason))
+            }
+            None => main_of(pin),
+        }
+    }
+
     /// Commits every other table of a round whose main commit stands.
     pub(super) async fn complete(&self, pin: &StoreSnapshot, manifest: &Manifest) -> Result<()> {
         self.complete_from(manifest, Some(pin), false).await
     }
 
-    async fn complete_from(
+    pub(super) async fn complete_from(
         &self,
         manifest: &Manifest,
         pin: Option<&StoreSnapshot>,
@@ -242,7 +175,9 @@ impl Publisher {
         manifest: &Manifest,
         adds: &[crate::log::Addition],
     ) -> CommitResult {
+        let is_ledger = self.logs.last().is_some_and(|ledger| ledger.name() == log.name());
         let commit = Commit {
+            tables: Some(&manifest.tokens).filter(|tokens| is_ledger && !tokens.is_empty()),
             operation: "WRITE",
             round: manifest.round,
             at: manifest.at,
@@ -255,11 +190,15 @@ impl Publisher {
     }
 
     /// The folder of manifests.
-    pub(crate) fn rounds(&self) -> object_store::path::Path {
+    pub(crate) fn rounds(&self) -> Path {
         self.layout.rounds(&self.info.name)
     }
 
-    fn what(&self) -> String {
+    pub(super) fn torn(&self, reason: String) -> Error {
+        Error::Torn { store: self.info.name.clone(), reason }
+    }
+
+    pub(super) fn what(&self) -> String {
         format!("store `{}`", self.info.name)
     }
 }

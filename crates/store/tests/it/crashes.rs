@@ -159,6 +159,31 @@ async fn an_error_is_never_taken_at_its_word() {
 }
 
 #[tokio::test]
+async fn a_disk_that_is_full_is_named_and_the_next_run_completes() {
+    let lake = lake_with_first_round().await;
+    let mut named = 0;
+    for step in 0.. {
+        let disk = lake.fork();
+        let faults = Arc::new(Faults::none(Counted::Changes).with(step, Trouble::Fill));
+        let ended = second_round(&behind(&disk, &faults)).await;
+        let Some(path) = faults.trace().get(step as usize).cloned() else { break };
+        match ended {
+            Ok(_) => assert!(path.starts_with("delete"), "{path} cannot have been done"),
+            Err(error) => {
+                let (_, path) = path.split_once(' ').unwrap();
+                assert!(error.to_string().contains(path), "`{error}` does not name `{path}`");
+                let why = std::error::Error::source(&error).unwrap().to_string();
+                assert!(why.contains("no storage space"), "{why}");
+                assert!(error.hint().unwrap().contains("space"));
+                named += 1;
+            }
+        }
+        check_aftermath(&disk).await;
+    }
+    assert!(named > 10, "{named} places");
+}
+
+#[tokio::test]
 async fn a_storage_that_fails_often_loses_and_doubles_nothing() {
     let (first, second) = two_rounds();
     let all: Vec<&Object> = first.iter().chain(&second).collect();

@@ -2,9 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod crashes;
+mod damage;
 mod lakes;
 mod power;
 mod races;
+mod rebases;
 mod rewrites;
 mod rounds;
+mod turns;
 mod world;

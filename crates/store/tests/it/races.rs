@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use traillake_store::{ObjectState, Result, StoreWriter};
 use traillake_testkit::faults::{Counted, Faults};
 use traillake_testkit::random::Random;
 
+use crate::turns::Turns;
 use crate::world::{self, Disk, Object, check_truth, commit, object, objects, read, record};
 
 /// Commits rounds of these objects in an order of its own; returns how often it was rebased.
@@ -73,7 +75,7 @@ async fn two_ingesters_interleaved_call_by_call() {
     for seed in 0..40 {
         let disk = Disk::memory();
         world::writer(&disk).await.unwrap();
-        let turns = turns::Turns::new(seed, 2);
+        let turns = Turns::new(seed, 2);
         let run = |who: &'static str, number: usize| {
             let (turns, disk) = (turns.clone(), disk.clone());
             async move {
@@ -141,151 +143,114 @@ async fn a_rebase_writes_again_only_what_changed() {
     assert!(receipt.bytes_written <= sizes + 64, "{} of {sizes}", receipt.bytes_written);
 }
 
-/// A store whose callers take turns: one call at a time, whose is decided by a seed.
-mod turns {
-    use std::fmt;
-    use std::sync::{Arc, Mutex};
-
-    use futures::stream::BoxStream;
-    use object_store::path::Path;
-    use object_store::{
-        CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-        PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
-    };
-    use tokio::sync::Notify;
-    use traillake_testkit::random::Random;
-
-    #[derive(Debug)]
-    pub struct Turns {
-        state: Mutex<State>,
-        changed: Notify,
-    }
-
-    #[derive(Debug)]
-    struct State {
-        random: Random,
-        /// Calls waiting, by caller; none once it has left.
-        waiting: Vec<Option<usize>>,
-        /// Whose turn it is.
-        turn: Option<usize>,
-    }
-
-    impl Turns {
-        pub fn new(seed: u64, callers: usize) -> Arc<Turns> {
-            let random = Random::new(seed);
-            let state = State { random, waiting: vec![Some(0); callers], turn: None };
-            Arc::new(Turns { state: Mutex::new(state), changed: Notify::new() })
-        }
-
-        pub fn wrap(
-            self: &Arc<Turns>,
-            caller: usize,
-            inner: Arc<dyn ObjectStore>,
-        ) -> Arc<dyn ObjectStore> {
-            Arc::new(InTurn { turns: self.clone(), caller, inner })
-        }
-
-        pub fn leave(&self, caller: usize) {
-            let mut state = self.state.lock().unwrap();
-            state.waiting[caller] = None;
-            state.grant();
-            drop(state);
-            self.changed.notify_waiters();
-        }
-
-        async fn take(&self, caller: usize) {
-            {
-                let mut state = self.state.lock().unwrap();
-                *state.waiting[caller].get_or_insert(0) += 1;
-                state.grant();
+#[tokio::test]
+async fn a_look_up_that_nobody_polls_any_more_holds_up_no_round() {
+    for polls in 0..12 {
+        let disk = Disk::memory();
+        let first = objects("a", 0, 3, 4);
+        commit(&world::writer(&disk).await.unwrap(), &first, 1).await.unwrap();
+        // Opened anew, so that no list of files is made yet.
+        let writer = world::writer(&disk).await.unwrap();
+        let snapshot = writer.snapshot();
+        let tables = snapshot.tables().iter();
+        let mut lists: Vec<_> = tables.map(|table| Box::pin(table.files().fuse())).collect();
+        let mut look_up = Box::pin(writer.find_inflated(&[[7; 32]]).fuse());
+        for _ in 0..polls {
+            for list in &mut lists {
+                let _ = futures::poll!(list);
             }
-            self.changed.notify_waiters();
-            loop {
-                let changed = self.changed.notified();
-                tokio::pin!(changed);
-                changed.as_mut().enable();
-                {
-                    let mut state = self.state.lock().unwrap();
-                    if state.turn == Some(caller) {
-                        state.turn = None;
-                        *state.waiting[caller].get_or_insert(1) -= 1;
-                        state.grant();
-                        break;
-                    }
-                }
-                changed.await;
-            }
-            self.changed.notify_waiters();
+            let _ = futures::poll!(&mut look_up);
+            tokio::task::yield_now().await;
+        }
+        // They stand where they stand, like a stage of a pipeline whose sink waits for the commit.
+        let more = objects("b", 8, 2, 6);
+        let committed = tokio::time::timeout(Duration::from_secs(60), commit(&writer, &more, 2));
+        committed.await.expect("the round waits for ever").unwrap();
+        let all: Vec<&Object> = first.iter().chain(&more).collect();
+        assert_eq!(check_truth(&disk, &all).await, 2);
+        drop((lists, look_up));
+    }
+}
+
+/// Removes the commits behind the newest checkpoint of each table, as clean-up of a log does;
+/// returns how many.
+async fn clean_up(disk: &Disk) -> usize {
+    let mut removed = 0;
+    for table in ["events", "extras", "notes", "variants", "rejects", "objects"] {
+        let log = format!("stores/default/{table}/_delta_log");
+        let names = disk.paths(&log).await;
+        let checkpoint = names.iter().rev().find(|name| name.ends_with(".checkpoint.parquet"));
+        let Some(checkpoint) = checkpoint else { continue };
+        let behind = names.iter().filter(|name| name.ends_with(".json"));
+        for name in behind.filter(|name| name[..log.len() + 21] < checkpoint[..log.len() + 21]) {
+            disk.delete(name).await;
+            removed += 1;
         }
     }
+    removed
+}
 
-    impl State {
-        /// Gives a turn once everybody who is still here waits for one.
-        fn grant(&mut self) {
-            let here: Vec<usize> =
-                (0..self.waiting.len()).filter(|caller| self.waiting[*caller].is_some()).collect();
-            let all_wait = here.iter().all(|caller| self.waiting[*caller] > Some(0));
-            if self.turn.is_none() && all_wait && !here.is_empty() {
-                self.turn = Some(self.random.pick(&here));
-            }
+#[tokio::test]
+async fn who_slept_while_the_log_was_cleaned_up_never_commits_into_the_past() {
+    let disk = Disk::memory();
+    let ann = world::writer(&disk).await.unwrap();
+    let mut all = objects("a", 0, 66, 2);
+    commit(&ann, &all[..1], 1).await.unwrap();
+    // Three who see the first round, and nothing of what comes then.
+    let bob = world::writer(&disk).await.unwrap();
+    let eve = world::writer(&disk).await.unwrap();
+    let (early, now) = (eve.snapshot(), read(&disk).await);
+    // They have planned something: a list that was never made cannot be once commits are gone.
+    for snapshot in [&*bob.snapshot(), &*early, &now] {
+        for table in snapshot.tables() {
+            table.files().await.unwrap();
         }
     }
-
-    #[derive(Debug)]
-    struct InTurn {
-        turns: Arc<Turns>,
-        caller: usize,
-        inner: Arc<dyn ObjectStore>,
+    for (n, object) in (2..).zip(&all[1..]) {
+        commit(&ann, std::slice::from_ref(object), n).await.unwrap();
     }
+    assert!(clean_up(&disk).await > 3 * 60);
+    let gone = world::commit_path("events", 2);
+    assert!(!disk.holds(&gone).await, "the next name is free");
+    let more = objects("b", 3, 2, 70);
+    let mut input = world::round(&more);
+    input.planned_at = Some(bob.token());
+    let receipt = bob.commit_round(input, &world::Words, world::at(99)).await.unwrap();
+    assert_eq!((receipt.token, receipt.rebased), (67, 1));
+    all.extend(more);
+    let seen: Vec<&Object> = all.iter().collect();
+    assert_eq!(check_truth(&disk, &seen).await, 67);
+    // So with a rewrite that was planned then.
+    let events = early.table("events").unwrap();
+    let inputs: Vec<_> = events.files().await.unwrap().iter().map(|f| f.path.clone()).collect();
+    let rows = world::table_rows(events).await;
+    eve.rewrite(events, &inputs, rows, world::at(100)).await.unwrap();
+    assert_eq!(check_truth(&disk, &seen).await, 67);
+    assert!(!disk.holds(&gone).await, "nobody put it again");
+    // What was listed then still stands there, for whoever reads that state.
+    assert_eq!(world::check_snapshot(&now, &seen[..1]).await, 1);
+}
 
-    impl fmt::Display for InTurn {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "in turn")
-        }
-    }
-
-    #[async_trait::async_trait]
-    impl ObjectStore for InTurn {
-        async fn put_opts(
-            &self,
-            location: &Path,
-            payload: PutPayload,
-            opts: PutOptions,
-        ) -> Result<PutResult> {
-            self.turns.take(self.caller).await;
-            self.inner.put_opts(location, payload, opts).await
-        }
-
-        async fn put_multipart_opts(
-            &self,
-            location: &Path,
-            opts: PutMultipartOptions,
-        ) -> Result<Box<dyn MultipartUpload>> {
-            self.inner.put_multipart_opts(location, opts).await
-        }
-
-        async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-            self.turns.take(self.caller).await;
-            self.inner.get_opts(location, options).await
-        }
-
-        fn delete_stream(
-            &self,
-            locations: BoxStream<'static, Result<Path>>,
-        ) -> BoxStream<'static, Result<Path>> {
-            self.inner.delete_stream(locations)
-        }
-
-        fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-            self.inner.list(prefix)
-        }
-
-        async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-            self.inner.list_with_delimiter(prefix).await
-        }
-
-        async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-            self.inner.copy_opts(from, to, options).await
+#[tokio::test]
+async fn who_saw_more_than_a_restored_lake_holds_is_refused() {
+    let disk = Disk::memory();
+    let writer = world::writer(&disk).await.unwrap();
+    let all = objects("a", 0, 3, 2);
+    commit(&writer, &all[..1], 1).await.unwrap();
+    let backup = disk.fork();
+    commit(&writer, &all[1..2], 2).await.unwrap();
+    // The backup comes back while the writer lives on.
+    for path in disk.paths("stores").await {
+        if !backup.holds(&path).await {
+            disk.delete(&path).await;
         }
     }
+    let mut input = world::round(&all[2..]);
+    input.planned_at = Some(writer.token());
+    let error = writer.commit_round(input, &world::Words, world::at(3)).await.unwrap_err();
+    assert!(error.to_string().contains("version 2 was there and is gone"), "{error}");
+    assert_eq!(check_truth(&disk, &[&all[0]]).await, 1);
+    let again = world::writer(&disk).await.unwrap();
+    commit(&again, &all, 4).await.unwrap();
+    assert_eq!(check_truth(&disk, &all.iter().collect::<Vec<_>>()).await, 2);
 }

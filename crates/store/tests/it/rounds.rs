@@ -1,6 +1,8 @@
 //! Rounds of one writer: what is stored, counted, and seen.
 
-use traillake_store::{At, Counts, ErrorKind, Lake, ObjectState, PartRows, RoundPart, SpilledPart};
+use traillake_store::{
+    At, Counts, ErrorKind, Lake, ObjectState, PartRows, RoundPart, SpilledPart, Step,
+};
 
 use crate::world::{
     self, Disk, Ledger, Object, at, check_snapshot, check_truth, commit, object, objects, read,
@@ -184,4 +186,67 @@ async fn input_that_breaks_the_contract_is_refused_and_leaves_nothing() {
     }
     assert_eq!(check_truth(&disk, &[]).await, 0);
     assert!(spec().records.len() == 2);
+}
+
+#[tokio::test]
+async fn clocks_that_differ_never_put_a_later_round_before_an_earlier() {
+    let disk = Disk::memory();
+    let (ann, bob) = (world::writer(&disk).await.unwrap(), world::writer(&disk).await.unwrap());
+    let all = objects("a", 0, 6, 3);
+    // Hours apart, and a rewrite of the ledger by the clock that is behind.
+    for (n, object) in all.iter().enumerate() {
+        let (writer, clock) = if n % 2 == 0 { (&ann, 7_200) } else { (&bob, 0) };
+        commit(writer, std::slice::from_ref(object), clock + n as i64).await.unwrap();
+        if n == 3 {
+            let now = read(&disk).await;
+            let ledger = now.table("objects").unwrap();
+            let inputs: Vec<_> =
+                ledger.files().await.unwrap().iter().map(|file| file.path.clone()).collect();
+            bob.rewrite(ledger, &inputs, world::table_rows(ledger).await, at(1)).await.unwrap();
+        }
+    }
+    let lake = Lake::open_with(&disk.location, disk.options.clone()).await.unwrap();
+    let store = lake.store(world::STORE).await.unwrap();
+    let mut last = None;
+    for n in 1..=all.len() {
+        let seen: Vec<&Object> = all.iter().take(n).collect();
+        let snapshot = store.snapshot(Some(At::Token(n as i64))).await.unwrap();
+        check_snapshot(&snapshot, &seen).await;
+        assert!(snapshot.committed_at >= last, "round {n} comes before round {}", n - 1);
+        last = snapshot.committed_at;
+        // At the time of a round, it or one after it that has the same time.
+        let by_time = store.snapshot(Some(At::Time(last.unwrap()))).await.unwrap();
+        assert!(by_time.token >= n as i64, "round {} at the time of round {n}", by_time.token);
+    }
+}
+
+#[tokio::test]
+async fn a_round_whose_files_were_swept_up_while_it_slept_never_happened() {
+    let disk = Disk::memory();
+    let all = objects("a", 0, 2, 3);
+    commit(&world::writer(&disk).await.unwrap(), &all[..1], 1).await.unwrap();
+    let before = disk.paths("stores").await;
+    for table in ["events", "notes", "objects"] {
+        let mut slow = disk.clone();
+        let (swept, before) = (disk.clone(), before.clone());
+        slow.options.steps = Some(std::sync::Arc::new(move |step| {
+            if *step == Step::ManifestWritten {
+                futures::executor::block_on(async {
+                    for path in swept.paths(&format!("stores/default/{table}")).await {
+                        if path.ends_with(".parquet") && !before.contains(&path) {
+                            swept.delete(&path).await;
+                        }
+                    }
+                });
+            }
+        }));
+        let writer = world::writer(&slow).await.unwrap();
+        let error = commit(&writer, &all[1..], 2).await.unwrap_err();
+        assert!(error.to_string().contains(&format!("default/{table}/")), "{error}");
+        assert!(error.to_string().contains("is missing"), "{error}");
+        assert_eq!(check_truth(&disk, &[&all[0]]).await, 1);
+    }
+    let writer = world::writer(&disk).await.unwrap();
+    commit(&writer, &all[1..], 3).await.unwrap();
+    assert_eq!(check_truth(&disk, &all.iter().collect::<Vec<_>>()).await, 2);
 }

@@ -8,8 +8,9 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit};
 use chrono::{DateTime, TimeDelta, Utc};
-use object_store::ObjectStoreExt;
+use futures::TryStreamExt;
 use object_store::memory::InMemory;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use traillake_store::{
     Comparison, Content, Counts, Identity, Lake, ObjectRow, ObjectState, OpenOptions, PartRows,
@@ -255,6 +256,7 @@ impl Disk {
     fn of(memory: Arc<InMemory>) -> Disk {
         let inner = memory.clone();
         let mut disk = Disk::folder().wrapped(Arc::new(move |_| inner.clone()));
+        std::fs::create_dir(&disk.location).unwrap(); // a lake is looked for in a folder
         disk.memory = Some(memory);
         disk
     }
@@ -264,9 +266,37 @@ impl Disk {
         Disk::of(Arc::new(self.memory.as_ref().unwrap().fork()))
     }
 
+    /// What a disk in memory is made of.
+    pub fn objects(&self) -> &InMemory {
+        self.memory.as_ref().unwrap()
+    }
+
     /// Whether there is such an object on a disk in memory.
     pub async fn holds(&self, path: &str) -> bool {
-        self.memory.as_ref().unwrap().head(&path.into()).await.is_ok()
+        self.objects().head(&path.into()).await.is_ok()
+    }
+
+    /// The bytes of an object.
+    pub async fn bytes(&self, path: &str) -> Vec<u8> {
+        self.objects().get(&path.into()).await.unwrap().bytes().await.unwrap().to_vec()
+    }
+
+    /// Puts bytes where nobody expects them.
+    pub async fn put(&self, path: &str, bytes: impl Into<PutPayload>) {
+        self.objects().put(&path.into(), bytes.into()).await.unwrap();
+    }
+
+    /// Removes an object, which must be there.
+    pub async fn delete(&self, path: &str) {
+        assert!(self.holds(path).await, "there is no `{path}`");
+        self.objects().delete(&path.into()).await.unwrap();
+    }
+
+    /// The paths of all objects under a folder, sorted.
+    pub async fn paths(&self, folder: &str) -> Vec<String> {
+        let found: Vec<ObjectMeta> =
+            self.objects().list(Some(&folder.into())).try_collect().await.unwrap();
+        sorted(found.into_iter().map(|meta| meta.location.to_string()))
     }
 
     /// The same disk behind something.
@@ -298,10 +328,20 @@ impl traillake_store::Fsync for NoFsync {
     }
 }
 
+/// The path of a commit of the store.
+pub fn commit_path(table: &str, version: u64) -> String {
+    format!("stores/{STORE}/{table}/_delta_log/{version:020}.json")
+}
+
 /// What a reader sees.
 pub async fn read(disk: &Disk) -> StoreSnapshot {
-    let lake = Lake::open_with(&disk.location, disk.options()).await.unwrap();
-    lake.store(STORE).await.unwrap().snapshot(None).await.unwrap()
+    try_read(disk).await.unwrap()
+}
+
+/// What a reader sees, or hears.
+pub async fn try_read(disk: &Disk) -> Result<StoreSnapshot> {
+    let lake = Lake::open_with(&disk.location, disk.options()).await?;
+    lake.store(STORE).await?.snapshot(None).await
 }
 
 /// All rows of a table, read from its files.

@@ -48,6 +48,9 @@ pub enum Reply {
 pub enum Trouble {
     /// From this step on every call fails, as if the process had died.
     Stop(Outcome),
+    /// From this step on nothing can be put, as on a disk that is full: uploads and puts answer
+    /// [`Reply::Full`]; reading and deleting work.
+    Fill,
     /// This call alone fails. With `applied` it was done all the same.
     Fail {
         /// What the caller hears.
@@ -72,13 +75,15 @@ pub struct Faults {
     delay: Option<(Duration, Mutex<Random>)>,
     trace: Mutex<Vec<String>>,
     stopped: AtomicBool,
+    full: AtomicBool,
 }
 
 impl Faults {
     /// Returns a plan without faults, which only counts.
     pub fn none(counted: Counted) -> Self {
-        let (trace, stopped) = (Mutex::default(), AtomicBool::new(false));
-        Self { counted, planned: Vec::new(), random: None, delay: None, trace, stopped }
+        let (trace, planned) = (Mutex::default(), Vec::new());
+        let (stopped, full) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { counted, planned, random: None, delay: None, trace, stopped, full }
     }
 
     /// Returns a plan that stops at `step`.
@@ -146,8 +151,14 @@ impl Faults {
             trace.len() as u64 - 1
         };
         let trouble = self.planned.iter().find(|(at, _)| *at == step).map(|(_, trouble)| *trouble);
-        if matches!(trouble, Some(Trouble::Stop(_))) {
-            self.stopped.store(true, Ordering::SeqCst);
+        match trouble {
+            Some(Trouble::Stop(_)) => self.stopped.store(true, Ordering::SeqCst),
+            Some(Trouble::Fill) => self.full.store(true, Ordering::SeqCst),
+            Some(Trouble::Fail { .. }) | None => {}
+        }
+        if self.full.load(Ordering::SeqCst) {
+            let puts = change && !matches!(verb, "delete" | "abort");
+            return Ok(puts.then_some(Trouble::Fail { reply: Reply::Full, applied: false }));
         }
         Ok(trouble.or_else(|| self.toss()))
     }
@@ -203,7 +214,7 @@ impl Faults {
         call: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         match self.enter(verb, path, change).await? {
-            None | Some(Trouble::Stop(Outcome::Applied)) => call.await,
+            None | Some(Trouble::Stop(Outcome::Applied) | Trouble::Fill) => call.await,
             Some(Trouble::Stop(Outcome::NotApplied)) => Err(dead()),
             Some(Trouble::Stop(Outcome::AppliedUnheard)) => {
                 call.await?;

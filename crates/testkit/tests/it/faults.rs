@@ -85,6 +85,18 @@ async fn one_call_fails_and_the_next_works() {
 }
 
 #[tokio::test]
+async fn a_full_disk_takes_nothing_and_gives_everything() {
+    let disk = Arc::new(InMemory::new());
+    let store = Arc::new(Faults::none(Counted::Changes).with(1, Trouble::Fill)).wrap(disk.clone());
+    let error = publish(store.clone()).await.unwrap_err();
+    assert!(matches!(error, Error::Generic { .. }), "{error}");
+    store.get(&Path::from("data/1")).await.unwrap();
+    store.put(&Path::from("data/3"), "three".into()).await.unwrap_err();
+    store.delete(&Path::from("data/1")).await.unwrap();
+    assert_eq!(names(&disk).await, [""; 0]);
+}
+
+#[tokio::test]
 async fn random_failures_repeat_with_their_seed() {
     let run = async |seed| {
         let faults = Arc::new(Faults::none(Counted::All).with_random_failures(seed, 0.4));
