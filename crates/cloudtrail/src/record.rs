@@ -1,5 +1,7 @@
 //! One record, read into an in-memory row and its shape in a single pass.
 
+mod repeats;
+
 use crate::escapes::{Escapes, Matcher};
 use crate::fields::{Key, Level, Model, Node};
 use crate::json::{Stop, byte, gap, string, unescape, value};
@@ -103,13 +105,16 @@ impl Row {
     /// Returns the field without which the record is no row: `eventTime`, in events also
     /// `eventSource` and `eventName`.
     pub fn missing(&self) -> Option<&'static str> {
-        let needed: &[&'static str] = match self.kind {
+        let mut needed = self.needed().iter().zip(&self.values);
+        needed.find(|(_, value)| **value == Value::Null).map(|(name, _)| *name)
+    }
+
+    /// Returns the columns that are never null: the first of the table, in this order.
+    fn needed(&self) -> &'static [&'static str] {
+        match self.kind {
             Kind::Events => &[EVENT_TIME, EVENT_SOURCE, EVENT_NAME],
             _ => &[EVENT_TIME],
-        };
-        // Every kind's table starts with these columns, in this order.
-        let numbered = needed.iter().enumerate();
-        numbered.into_iter().find(|(n, _)| self.values[*n] == Value::Null).map(|(_, name)| *name)
+        }
     }
 
     /// Returns `eventTime`, microseconds UTC.
@@ -261,34 +266,6 @@ impl<'t, 'r> Reader<'t, 'r> {
         Ok(next)
     }
 
-    /// Returns for each member whether it is the last of those that fill the same column.
-    fn last_of_keys(&self, mut at: usize, object: Object) -> Result<Vec<bool>, Stop> {
-        let mut bits = Vec::new();
-        loop {
-            let name = string(self.bytes, at)?;
-            let raw = &self.text[at + 1..name.end - 1];
-            bits.push(find(object.level, raw, name.escaped).map_or(0, |key| key.bit));
-            let start = gap(self.bytes, gap(self.bytes, name.end) + 1);
-            at = gap(self.bytes, value(self.bytes, start, self.depth_max)?);
-            if byte(self.bytes, at)? != b',' {
-                break;
-            }
-            at = gap(self.bytes, at + 1);
-        }
-        let mut later = 0;
-        let mut last: Vec<bool> = bits
-            .iter()
-            .rev()
-            .map(|bit| {
-                let is_last = later & bit == 0;
-                later |= bit;
-                is_last
-            })
-            .collect();
-        last.reverse();
-        Ok(last)
-    }
-
     /// Reads the member whose key stands at `at`; returns the end of its value.
     fn member(
         &mut self,
@@ -407,13 +384,13 @@ impl<'t, 'r> Reader<'t, 'r> {
     ) -> Result<usize, Stop> {
         let end = value(self.bytes, start, self.depth_max)?;
         let spelled = &self.text[start..end];
-        let text = spelled.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-        let parsed = text.map_or_else(|| time::parse_number(spelled), time::parse);
-        let Some((at, spelling)) = parsed else { return self.raw(start, raw, object) };
+        let Some((at, spelling)) = time::parse_value(spelled) else {
+            return self.raw(start, raw, object);
+        };
         self.fill(object.target, number, Value::Time(at));
         let Some(spelling) = spelling else { return self.raw(start, raw, object) };
         if spelling != USUAL {
-            let mut again = Matcher::new(text.unwrap_or(spelled).as_bytes());
+            let mut again = Matcher::new(time::unquoted(spelled).unwrap_or(spelled).as_bytes());
             spelling.write(at, &mut again);
             if !again.is_same() {
                 return self.raw(start, raw, object);
