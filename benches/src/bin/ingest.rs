@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use traillake_benches::process::size_of;
-use traillake_benches::{Finished, Program, Workload};
+use traillake_benches::{Finished, Program, Workload, machine};
 use traillake_testkit::trail::{Trail, Written};
 
 /// The back-fill is brought in in this many parts, each timed.
@@ -208,17 +208,4 @@ fn size_remark(what: &str, lake: &Path, written: Written) -> Result<String> {
     Ok(format!(
         "- {what}: lake of {megabytes:.1} MB in {files} files, {ratio:.3}x of the gzipped trail"
     ))
-}
-
-/// Returns what the machine is, in words without its name.
-fn machine() -> String {
-    let read = |path| fs::read_to_string(path).unwrap_or_default();
-    let after = |text: &str, name: &str| {
-        let line = text.lines().find(|line| line.starts_with(name))?;
-        Some(line.split_once(':')?.1.trim().to_owned())
-    };
-    let processor = after(&read("/proc/cpuinfo"), "model name").unwrap_or_default();
-    let memory = after(&read("/proc/meminfo"), "MemTotal").unwrap_or_default();
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    format!("{cores} cores of {processor}, {memory} of memory, {}", std::env::consts::OS)
 }
