@@ -1,19 +1,23 @@
 //! Programs that measure `traillake` from outside, as a user would: they make trails, run the
-//! binary they are given, and print figures. They link nothing of the product.
+//! binary they are given, and print figures. They link nothing of the product, but for `decode`,
+//! which measures one crate of it.
 //!
 //! | program | prints |
 //! |---|---|
 //! | `generate` | a [workload](Workload) as files |
 //! | `ingest` | speed, peak memory and size of the lake for every workload |
 //! | `open_lake` | what a lake of very many files costs to open, to prune and to commit to |
+//! | `decode` | speed of decoding alone, stage by stage, beside `serde_json` |
 //! | `compare.py` | ingest and some twenty audit queries beside DuckDB and ClickHouse |
 //!
 //! Results are kept in `runs/<date>-<machine class>/README.md`, with versions and commands.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod machine;
 pub mod process;
 pub mod workload;
 
+pub use machine::machine;
 pub use process::{Finished, Program};
 pub use workload::Workload;

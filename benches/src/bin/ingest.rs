@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use traillake_benches::process::{machine, size_of};
-use traillake_benches::{Finished, Program, Workload};
+use traillake_benches::process::size_of;
+use traillake_benches::{Finished, Program, Workload, machine};
 use traillake_testkit::trail::{Trail, Written};
 
 /// The back-fill is brought in in this many parts, each timed.

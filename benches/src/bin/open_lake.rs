@@ -14,8 +14,8 @@ use anyhow::{Context, Result, ensure};
 use chrono::{DateTime, TimeDelta};
 use clap::Parser;
 use serde_json::{Value, json};
-use traillake_benches::process::{machine, size_of};
-use traillake_benches::{Program, Workload};
+use traillake_benches::process::size_of;
+use traillake_benches::{Program, Workload, machine};
 
 /// Commits that add the files: enough for a checkpoint to be due.
 const COMMITS: u64 = 100;

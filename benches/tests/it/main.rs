@@ -84,6 +84,16 @@ fn open_lake_prints_a_line_for_every_figure() {
 }
 
 #[test]
+fn decode_prints_a_line_for_every_stage() {
+    let output = Command::new(env!("CARGO_BIN_EXE_decode"))
+        .args(["--scale", "0.002", "--runs", "1"])
+        .output()
+        .unwrap();
+    let said = succeeded(output);
+    assert_eq!(said.lines().filter(|line| line.starts_with("| ")).count(), 1 + 5, "{said}");
+}
+
+#[test]
 fn compare_runs_with_all_engines() {
     let Some(traillake) = traillake() else { return };
     let python = |arguments: &[&str]| Command::new("python3").args(arguments).output();

@@ -62,6 +62,9 @@ pub struct ObjectSummary {
     pub kind: Option<Kind>,
     /// Whether the content is CloudTrail's at all. An object that is not has 0 records.
     pub recognised: bool,
+    /// Whether there are keys of CloudTrail's records in it. An object that is not recognised and
+    /// yet has them is to be told: it may be a log in a form that is not known.
+    pub suspect: bool,
     /// Records seen, rejects included; a digest file counts none (its row is no record).
     pub records: u64,
     /// Rows handed to the sink or kept for it, digests' apart.
@@ -94,6 +97,7 @@ impl ObjectSummary {
             format: None,
             kind: None,
             recognised: false,
+            suspect: false,
             records: 0,
             rows: 0,
             rejected: 0,
@@ -131,6 +135,7 @@ impl ObjectSummary {
         let head = &content[..content.len().min(RECOGNISED_BY_BYTES)];
         if let Ok(walked) = walk_held(head, limits, &mut Recogniser) {
             self.recognised = walked.body.is_some();
+            self.suspect = walked.is_suspect;
             self.format = walked.body;
         }
     }
@@ -261,7 +266,7 @@ impl Decoder {
         let limits = self.limits.clone();
         let mut intake = Intake { decoder: self, object, summary, sink: None, is_done: false };
         let walked = walk_held(content, &limits, &mut intake)?;
-        let summary = intake.close(walked, &limits);
+        let summary = intake.close(walked, content, &limits);
         if summary.rows == 0 {
             self.roll_back(rows_before);
         }
@@ -286,7 +291,7 @@ impl Decoder {
         let mut intake =
             Intake { decoder: self, object, summary, sink: Some(sink), is_done: false };
         let walked = walk_stream(input, &limits, &mut intake)?;
-        let summary = intake.close(walked, &limits);
+        let summary = intake.close(walked, &[], &limits);
         if summary.rows == 0 {
             self.drop_pending();
         }
@@ -392,12 +397,13 @@ impl Intake<'_, '_> {
     }
 
     /// Returns what was found, all counts being those of rows that stand.
-    fn close(self, walked: Walked, limits: &Limits) -> ObjectSummary {
+    fn close(self, walked: Walked, head: &[u8], limits: &Limits) -> ObjectSummary {
         let mut summary = self.summary;
         summary.format = walked.body;
         summary.recognised = walked.body.is_some();
+        summary.suspect = walked.is_suspect;
         if let Some(fault) = walked.fault {
-            summary.refuse(fault, &[], limits);
+            summary.refuse(fault, head, limits);
         } else if !summary.recognised {
             summary.clear();
         }

@@ -2,15 +2,21 @@
 //!
 //! Records stand in `{"Records": […]}`, alone, in an array, one a line; as text in the output of
 //! `LookupEvents` and in CloudWatch Logs; in the `detail` of an EventBridge event. A record that is
-//! no JSON is a reject and the next is looked for; where brackets contradict each other between
-//! records the object is refused, because then nothing says where its records begin.
+//! no JSON is a reject and the next is looked for ([`broken`]); where brackets contradict
+//! each other between records the object is refused, because then nothing says where its records
+//! begin.
+
+mod broken;
+mod ends;
 
 use std::io;
 
-use crate::form::{Form, classify};
+use self::broken::BrokenEnds;
+use self::ends::End;
+use crate::form::{Form, MARKS_MIN, Role, classify, is_utf16, looks_like_log, name_of, role};
 use crate::json::{Stop, gap, unescape, value};
 use crate::log_file::{Limits, ObjectFault};
-use crate::window::{Skipped, Skipper, Window};
+use crate::window::Window;
 
 /// Forms in which a log file holds its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,6 +63,19 @@ pub(crate) struct Walked {
     pub body: Option<Body>,
     /// The object is refused; where, and why.
     pub fault: Option<ObjectFault>,
+    /// There are keys of CloudTrail's in it, whether or not it is recognised.
+    pub is_suspect: bool,
+}
+
+/// Where a value stands: what ends it when it is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// By itself: a line that starts like a value.
+    Top,
+    /// In a list of records: what [`BrokenEnds`] finds.
+    Records,
+    /// In a list of records or of what holds them.
+    List,
 }
 
 /// Why a walk stopped early.
@@ -77,10 +96,13 @@ impl From<io::Error> for Halt {
 
 type Walk<T> = Result<T, Halt>;
 
-/// Values that are nothing of CloudTrail's before an object counts as foreign.
+/// Values that are nothing of CloudTrail's before an object counts as foreign, where none of its
+/// first bytes looks like a record.
 const STRANGERS_MAX: u64 = 100;
 /// Bytes of a line of text before an object counts as foreign.
 const LINE_BYTES_MAX: usize = 1 << 20;
+/// White space in a list before it counts as one that holds something.
+const EMPTY_LIST_BYTES_MAX: usize = 4 << 10;
 /// Envelopes within envelopes.
 const DEPTH_MAX: usize = 4;
 
@@ -92,7 +114,7 @@ pub(crate) fn walk_held(
 ) -> io::Result<Walked> {
     // One check of all bytes; when it fails, each record is checked for itself.
     let text = std::str::from_utf8(content).ok();
-    Walker { window: Window::Held(content), text, limits, visit, body: None, strangers: 0 }.walk()
+    Walker::new(Window::Held(content), text, limits, visit).walk()
 }
 
 /// Finds all records of a stream, in bounded memory.
@@ -104,8 +126,7 @@ pub(crate) fn walk_stream(
     limits: &Limits,
     visit: &mut dyn Visit,
 ) -> io::Result<Walked> {
-    let window = Window::stream(input);
-    Walker { window, text: None, limits, visit, body: None, strangers: 0 }.walk()
+    Walker::new(Window::stream(input), None, limits, visit).walk()
 }
 
 struct Walker<'a> {
@@ -116,24 +137,42 @@ struct Walker<'a> {
     visit: &'a mut dyn Visit,
     body: Option<Body>,
     strangers: u64,
+    is_suspect: bool,
+    broken_ends: BrokenEnds,
 }
 
-impl Walker<'_> {
+impl<'a> Walker<'a> {
+    fn new(
+        window: Window<'a>,
+        text: Option<&'a str>,
+        limits: &'a Limits,
+        visit: &'a mut dyn Visit,
+    ) -> Walker<'a> {
+        let broken_ends = BrokenEnds::new();
+        let (body, strangers, is_suspect) = (None, 0, false);
+        Walker { window, text, limits, visit, body, strangers, is_suspect, broken_ends }
+    }
+
     fn walk(mut self) -> io::Result<Walked> {
         let halt = self.values().err();
         let fault = match halt {
             Some(Halt::Failed(error)) => return Err(error),
+            Some(Halt::Fault(fault @ ObjectFault::Utf16)) => Some(fault),
             Some(Halt::Fault(fault)) if self.body.is_some() => Some(fault),
-            Some(Halt::Fault(_) | Halt::Foreign) => return Ok(Walked { body: None, fault: None }),
-            Some(Halt::End) | None => None,
+            Some(Halt::Fault(_) | Halt::Foreign | Halt::End) | None => None,
         };
-        Ok(Walked { body: self.body, fault })
+        Ok(Walked { body: self.body, fault, is_suspect: self.is_suspect })
     }
 
     /// Walks over the values of the object, one after the other.
     fn values(&mut self) -> Walk<()> {
         let mut at = 0;
-        if self.peek(at)? == Some(0xef) && self.window.from(at).starts_with(b"\xef\xbb\xbf") {
+        self.peek(at)?;
+        if is_utf16(self.window.from(at)) {
+            self.is_suspect = looks_like_log(self.window.from(at));
+            return Err(Halt::Fault(ObjectFault::Utf16));
+        }
+        if self.window.from(at).starts_with(b"\xef\xbb\xbf") {
             at += 3;
         }
         for number in 0.. {
@@ -158,9 +197,15 @@ impl Walker<'_> {
         Ok(())
     }
 
+    /// Returns the byte at `at`, and gives up what stands before it.
     fn peek(&mut self, at: usize) -> Walk<Option<u8>> {
+        self.look_ahead(at, at)
+    }
+
+    /// Returns the byte at `ahead`; what stands from `at` on stays.
+    fn look_ahead(&mut self, at: usize, ahead: usize) -> Walk<Option<u8>> {
         loop {
-            if let Some(byte) = self.window.from(at).first() {
+            if let Some(byte) = self.window.from(ahead).first() {
                 return Ok(Some(*byte));
             }
             if !self.window.more(at)? {
@@ -185,7 +230,8 @@ impl Walker<'_> {
             return Ok(first + 1);
         }
         let before = self.body;
-        let end = self.list(at, None, 0)?;
+        // The bracket may have left the window, where much white space stands behind it.
+        let end = self.list(first - 1, None, 0)?;
         if before.is_none() && self.body == Some(Body::Single) {
             self.body = Some(Body::Array);
         }
@@ -194,6 +240,7 @@ impl Walker<'_> {
 
     /// Walks over an array; `records` is set where every element is a record, whatever it holds.
     fn list(&mut self, at: usize, records: Option<Body>, depth: usize) -> Walk<usize> {
+        let place = if records.is_some() { Place::Records } else { Place::List };
         let mut at = self.gap(at + 1)?;
         if self.peek(at)? == Some(b']') {
             return Ok(at + 1);
@@ -201,12 +248,12 @@ impl Walker<'_> {
         loop {
             at = match self.peek(at)? {
                 None => return Err(self.cut(at)),
-                Some(b'{') if records.is_some() => self.record(at, false)?,
+                Some(b'{') if records.is_some() => self.record(at, place)?,
                 Some(b'{') => self.document(at, depth + 1)?,
                 Some(b',' | b']' | b'}' | b':') => {
                     return Err(self.malformed(at, "a record must stand here"));
                 }
-                Some(_) => self.bad_value(at, "a record must be an object", false)?,
+                Some(_) => self.bad_value(at, "a record must be an object", place)?,
             };
             if self.visit.is_done() {
                 return Err(Halt::End);
@@ -230,75 +277,124 @@ impl Walker<'_> {
                 break form;
             }
         };
-        let top = depth == 0;
+        let place = if depth == 0 { Place::Top } else { Place::List };
         match form {
             Form::Record => {
                 self.recognise(Body::Single);
-                self.record(at, top)
+                self.record(at, place)
             }
             Form::Envelope if depth < DEPTH_MAX => self.envelope(at, depth),
-            Form::Text(body, start, end) => self.embedded(at, body, (start, end), top),
-            Form::Detail(start) => self.detail(at, start, top),
-            Form::Digest => self.digest(at),
-            Form::Envelope | Form::Stranger => self.bad_value(at, "no record of CloudTrail", top),
+            Form::Text(body, start, end) => self.embedded(at, body, (start, end), place),
+            Form::Detail(start) => self.detail(at, start, place),
+            Form::Digest => self.digest(at, place),
+            Form::Several => self.bad_value(at, SEVERAL, place),
+            Form::Envelope | Form::Stranger => self.bad_value(at, "no record of CloudTrail", place),
         }
     }
 
     /// Walks over the members of an object that holds arrays of records or of envelopes.
     fn envelope(&mut self, at: usize, depth: usize) -> Walk<usize> {
+        let start = at;
+        let (mut marks, mut others) = (0, 0);
         let mut at = self.gap(at + 1)?;
         loop {
             match self.peek(at)? {
                 None => return Err(self.cut(at)),
-                Some(b'}') => return Ok(at + 1),
+                Some(b'}') => break,
                 Some(b',') => at = self.gap(at + 1)?,
                 Some(b'"') => {
                     let end = self.skip(at)?;
-                    let name = self.window.from(at)[1..end - at - 1].to_vec();
+                    let raw = &self.window.from(at)[1..end - at - 1];
+                    let name = name_of(raw, raw.contains(&b'\\')).into_owned();
                     let colon = self.gap(end)?;
                     if self.peek(colon)? != Some(b':') {
                         return Err(self.malformed(colon, "a colon must stand here"));
                     }
-                    let start = self.gap(colon + 1)?;
-                    let is_list = self.peek(start)? == Some(b'[');
-                    at = match name.as_slice() {
-                        b"Records" if is_list => {
-                            self.recognise(Body::Records);
-                            self.list(start, Some(Body::Records), depth)?
-                        }
-                        b"Events" if is_list => {
-                            if self.is_empty_list(start)? {
-                                self.recognise(Body::LookupEvents);
-                            }
-                            self.list(start, None, depth)?
-                        }
-                        b"logEvents" | b"events" if is_list => self.list(start, None, depth)?,
-                        _ => self.skip(start)?,
-                    };
-                    at = self.gap(at)?;
+                    let value = self.gap(colon + 1)?;
+                    let role = role(&name, self.peek(value)?);
+                    marks += usize::from(role == Role::Mark);
+                    others += usize::from(self.may_hold_record(role, value)?);
+                    let end = self.member(value, role, depth)?;
+                    at = self.gap(end)?;
                 }
                 Some(_) => return Err(self.malformed(at, "a key must stand here")),
             }
         }
+        self.close_envelope(start, at + 1, depth, marks >= MARKS_MIN, others > 0)
+    }
+
+    fn member(&mut self, at: usize, role: Role, depth: usize) -> Walk<usize> {
+        match role {
+            Role::Records => {
+                self.recognise(Body::Records);
+                self.list(at, Some(Body::Records), depth)
+            }
+            Role::Events(empty) => {
+                if let Some(body) = empty
+                    && self.is_empty_list(at)?
+                {
+                    self.recognise(body);
+                }
+                self.list(at, None, depth)
+            }
+            _ => self.skip(at),
+        }
+    }
+
+    /// Returns whether a member of an envelope may hold one more record.
+    fn may_hold_record(&mut self, role: Role, at: usize) -> Walk<bool> {
+        match role {
+            Role::Text(_) => Ok(self.look_ahead(at, at + 1)? == Some(b'{')),
+            Role::Detail | Role::Digest => Ok(true),
+            _ => Ok(false),
+        }
+    }
+
+    /// An envelope that has a record's marks is a record too, and one that holds something beside
+    /// its lists is told: a first key must not hide what follows.
+    fn close_envelope(
+        &mut self,
+        at: usize,
+        end: usize,
+        depth: usize,
+        is_record: bool,
+        has_others: bool,
+    ) -> Walk<usize> {
+        let is_at_hand = !self.window.from(at).is_empty();
+        if is_record && is_at_hand {
+            self.recognise(Body::Single);
+            let place = if depth == 0 { Place::Top } else { Place::List };
+            return Ok(self.record(at, place)?.max(end));
+        }
+        if is_record || has_others {
+            let known = self.window.from(at);
+            let known = &known[..known.len().min(end - at)];
+            self.visit.reject(at, SEVERAL.to_owned(), end - at, known);
+        }
+        Ok(end)
     }
 
     fn is_empty_list(&mut self, at: usize) -> Walk<bool> {
-        let first = self.gap(at + 1)?;
-        Ok(self.peek(first)? == Some(b']'))
-    }
-
-    /// Takes the record at `at`; `top` says that it stands in no array.
-    fn record(&mut self, at: usize, top: bool) -> Walk<usize> {
-        if let Some(text) = self.text.and_then(|text| text.get(at..)) {
-            match self.visit.record(at, text) {
-                Ok(length) => return Ok(at + length),
-                Err(stop) => return self.bad_value(at, &reason_of(stop), top),
+        for ahead in at + 1..at + EMPTY_LIST_BYTES_MAX {
+            match self.look_ahead(at, ahead)? {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => {}
+                next => return Ok(next == Some(b']')),
             }
         }
-        let end = match self.end_of(at, true, top)? {
-            End::At(end) => end,
-            End::Never => return Err(self.cut(at)),
-            End::Beyond(end, bytes) => return Ok(self.too_large(at, end, &bytes)),
+        Ok(false)
+    }
+
+    /// Takes the record at `at`.
+    fn record(&mut self, at: usize, place: Place) -> Walk<usize> {
+        if let Some(text) = self.text.and_then(|text| text.get(at..)) {
+            return match self.visit.record(at, text) {
+                Ok(length) => Ok(at + length),
+                Err(stop) => self.bad_value(at, &reason_of(stop), place),
+            };
+        }
+        let end = match self.sound_end(at)? {
+            Ok(end) => end,
+            Err(stop) => return self.bad_value(at, &reason_of(stop), place),
         };
         let bytes = &self.window.from(at)[..end - at];
         let reason = match std::str::from_utf8(bytes) {
@@ -314,20 +410,39 @@ impl Walker<'_> {
     }
 
     /// A value that is no record: a reject, of which an object that is not CloudTrail's has many.
-    fn bad_value(&mut self, at: usize, reason: &str, top: bool) -> Walk<usize> {
-        self.strangers += u64::from(self.body.is_none());
-        if self.strangers > STRANGERS_MAX {
-            return Err(Halt::Foreign);
-        }
-        match self.end_of(at, true, top)? {
+    fn bad_value(&mut self, at: usize, reason: &str, place: Place) -> Walk<usize> {
+        self.stranger(at)?;
+        match self.end_of(at, place)? {
             End::At(end) => {
                 let bytes = &self.window.from(at)[..end - at];
                 self.visit.reject(at, reason.to_owned(), bytes.len(), bytes);
                 Ok(end.max(at + 1))
             }
-            End::Never => Err(self.cut(at)),
+            End::Cut => Err(self.cut(at)),
+            End::Nowhere => {
+                let rest = self.window.from(at);
+                self.visit.reject(at, reason.to_owned(), rest.len(), rest);
+                Err(Halt::End)
+            }
             End::Beyond(end, bytes) => Ok(self.too_large(at, end, &bytes)),
         }
+    }
+
+    /// Counts a value that is nothing of CloudTrail's, as long as nothing else was found.
+    fn stranger(&mut self, at: usize) -> Walk<()> {
+        if self.body.is_some() {
+            return Ok(());
+        }
+        if self.strangers == 0 {
+            let all = self.window.from(0);
+            self.is_suspect =
+                looks_like_log(if all.is_empty() { self.window.from(at) } else { all });
+        }
+        self.strangers += 1;
+        if self.strangers > STRANGERS_MAX && !self.is_suspect {
+            return Err(Halt::Foreign);
+        }
+        Ok(())
     }
 
     fn too_large(&mut self, at: usize, end: usize, bytes: &[u8]) -> usize {
@@ -337,15 +452,21 @@ impl Walker<'_> {
     }
 
     /// The record is the text of a string.
-    fn embedded(&mut self, at: usize, body: Body, text: (usize, usize), top: bool) -> Walk<usize> {
+    fn embedded(
+        &mut self,
+        at: usize,
+        body: Body,
+        text: (usize, usize),
+        place: Place,
+    ) -> Walk<usize> {
         let known = self.window.from(at);
         let Ok(length) = value(known, 0, self.limits.json_depth_max) else {
-            return self.bad_value(at, "invalid JSON", top);
+            return self.bad_value(at, "invalid JSON", place);
         };
         let raw = std::str::from_utf8(&known[text.0..text.1]);
         let mut record = String::new();
         if !raw.is_ok_and(|raw| unescape(raw, &mut record)) {
-            return self.bad_value(at, "its text is no UTF-8", top);
+            return self.bad_value(at, "its text is no UTF-8", place);
         }
         let record = record.trim_matches([' ', '\n', '\r', '\t']);
         let start = match classify(record.as_bytes()).0 {
@@ -353,7 +474,7 @@ impl Walker<'_> {
             Form::Detail(start) => start,
             // A log group may hold other lines as well.
             _ if body == Body::CloudWatchLogs => {
-                return self.bad_value(at, "no record of CloudTrail", top);
+                return self.bad_value(at, "no record of CloudTrail", place);
             }
             _ => 0,
         };
@@ -370,25 +491,25 @@ impl Walker<'_> {
     }
 
     /// The record is the `detail` of an EventBridge event.
-    fn detail(&mut self, at: usize, start: usize, top: bool) -> Walk<usize> {
+    fn detail(&mut self, at: usize, start: usize, place: Place) -> Walk<usize> {
         let known = self.window.from(at);
         match value(known, 0, self.limits.json_depth_max) {
             Ok(length) => {
                 self.recognise(Body::EventBridge);
-                let end = self.record(at + start, false)?;
+                let end = self.record(at + start, Place::List)?;
                 Ok(end.max(at + length))
             }
-            Err(stop) => self.bad_value(at, &reason_of(stop), top),
+            Err(stop) => self.bad_value(at, &reason_of(stop), place),
         }
     }
 
-    fn digest(&mut self, at: usize) -> Walk<usize> {
+    fn digest(&mut self, at: usize, place: Place) -> Walk<usize> {
         let known = self.window.from(at);
         let Ok(length) = value(known, 0, self.limits.json_depth_max) else {
-            return self.bad_value(at, "invalid JSON", true);
+            return self.bad_value(at, "invalid JSON", place);
         };
         if std::str::from_utf8(&known[..length]).is_err() {
-            return self.bad_value(at, "invalid UTF-8", true);
+            return self.bad_value(at, "invalid UTF-8", place);
         }
         // The signature is over the file, line break at its end included.
         let is_all = at == gap(self.window.from(0), 0)
@@ -408,9 +529,6 @@ impl Walker<'_> {
                 break end;
             }
             let length = known.len();
-            if length > LINE_BYTES_MAX && self.body.is_none() {
-                return Err(Halt::Foreign);
-            }
             if length > LINE_BYTES_MAX || !self.window.more(at)? {
                 break length;
             }
@@ -426,10 +544,11 @@ impl Walker<'_> {
             }
             return Ok(end);
         }
-        self.strangers += u64::from(self.body.is_none());
-        if self.strangers > STRANGERS_MAX {
+        self.stranger(at)?;
+        if length > LINE_BYTES_MAX && self.body.is_none() && !self.is_suspect {
             return Err(Halt::Foreign);
         }
+        let line = &self.window.from(at)[..length];
         self.visit.reject(at, "a line that is no JSON".to_owned(), length, line);
         Ok(at + length)
     }
@@ -452,73 +571,10 @@ impl Walker<'_> {
         self.visit.reject(at, fault.to_string(), rest.len(), rest);
         Halt::Fault(fault)
     }
-
-    /// Returns the end of a value of any size that nobody wants.
-    fn skip(&mut self, at: usize) -> Walk<usize> {
-        match self.end_of(at, false, false)? {
-            End::At(end) => Ok(end),
-            End::Never | End::Beyond(..) => Err(self.cut(at)),
-        }
-    }
-
-    /// Looks for the end of a value. A wanted value stays in the window unless it is too large; one
-    /// that stands in no array ends at the latest where a line starts like a value.
-    fn end_of(&mut self, at: usize, wanted: bool, top: bool) -> Walk<End> {
-        let mut skipper = Skipper::default();
-        let mut seen = at;
-        let mut lost = false;
-        let mut head = None;
-        let keeps_all = wanted || self.peek(at)? == Some(b'"');
-        loop {
-            let fed = if lost { Skipped::Open } else { skipper.feed(self.window.from(seen)) };
-            let mut end = match fed {
-                Skipped::End(length) => Some(seen + length),
-                Skipped::Broken(_) if !top => return Ok(End::Never),
-                Skipped::Broken(_) | Skipped::Open => None,
-            };
-            lost |= matches!(fed, Skipped::Broken(_));
-            if top && let Some(line) = self.next_line(at, seen, end) {
-                end = Some(line);
-            }
-            let reached = end.unwrap_or(seen + self.window.from(seen).len());
-            if wanted && head.is_none() && reached - at > self.limits.record_bytes_max {
-                head = Some(
-                    self.window.from(at)[..self.limits.reject_bytes_max.min(reached - at)].to_vec(),
-                );
-            }
-            if let Some(end) = end {
-                return Ok(head.map_or(End::At(end), |head| End::Beyond(end, head)));
-            }
-            seen = reached;
-            // The last byte stays: it may be the line break before the next value.
-            let keep = if keeps_all && head.is_none() { at } else { seen.saturating_sub(1) };
-            if !self.window.more(keep)? {
-                return Ok(End::Never);
-            }
-        }
-    }
-
-    /// Returns the end of the line before one that starts with `{` or `[`, if that comes before
-    /// the end that was found.
-    fn next_line(&self, at: usize, seen: usize, end: Option<usize>) -> Option<usize> {
-        // The line break may be the last byte of what was seen before.
-        let from = if seen > at { seen - 1 } else { at };
-        let known = self.window.from(from);
-        let searched = &known[..end.map_or(known.len(), |end| end - from)];
-        memchr::memchr_iter(b'\n', searched)
-            .find(|found| matches!(known.get(found + 1), Some(b'{' | b'[')))
-            .map(|found| from + found)
-    }
 }
 
-/// Where a value ends.
-enum End {
-    At(usize),
-    /// The object ends first, or the value breaks in a way that leaves no end.
-    Never,
-    /// There, but it is larger than the limit: its first bytes.
-    Beyond(usize, Vec<u8>),
-}
+/// What nothing of is lost by, but a reader may have meant otherwise.
+const SEVERAL: &str = "holds records in several ways at once";
 
 fn reason_of(stop: Stop) -> String {
     match stop {

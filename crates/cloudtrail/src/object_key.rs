@@ -163,15 +163,23 @@ fn time_in(name: &str) -> Option<(usize, DateTime<Utc>)> {
     found
 }
 
-/// Returns the service when the key is another service's log under `AWSLogs/[o-…/]<account>/`.
+/// Returns the service when the key is another service's log under `AWSLogs/[o-…/]<account>/`. A
+/// file that CloudTrail named is its log wherever it lies.
 pub fn other_service(path: &str) -> Option<&str> {
     let mut rest = logical(path).strip_prefix(ROOT)?.strip_prefix('/')?.split('/').peekable();
     rest.next_if(|folder| is_org(folder));
     rest.next_if(|folder| is_account(folder))?;
     let service = rest.next()?;
     // What stands right in the account's folder is a file, not a service.
-    rest.next()?;
-    kind_of(service).is_none().then_some(service)
+    let name = rest.last()?;
+    let is_ours = kind_of(service).is_some() || is_cloudtrail_name(name);
+    (!is_ours).then_some(service)
+}
+
+/// Returns whether CloudTrail names its logs and digests so: `<account>_CloudTrail…`.
+fn is_cloudtrail_name(name: &str) -> bool {
+    let mut parts = name.split_once('.').map_or(name, |(stem, _)| stem).split('_');
+    parts.next().is_some_and(is_account) && parts.next().and_then(kind_of).is_some()
 }
 
 /// Returns whether a path is what file managers leave behind: `._*`, `__MACOSX`, `.DS_Store`, …

@@ -1,5 +1,7 @@
 //! One record, read into an in-memory row and its shape in a single pass.
 
+mod repeats;
+
 use crate::escapes::{Escapes, Matcher};
 use crate::fields::{Key, Level, Model, Node};
 use crate::json::{Stop, byte, gap, string, unescape, value};
@@ -107,17 +109,22 @@ impl Row {
     pub fn missing(&self, text: &str) -> Option<&'static str> {
         const CATEGORY: usize = Kind::Events.position("eventCategory");
         const NO_CALLS: [&str; 3] = ["ConfigurationItem", "Evidence", "ActivityAuditLog"];
-        let is_no_call = || {
-            let category = self.text_of(self.values[CATEGORY], text);
-            category.is_some_and(|category| NO_CALLS.contains(&category))
+        let mut needed = self.needed().iter().zip(&self.values);
+        let (name, _) = needed.find(|(_, value)| **value == Value::Null)?;
+        let category = match self.kind {
+            Kind::Events => self.text_of(self.values[CATEGORY], text),
+            _ => None,
         };
-        let needed: &[&'static str] = match self.kind {
-            Kind::Events if !is_no_call() => &[EVENT_TIME, EVENT_SOURCE, EVENT_NAME],
+        let is_no_call = category.is_some_and(|category| NO_CALLS.contains(&category));
+        (!is_no_call || *name == EVENT_TIME).then_some(*name)
+    }
+
+    /// Returns the columns that make a record a row: the first of the table, in this order.
+    fn needed(&self) -> &'static [&'static str] {
+        match self.kind {
+            Kind::Events => &[EVENT_TIME, EVENT_SOURCE, EVENT_NAME],
             _ => &[EVENT_TIME],
-        };
-        // Every kind's table starts with these columns, in this order.
-        let numbered = needed.iter().enumerate();
-        numbered.into_iter().find(|(n, _)| self.values[*n] == Value::Null).map(|(_, name)| *name)
+        }
     }
 
     /// Returns `eventTime`, microseconds UTC.
@@ -269,34 +276,6 @@ impl<'t, 'r> Reader<'t, 'r> {
         Ok(next)
     }
 
-    /// Returns for each member whether it is the last of those that fill the same column.
-    fn last_of_keys(&self, mut at: usize, object: Object) -> Result<Vec<bool>, Stop> {
-        let mut bits = Vec::new();
-        loop {
-            let name = string(self.bytes, at)?;
-            let raw = &self.text[at + 1..name.end - 1];
-            bits.push(find(object.level, raw, name.escaped).map_or(0, |key| key.bit));
-            let start = gap(self.bytes, gap(self.bytes, name.end) + 1);
-            at = gap(self.bytes, value(self.bytes, start, self.depth_max)?);
-            if byte(self.bytes, at)? != b',' {
-                break;
-            }
-            at = gap(self.bytes, at + 1);
-        }
-        let mut later = 0;
-        let mut last: Vec<bool> = bits
-            .iter()
-            .rev()
-            .map(|bit| {
-                let is_last = later & bit == 0;
-                later |= bit;
-                is_last
-            })
-            .collect();
-        last.reverse();
-        Ok(last)
-    }
-
     /// Reads the member whose key stands at `at`; returns the end of its value.
     fn member(
         &mut self,
@@ -415,13 +394,13 @@ impl<'t, 'r> Reader<'t, 'r> {
     ) -> Result<usize, Stop> {
         let end = value(self.bytes, start, self.depth_max)?;
         let spelled = &self.text[start..end];
-        let text = spelled.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-        let parsed = text.map_or_else(|| time::parse_number(spelled), time::parse);
-        let Some((at, spelling)) = parsed else { return self.raw(start, raw, object) };
+        let Some((at, spelling)) = time::parse_value(spelled) else {
+            return self.raw(start, raw, object);
+        };
         self.fill(object.target, number, Value::Time(at));
         let Some(spelling) = spelling else { return self.raw(start, raw, object) };
         if spelling != USUAL {
-            let mut again = Matcher::new(text.unwrap_or(spelled).as_bytes());
+            let mut again = Matcher::new(time::unquoted(spelled).unwrap_or(spelled).as_bytes());
             spelling.write(at, &mut again);
             if !again.is_same() {
                 return self.raw(start, raw, object);

@@ -93,8 +93,23 @@ impl Digest<'_> {
     }
 }
 
+/// Times that a column holds: those of the years 0000 to 9999 in UTC, of which the name of every
+/// month has four digits and two.
+const READABLE: std::ops::Range<i64> = -62_167_219_200_000_000..253_402_300_800_000_000;
+
+/// Returns the time that a JSON value says, in microseconds since 1970, and how it says it, where
+/// a time can be said so again.
+pub(crate) fn parse_value(spelled: &str) -> Option<(i64, Option<Spelling>)> {
+    unquoted(spelled).map_or_else(|| parse_number(spelled), parse)
+}
+
+/// Returns the text between the quotes of a value that is a string.
+pub(crate) fn unquoted(spelled: &str) -> Option<&str> {
+    spelled.strip_prefix('"').and_then(|text| text.strip_suffix('"'))
+}
+
 /// Returns the microseconds since 1970 that a text says, and how it says them, where a time can be
-/// said so again: a leap second cannot.
+/// said so again: a leap second cannot, nor can the midnight that ends a day (`24:00:00`).
 pub(crate) fn parse(text: &str) -> Option<(i64, Option<Spelling>)> {
     let mut rest = Digest(text.as_bytes());
     let year = rest.number(4)?;
@@ -112,7 +127,8 @@ pub(crate) fn parse(text: &str) -> Option<(i64, Option<Spelling>)> {
     let second = if seconds { rest.number(2)? } else { 0 };
     let (fraction, micros) = fraction(&mut rest)?;
     let offset = offset(&mut rest)?;
-    if !rest.0.is_empty() || hour > 23 || minute > 59 || second > 60 {
+    let ends_day = hour == 24 && minute == 0 && second == 0 && micros == 0;
+    if !rest.0.is_empty() || (hour > 23 && !ends_day) || minute > 59 || second > 60 {
         return None;
     }
     let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
@@ -124,7 +140,8 @@ pub(crate) fn parse(text: &str) -> Option<(i64, Option<Spelling>)> {
     let minutes = days * 1_440 + i64::from(hour) * 60 + i64::from(minute) - east;
     let at = (minutes * 60 + i64::from(second)) * 1_000_000 + micros;
     let spelling = TextSpelling { dashes, between, colons, seconds, fraction, offset };
-    Some((at, (second < 60).then_some(Spelling::Text(spelling))))
+    let can_be_said = second < 60 && !ends_day;
+    READABLE.contains(&at).then_some((at, can_be_said.then_some(Spelling::Text(spelling))))
 }
 
 /// Days from the year 1 to 1970-01-01, as chrono counts them.
@@ -173,29 +190,41 @@ fn offset(rest: &mut Digest<'_>) -> Option<Offset> {
 }
 
 /// Returns the microseconds that a JSON number says: seconds since 1970, or milliseconds or
-/// microseconds when it is too large for seconds (from the year 5138 on).
-pub(crate) fn parse_number(text: &str) -> Option<(i64, Option<Spelling>)> {
-    let (whole, point) = text.split_once('.').unwrap_or((text, ""));
-    let number: i64 = whole.parse().ok()?;
-    if !point.bytes().all(|byte| byte.is_ascii_digit()) || point.len() > 6 {
-        return None;
-    }
-    let decimals = match number.unsigned_abs() {
+/// microseconds when it is too large for seconds (from the year 5138 on). An exponent is read, and
+/// digits finer than the column are dropped; neither can be said again.
+fn parse_number(text: &str) -> Option<(i64, Option<Spelling>)> {
+    let (plain, exponent) = match text.split_once(['e', 'E']) {
+        Some((plain, exponent)) => (plain, exponent.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let (whole, point) = plain.split_once('.').unwrap_or((plain, ""));
+    let digits: i128 = format!("{whole}{point}").parse().ok()?;
+    // The number is `digits` · 10^`scale`.
+    let scale = exponent.checked_sub(i32::try_from(point.len()).ok()?)?;
+    let decimals = match shifted(digits, scale)?.unsigned_abs() {
         0..100_000_000_000 => 0,
         100_000_000_000..100_000_000_000_000 => 3,
         100_000_000_000_000..100_000_000_000_000_000 => 6,
         _ => return None,
     };
-    if decimals + point.len() > 6 || (number < 0 && !point.is_empty()) {
-        return None;
-    }
-    let mut at = number * 10_i64.pow(6 - decimals as u32);
-    if !point.is_empty() {
-        let digits = (decimals + point.len()) as u32;
-        at += point.parse::<i64>().ok()? * 10_i64.pow(6 - digits);
-    }
+    let micros = shifted(digits, scale.checked_add(6 - decimals)?)?;
+    let at = i64::try_from(micros).ok().filter(|at| READABLE.contains(at))?;
+    let is_plain = exponent == 0 && !text.contains(['e', 'E']);
+    let can_be_said =
+        is_plain && decimals as usize + point.len() <= 6 && (point.is_empty() || digits >= 0);
     let spelling = Spelling::Number { decimals: decimals as u8, point: point.len() as u8 };
-    Some((at, Some(spelling)))
+    Some((at, can_be_said.then_some(spelling)))
+}
+
+/// Returns `digits` · 10^`scale`, rounded down; nothing for a number that no time is.
+fn shifted(digits: i128, scale: i32) -> Option<i128> {
+    let power = 10_i128.checked_pow(scale.unsigned_abs());
+    match (scale < 0, power) {
+        (false, Some(power)) => digits.checked_mul(power),
+        (false, None) => (digits == 0).then_some(0),
+        (true, Some(power)) => Some(digits.div_euclid(power)),
+        (true, None) => Some(if digits < 0 { -1 } else { 0 }),
+    }
 }
 
 impl Spelling {
@@ -384,8 +413,37 @@ mod tests {
         ] {
             assert_eq!(parse(text), None, "{text}");
         }
-        for text in ["1e9", "-1.5", "99999999999999999999", "1.1234567"] {
+        for text in ["", "1e30", "1e", "99999999999999999999", "-99999999999"] {
             assert_eq!(parse_number(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_said_again_is_read() {
+        let check = |text: &str, at: i64| {
+            let number = text.contains('e') || text.contains('E') || !text.contains('T');
+            let parsed = if number { parse_number(text) } else { parse(text) };
+            assert_eq!(parsed, Some((at, None)), "{text}");
+        };
+        let at = 1_627_535_167_000_000;
+        check("1.627535167E9", at);
+        check("1627535167e0", at);
+        check("16275351670e-1", at);
+        check("1.6275351675e+12", at + 500_000);
+        check("1627535167.123456789", at + 123_456);
+        check("-1.5", -1_500_000);
+        check("0e99999999", 0);
+        check("1e-99999999", 0);
+        check("2021-07-28T24:00:00Z", at - (5 * 3_600 + 6 * 60 + 7) * 1_000_000);
+        check("2016-12-31T23:59:60Z", 1_483_228_800_000_000);
+    }
+
+    #[test]
+    fn months_have_four_digits_and_two() {
+        for text in ["0000-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01", "9999-12-31T24:00Z"]
+        {
+            assert_eq!(parse(text), None, "{text}");
+        }
+        assert!(parse("9999-12-31T23:59:59.999999Z").is_some());
     }
 }

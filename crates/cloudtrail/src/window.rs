@@ -30,6 +30,14 @@ impl<'a> Window<'a> {
         }
     }
 
+    /// Returns whether nothing follows what is known.
+    pub fn is_ended(&self) -> bool {
+        match self {
+            Window::Held(_) => true,
+            Window::Stream { ended, .. } => *ended,
+        }
+    }
+
     /// Reads more, giving up what stands before `keep`; returns false at the end.
     ///
     /// # Errors
@@ -63,10 +71,13 @@ impl<'a> Window<'a> {
 /// It goes on where it stopped, so a value of any size costs no memory.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Skipper {
-    depth: usize,
-    in_string: bool,
+    /// Brackets open.
+    pub depth: usize,
+    /// Within a string.
+    pub in_string: bool,
     escaped: bool,
     started: bool,
+    by_line: bool,
 }
 
 /// How a value ended.
@@ -74,19 +85,24 @@ pub(crate) struct Skipper {
 pub(crate) enum Skipped {
     /// After so many bytes.
     End(usize),
-    /// With a line break in a string, after so many bytes: no JSON.
-    Broken(usize),
+    /// With a line break in a string: no JSON.
+    Broken,
     /// Not yet.
     Open,
 }
 
 impl Skipper {
+    /// Returns one to which a line break in a string says that a quote is missing.
+    pub fn by_line() -> Skipper {
+        Skipper { by_line: true, ..Skipper::default() }
+    }
+
     /// Takes further bytes of the value.
     pub fn feed(&mut self, bytes: &[u8]) -> Skipped {
         for (at, byte) in bytes.iter().enumerate() {
             if self.in_string {
                 match byte {
-                    b'\n' => return Skipped::Broken(at),
+                    b'\n' if self.by_line => return Skipped::Broken,
                     _ if self.escaped => self.escaped = false,
                     b'\\' => self.escaped = true,
                     b'"' => {

@@ -34,5 +34,5 @@ pub use options::{IngestOptions, Selection, Source};
 pub use pipeline::ingest;
 pub use plan::{Plan, PlanCell, PlanTally, check_sources, plan};
 pub use progress::{CancelFlag, Progress, Silent};
-pub use report::{Fault, FaultKind, IntakeLine, ObjectCounts, RecordCounts, Report};
+pub use report::{Fault, FaultKind, IgnoredLine, IntakeLine, ObjectCounts, RecordCounts, Report};
 pub use tables::store_spec;

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::options::Selection;
 use crate::order::{Listed, Objects, time_of};
 use crate::progress::CancelFlag;
-use crate::report::Fault;
+use crate::report::{Fault, IgnoredLine};
 use crate::source::{Found, Ignored, LogSource, SourceObject};
 
 /// What the sources hold.
@@ -29,7 +29,7 @@ pub(crate) struct Listing {
 }
 
 impl Listing {
-    /// Lists `sources` and every archive found in them. Blocks.
+    /// Lists `sources` and every archive found in them, and tells what is passed over. Blocks.
     ///
     /// # Errors
     /// When the temporary folder fails.
@@ -38,6 +38,7 @@ impl Listing {
         selection: &Selection,
         temp_dir: PathBuf,
         cancel: &CancelFlag,
+        tell: &mut dyn FnMut(IgnoredLine),
     ) -> Result<Listing> {
         let mut listing = Listing {
             sources,
@@ -48,7 +49,7 @@ impl Listing {
         };
         let mut number = 0;
         while let Some(source) = listing.sources.get(number).cloned() {
-            listing.list(number, &*source, selection, cancel)?;
+            listing.list(number, &*source, selection, cancel, tell)?;
             number += 1;
         }
         Ok(listing)
@@ -60,6 +61,7 @@ impl Listing {
         source: &dyn LogSource,
         selection: &Selection,
         cancel: &CancelFlag,
+        tell: &mut dyn FnMut(IgnoredLine),
     ) -> Result<()> {
         let mut group = None;
         let mut outcome = Ok(());
@@ -73,7 +75,10 @@ impl Listing {
                     outcome = self.objects.push(Listed::new(object, number, group));
                 }
                 Found::Source(inner) => self.sources.push(inner),
-                Found::Ignored(reason) => *self.ignored.entry(reason).or_default() += 1,
+                Found::Ignored { object, reason } => {
+                    *self.ignored.entry(reason).or_default() += 1;
+                    tell(IgnoredLine::of(object, reason));
+                }
                 Found::Fault { object, kind, reason } => {
                     self.faults.push(Fault { object, kind, reason });
                 }

@@ -36,6 +36,8 @@ const CHUNK_OBJECTS_MAX: usize = 256;
 const ROUND_CHUNKS_MAX: u64 = 512;
 /// Objects that a source hands over at a time, at most.
 const RUN_OBJECTS_MAX: usize = 8_192;
+/// Lines of what is passed over, between the listing and whoever hears them.
+const IGNORED_UNDER_WAY_MAX: usize = 1_024;
 /// How much a compressed log grows, for cutting chunks; AWS's rule of thumb is 10.
 const GROWTH: u64 = 12;
 
@@ -57,7 +59,7 @@ pub async fn ingest(
     now: fn() -> DateTime<Utc>,
 ) -> Result<Report> {
     let mut report = Report::default();
-    let mut listing = list(sources, &options, cancel).await?;
+    let mut listing = list_and_tell(sources, &options, progress, cancel).await?;
     begin(&mut report, &mut listing, progress);
     let Listing { sources, objects, .. } = listing;
     let planned_at = writer.token();
@@ -75,6 +77,27 @@ pub async fn ingest(
         report.objects.close();
     }
     Ok(report)
+}
+
+/// Lists the sources on a thread of its own, and tells what is passed over as it is met: there may
+/// be more of it than memory holds.
+async fn list_and_tell(
+    sources: Vec<Source>,
+    options: &IngestOptions,
+    progress: &dyn Progress,
+    cancel: &CancelFlag,
+) -> Result<Listing> {
+    let (send, mut receive) = mpsc::channel(IGNORED_UNDER_WAY_MAX);
+    let listing = list(sources, options, cancel, move |line| {
+        // Nobody hears any more only when the run is over.
+        let _ = send.blocking_send(line);
+    });
+    let hear = async {
+        while let Some(line) = receive.recv().await {
+            progress.ignored(&line);
+        }
+    };
+    tokio::join!(listing, hear).0
 }
 
 /// Takes into the report what the listing alone decides.
@@ -275,9 +298,7 @@ impl Rounds<'_> {
             if alone {
                 self.commit(std::mem::take(&mut round)).await?;
             }
-            let progress = self.progress;
-            round
-                .add(chunk, &mut originals, &mut self.report, &mut |fault| progress.fault(fault))?;
+            round.add(chunk, &mut originals, &mut self.report, self.progress)?;
             if round.len() == 0 && self.under_way.is_none() {
                 self.settled.advance(round.chunks);
             } else if alone || is_full(&round, options) {

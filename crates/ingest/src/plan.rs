@@ -13,7 +13,7 @@ use crate::listing::Listing;
 use crate::options::{IngestOptions, Source};
 use crate::order::{Listed, Objects, SortedObjects};
 use crate::progress::CancelFlag;
-use crate::report::{Fault, ObjectCounts};
+use crate::report::{Fault, IgnoredLine, ObjectCounts};
 use crate::source::{Before, DiskSource, LogSource, SourceObject, StdinSource, open_roots};
 
 /// Keys of one question to the ledger.
@@ -127,7 +127,7 @@ pub async fn plan(
     options: &IngestOptions,
     cancel: &CancelFlag,
 ) -> Result<Plan> {
-    let listing = list(sources, options, cancel).await?;
+    let listing = list(sources, options, cancel, |_| {}).await?;
     let mut plan = Plan {
         ignored: listing.ignored.iter().map(|(why, count)| (why.to_string(), *count)).collect(),
         left_out: listing.left_out,
@@ -160,16 +160,17 @@ fn cell_of(key: &str) -> Cell {
     })
 }
 
-/// Opens the sources and lists them.
+/// Opens the sources and lists them; what is passed over is told on the way.
 pub(crate) async fn list(
     sources: Vec<Source>,
     options: &IngestOptions,
     cancel: &CancelFlag,
+    mut tell: impl FnMut(IgnoredLine) + Send + 'static,
 ) -> Result<Listing> {
     let (options, cancel) = (options.clone(), cancel.clone());
     let listed = tokio::task::spawn_blocking(move || {
         let sources = open(sources, &options)?;
-        Listing::of(sources, &options.selection, options.temp_dir, &cancel)
+        Listing::of(sources, &options.selection, options.temp_dir, &cancel, &mut tell)
     });
     listed.await.map_err(Error::Worker)?
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::report::{Fault, IntakeLine};
+use crate::report::{Fault, IgnoredLine, IntakeLine};
 
 /// Hears how a run goes. Every method may be left out.
 pub trait Progress: Send + Sync {
@@ -21,6 +21,11 @@ pub trait Progress: Send + Sync {
     /// number that a [`crate::Report`] keeps.
     fn fault(&self, fault: &Fault) {
         let _ = fault;
+    }
+
+    /// Something was passed over: a line of the intake record.
+    fn ignored(&self, line: &IgnoredLine) {
+        let _ = line;
     }
 
     /// An object is committed: a line of the intake record.

@@ -214,6 +214,22 @@ impl Report {
     }
 }
 
+/// Something passed over, in the intake record (`--report`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IgnoredLine {
+    /// Where it is.
+    pub ignored: String,
+    /// Why, as in [`Report::ignored`].
+    pub reason: String,
+}
+
+impl IgnoredLine {
+    /// Returns the line of what was passed over at `path`.
+    pub(crate) fn of(path: String, reason: Ignored) -> IgnoredLine {
+        IgnoredLine { ignored: path, reason: reason.to_string() }
+    }
+}
+
 /// One committed object in the intake record (`--report`): enough to prove later what was taken in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct IntakeLine {

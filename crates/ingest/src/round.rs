@@ -8,7 +8,8 @@ use traillake_store::{Counts, ObjectRow, ObjectState, PartRows, RejectRow, Round
 
 use crate::decode::{DecodedChunk, DecodedObject, Outcome};
 use crate::error::Result;
-use crate::report::{Fault, FaultKind, Report};
+use crate::progress::Progress;
+use crate::report::{Fault, FaultKind, IgnoredLine, Report};
 use crate::source::{Ignored, SourceObject};
 use crate::spill::{Ordinals, Part, by_kind, push};
 
@@ -48,14 +49,15 @@ impl Round {
         chunk: DecodedChunk,
         originals: &mut Originals,
         report: &mut Report,
-        tell: &mut dyn FnMut(&Fault),
+        progress: &dyn Progress,
     ) -> Result<()> {
         let mut ordinals = Ordinals::default();
         originals.forget_before(chunk.claims_from);
         for object in chunk.objects {
+            let name = object.object.key.clone();
             let taken = originals.settle(object, chunk.number);
             if let Some(fault) = taken.fault {
-                tell(&fault);
+                progress.fault(&fault);
                 report.fault(fault);
             }
             report.foreign_recipients += taken.foreign_recipients;
@@ -67,6 +69,7 @@ impl Round {
                 }
                 Fate::Ignored(reason) => {
                     report.ignore(reason, 1);
+                    progress.ignored(&IgnoredLine::of(name.into(), reason));
                     None
                 }
                 Fate::Failed => {
@@ -248,7 +251,7 @@ fn read(
     head: Vec<u8>,
     foreign_recipients: u64,
 ) -> (Fate, Option<Fault>) {
-    let ours = key.is_cloudtrail || summary.recognised;
+    let ours = key.is_cloudtrail || summary.recognised || summary.suspect;
     let mut row = object_row(object, key);
     row.sha256 = Some(summary.sha256);
     row.inflated_sha256 = Some(summary.inflated_sha256);
@@ -265,7 +268,11 @@ fn read(
         }
         None if summary.recognised => return sound(row, object, summary, foreign_recipients),
         None if ours => {
-            let reason = "holds no CloudTrail records".to_owned();
+            let reason = match summary.suspect {
+                true => "has keys of CloudTrail's records, but no record in a form that is known",
+                false => "holds no CloudTrail records",
+            };
+            let reason = reason.to_owned();
             rejected(
                 row,
                 vec![Reject { index: 0, offset: 0, reason, bytes: head, truncated: true }],
@@ -297,12 +304,20 @@ fn sound(
         Some(_) => ObjectState::Changed,
         None => ObjectState::Read,
     };
+    let mut details = Vec::new();
     if foreign_recipients > 0 {
         let account = row.account.as_deref().unwrap_or_default();
-        row.detail = Some(format!(
+        details.push(format!(
             "{foreign_recipients} records name another recipient account than `{account}`"
         ));
     }
+    let kept = summary.rejects.len() as u64;
+    if kept < rejects {
+        details.push(format!(
+            "only the first {kept} of {rejects} rejects are kept, the others are counted"
+        ));
+    }
+    row.detail = (!details.is_empty()).then(|| details.join("; "));
     let fault = summary.rejects.first().map(|first| Fault {
         object: row.object_key.clone(),
         kind: FaultKind::Rejects,

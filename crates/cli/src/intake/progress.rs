@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use traillake_ingest::{Fault, IntakeLine, Progress};
+use serde::Serialize;
+use traillake_ingest::{Fault, IgnoredLine, IntakeLine, Progress};
 
 use super::record::IntakeRecord;
 use crate::escape::visible;
@@ -71,6 +72,14 @@ impl Listener {
         self.record.into_inner().unwrap_or(None)
     }
 
+    fn write(&self, line: &impl Serialize) {
+        if let Ok(mut record) = self.record.lock()
+            && let Some(record) = record.as_mut()
+        {
+            record.add(line);
+        }
+    }
+
     fn line(&self) -> String {
         let objects = self.counts.objects.load(Ordering::Relaxed);
         let planned = self.counts.planned.load(Ordering::Relaxed);
@@ -117,11 +126,12 @@ impl Progress for Listener {
         }
     }
 
+    fn ignored(&self, line: &IgnoredLine) {
+        tracing::info!(path = %visible(&line.ignored), reason = line.reason, "ignored");
+        self.write(line);
+    }
+
     fn taken_in(&self, line: &IntakeLine) {
-        if let Ok(mut record) = self.record.lock()
-            && let Some(record) = record.as_mut()
-        {
-            record.add(line);
-        }
+        self.write(line);
     }
 }

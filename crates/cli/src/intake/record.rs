@@ -1,14 +1,15 @@
 //! The intake record (`ingest --report FILE`): what was taken in, object by object.
 //!
-//! JSON lines: first who took it in and when, then one line an object, last the sums. The file
-//! appears when the run is over, whole.
+//! JSON lines: first who took it in and when, then one line for each object and for each file that
+//! was passed over, last the sums. The file appears when the run is over, whole.
 
 use std::io::Write as _;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use serde_json::json;
-use traillake_ingest::{IntakeLine, Report};
+use traillake_ingest::Report;
 
 use super::spelled;
 use crate::failure::Problem;
@@ -31,8 +32,8 @@ impl IntakeRecord {
         Ok(IntakeRecord { destination, sink, failure })
     }
 
-    /// Adds an object. A failure to write is told at the end; it must not stop the intake.
-    pub fn add(&mut self, line: &IntakeLine) {
+    /// Adds a line. A failure to write is told at the end; it must not stop the intake.
+    pub fn add(&mut self, line: &impl Serialize) {
         if self.failure.is_some() {
             return;
         }

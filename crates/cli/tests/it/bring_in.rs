@@ -92,6 +92,10 @@ fn what_is_wrong_is_said_and_counted_and_the_rest_comes_in() {
     "#);
     assert_eq!(here.csv("SELECT eventName FROM events ORDER BY 1"), "GetObject\nPutObject\n");
     assert!(here.csv("SELECT reason FROM rejects").contains("eventTime"));
+    // What was passed over is named where somebody asks for it.
+    let told = here.run(&["-v", "ingest", "logs", "--report", "intake.jsonl"]).done().stderr;
+    assert!(told.contains("notes.txt") && told.contains("not CloudTrail"), "{told}");
+    assert!(here.read("intake.jsonl").contains("notes.txt\",\"reason\":\"not CloudTrail\"}"));
 }
 
 #[test]

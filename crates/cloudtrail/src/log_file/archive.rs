@@ -10,6 +10,7 @@ use tar::EntryType;
 use zip::ZipArchive;
 
 use super::inflate::Inflate;
+use super::zip_directory::{ZipKind, check_zip};
 use super::{Container, Limits};
 use crate::Error;
 use crate::object_key::is_junk;
@@ -28,14 +29,37 @@ pub struct Member<'a> {
     pub content: Result<&'a mut dyn Read, String>,
 }
 
+/// What an archive has, one after the other. Folders are not told.
+pub enum Entry<'a> {
+    /// A file: what has bytes, whatever its name or type says.
+    File(Member<'a>),
+    /// Something passed over.
+    Skipped {
+        /// Its path, as that of a [`Member`].
+        path: String,
+        /// Why.
+        why: Skipped,
+    },
+}
+
+/// Why an entry of an archive is passed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Skipped {
+    /// What file managers and archivers leave behind.
+    Junk,
+    /// A symbolic or hard link.
+    Link,
+    /// A FIFO or device.
+    Special,
+}
+
 /// What was seen of an archive.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ArchiveSummary {
     /// Files handed out.
     pub members: u64,
-    /// Entries passed over: folders, links, devices, junk of file managers.
-    pub skipped: u64,
-    /// Why the rest of the archive could not be read (a limit, damage); members before it stand.
+    /// Why the rest of the archive could not be read (a limit, damage), or what in it belongs to no
+    /// member; members before it stand.
     pub fault: Option<String>,
 }
 
@@ -81,10 +105,10 @@ pub fn is_archive(head: &[u8]) -> bool {
 ///
 /// # Errors
 /// When `input` cannot be read or is no archive.
-pub fn members<R: Read + Seek>(
+pub fn entries<R: Read + Seek>(
     input: &mut R,
     limits: &Limits,
-    visit: &mut dyn FnMut(Member<'_>) -> ControlFlow<()>,
+    visit: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
 ) -> Result<ArchiveSummary, Error> {
     let mut head = Vec::new();
     input.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
@@ -117,40 +141,45 @@ impl Halt {
 
 struct Walk<'a> {
     limits: &'a Limits,
-    visit: &'a mut dyn FnMut(Member<'_>) -> ControlFlow<()>,
+    visit: &'a mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
     summary: ArchiveSummary,
     /// Bytes of all members so far.
     bytes: u64,
 }
 
 impl Walk<'_> {
-    fn zip<R: Read + Seek>(&mut self, input: R, prefix: &str, depth: u32) -> Result<(), Halt> {
-        let mut archive = ZipArchive::new(input).map_err(Halt::fault)?;
+    fn zip<R: Read + Seek>(&mut self, mut input: R, prefix: &str, depth: u32) -> Result<(), Halt> {
+        let bytes = input.seek(SeekFrom::End(0)).map_err(Halt::fault)?;
+        let mut archive = ZipArchive::new(&mut input).map_err(Halt::fault)?;
+        let inflated = Rc::new(Cell::new(0));
+        let mut spans = Vec::with_capacity(archive.len());
         for number in 0..archive.len() {
-            let (path, is_file, encrypted, size, stored) = {
+            let (path, kind, size, stored) = {
                 let entry = archive.by_index_raw(number).map_err(Halt::fault)?;
-                let sizes = (entry.size(), entry.compressed_size());
-                (entry.name().to_owned(), entry.is_file(), entry.encrypted(), sizes.0, sizes.1)
+                let stored = entry.compressed_size();
+                spans.push((entry.header_start(), entry.data_start().saturating_add(stored)));
+                (entry.name().to_owned(), ZipKind::of(&entry), entry.size(), stored)
             };
-            if !is_file || is_junk(&path) {
-                self.summary.skipped += 1;
-                continue;
-            }
-            let path = format!("{prefix}{}", clean(&path));
-            if encrypted {
-                self.refuse(path, Some(size), "encrypted".to_owned())?;
-                continue;
-            }
-            match archive.by_index(number) {
-                Ok(entry) => {
-                    let stored = Rc::new(Cell::new(stored));
-                    let mut entry = Bounded::new(entry, stored, self.limits);
-                    self.member(&mut entry, path, Some(size), depth)?;
-                }
-                Err(error) => self.refuse(path, Some(size), error.to_string())?,
+            let path_in = format!("{prefix}{}", clean(&path));
+            match kind {
+                _ if is_junk(&path) => self.skip(path_in, Skipped::Junk)?,
+                ZipKind::Folder => {}
+                ZipKind::Encrypted => self.refuse(path_in, Some(size), "encrypted".to_owned())?,
+                ZipKind::File => match archive.by_index(number) {
+                    Ok(entry) => {
+                        let own = (Rc::new(Cell::new(stored)), Rc::default());
+                        let entry = Bounded::new(entry, own, self.limits);
+                        let all = (Rc::new(Cell::new(bytes)), inflated.clone());
+                        let mut entry = Bounded::new(entry, all, self.limits);
+                        self.member(&mut entry, path_in, Some(size), depth)?;
+                    }
+                    Err(error) => self.refuse(path_in, Some(size), error.to_string())?,
+                },
             }
         }
-        Ok(())
+        let (entries, directory) = (archive.len(), archive.central_directory_start());
+        drop(archive);
+        check_zip(&mut input, entries, directory, spans).map_err(Halt::Fault)
     }
 
     fn tar(
@@ -160,18 +189,18 @@ impl Walk<'_> {
         prefix: &str,
         depth: u32,
     ) -> Result<(), Halt> {
-        let stored = Rc::new(Cell::new(0));
-        let counted = Counted { input, read: stored.clone() };
+        let counts = (Rc::new(Cell::new(0)), Rc::default());
+        let counted = Counted { input, read: counts.0.clone() };
         let limits = self.limits;
         let mut input: Box<dyn Read + '_> = match container {
             Container::Plain => Box::new(counted),
             Container::Gzip => {
                 let decoder = MultiGzDecoder::new(BufReader::new(counted));
-                Box::new(Bounded::new(decoder, stored, limits))
+                Box::new(Bounded::new(decoder, counts, limits))
             }
             Container::Zstd => {
                 let decoder = zstd::Decoder::new(counted).map_err(Halt::fault)?;
-                Box::new(Bounded::new(decoder, stored, limits))
+                Box::new(Bounded::new(decoder, counts, limits))
             }
         };
         let mut archive = tar::Archive::new(&mut *input);
@@ -184,14 +213,22 @@ impl Walk<'_> {
             let size = entry.size();
             let path_in = format!("{prefix}{}", clean(&path));
             match kind {
-                _ if is_junk(&path) => self.summary.skipped += 1,
-                EntryType::Regular | EntryType::Continuous => {
-                    self.member(&mut entry, path_in, Some(size), depth)?;
-                }
+                // Not an entry, but what is said of all that follow.
+                EntryType::XGlobalHeader => {}
+                _ if is_junk(&path) => self.skip(path_in, Skipped::Junk)?,
                 EntryType::GNUSparse => {
                     self.refuse(path_in, Some(size), "a sparse file".to_owned())?;
                 }
-                _ => self.summary.skipped += 1,
+                EntryType::Directory if size == 0 => {}
+                EntryType::Link | EntryType::Symlink if size == 0 => {
+                    self.skip(path_in, Skipped::Link)?;
+                }
+                EntryType::Char | EntryType::Block | EntryType::Fifo if size == 0 => {
+                    self.skip(path_in, Skipped::Special)?;
+                }
+                // Types that nobody knows are to be read as files (POSIX, ustar), and whatever has
+                // bytes may hide a log.
+                _ => self.member(&mut entry, path_in, Some(size), depth)?,
             }
         }
         Ok(())
@@ -251,8 +288,16 @@ impl Walk<'_> {
         self.hand_out(Member { path, size_bytes, content: Err(reason) })
     }
 
+    fn skip(&mut self, path: String, why: Skipped) -> Result<(), Halt> {
+        self.tell(Entry::Skipped { path, why })
+    }
+
     fn hand_out(&mut self, member: Member<'_>) -> Result<(), Halt> {
-        match (self.visit)(member) {
+        self.tell(Entry::File(member))
+    }
+
+    fn tell(&mut self, entry: Entry<'_>) -> Result<(), Halt> {
+        match (self.visit)(entry) {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(()) => Err(Halt::Stop),
         }
@@ -295,27 +340,29 @@ impl Read for Counted<'_> {
     }
 }
 
+/// Bytes that went in and came out, of all readers that share them.
+type Counts = (Rc<Cell<u64>>, Rc<Cell<u64>>);
+
 /// Fails when far more comes out than went in.
 struct Bounded<R> {
     input: R,
     stored: Rc<Cell<u64>>,
-    inflated: u64,
+    inflated: Rc<Cell<u64>>,
     ratio_max: u64,
 }
 
 impl<R> Bounded<R> {
-    fn new(input: R, stored: Rc<Cell<u64>>, limits: &Limits) -> Bounded<R> {
-        Bounded { input, stored, inflated: 0, ratio_max: limits.inflation_ratio_max.max(1) }
+    fn new(input: R, (stored, inflated): Counts, limits: &Limits) -> Bounded<R> {
+        Bounded { input, stored, inflated, ratio_max: limits.inflation_ratio_max.max(1) }
     }
 }
 
 impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let read = self.input.read(out)?;
-        self.inflated += read as u64;
-        if self.inflated > super::RATIO_FREE_BYTES
-            && self.inflated / self.ratio_max > self.stored.get()
-        {
+        let inflated = self.inflated.get() + read as u64;
+        self.inflated.set(inflated);
+        if inflated > super::RATIO_FREE_BYTES && inflated / self.ratio_max > self.stored.get() {
             let reason = format!("inflates to more than {} times its size", self.ratio_max);
             return Err(io::Error::other(reason));
         }

@@ -2,10 +2,12 @@
 
 pub mod archive;
 pub(crate) mod inflate;
+mod zip_directory;
 
 use std::io::{self, Read};
 
 use self::inflate::{Inflate, Measured};
+use crate::form::looks_like_log;
 
 /// Inflated bytes below which no ratio is judged.
 pub(crate) const RATIO_FREE_BYTES: u64 = 16 << 20;
@@ -115,6 +117,10 @@ pub enum ObjectFault {
         /// What is wrong there.
         reason: &'static str,
     },
+    /// Text in UTF-16, as PowerShell's `>` writes it. Its records would have other bytes than those
+    /// that CloudTrail wrote.
+    #[error("UTF-16 text, convert it to UTF-8")]
+    Utf16,
     /// The object changed between two readings.
     #[error("changed while it was read")]
     Changed,
@@ -178,21 +184,26 @@ pub(crate) fn read_up_to(input: &mut dyn Read, bytes_max: usize) -> io::Result<(
     Ok((bytes, false))
 }
 
-/// Returns whether an object cannot be a log, judged by its first bytes: what they inflate to
-/// starts neither as JSON nor with a time, as lines of CloudWatch Logs do. Archives are foreign too.
+/// Returns whether an object is no log, judged by its first bytes: what they inflate to starts
+/// neither as JSON nor with a time, as lines of CloudWatch Logs do, and has no keys of CloudTrail's
+/// records in its first 64 KB. Archives are foreign too.
 pub fn is_foreign(head: &[u8]) -> bool {
     let mut input = head;
-    let mut start = [0; 64];
-    let mut filled = 0;
-    if let Ok(mut inflate) = Inflate::new(&mut input, &Limits::default()) {
-        while let Ok(read @ 1..) = inflate.read(&mut start[filled..]) {
-            filled += read;
-        }
-    }
-    let text = start[..filled].strip_prefix(b"\xef\xbb\xbf").unwrap_or(&start[..filled]);
+    let Ok(mut inflate) = Inflate::new(&mut input, &Limits::default()) else { return false };
+    let Ok((start, _)) = read_up_to(&mut inflate, FOREIGN_START_BYTES) else { return false };
+    let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&start);
     let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
-    !head.is_empty() && !matches!(first, None | Some(b'{' | b'[' | b'0'..=b'9'))
+    if head.is_empty() || matches!(first, None | Some(b'{' | b'[' | b'0'..=b'9')) {
+        return false;
+    }
+    let more = read_up_to(&mut inflate, FOREIGN_HEAD_BYTES).unwrap_or_default().0;
+    !looks_like_log(&[start, more].concat())
 }
+
+/// Bytes that tell JSON and times from other text.
+const FOREIGN_START_BYTES: usize = 63;
+/// Bytes in which keys of records are looked for.
+const FOREIGN_HEAD_BYTES: usize = 64 << 10;
 
 impl Measured {
     pub(crate) fn with(self, inflated: Option<Vec<u8>>) -> Inspected {

@@ -4,7 +4,9 @@ use std::io::{Cursor, Write};
 use std::ops::ControlFlow;
 
 use traillake_cloudtrail::Limits;
-use traillake_cloudtrail::log_file::archive::{ArchiveSummary, is_archive, members};
+use traillake_cloudtrail::log_file::archive::{
+    ArchiveSummary, Entry, Skipped, entries, is_archive,
+};
 use zip::write::SimpleFileOptions;
 
 use crate::containers::gzip;
@@ -39,7 +41,8 @@ type Found = (String, Result<String, String>);
 fn unpack(archive: &[u8], limits: &Limits) -> (Vec<Found>, ArchiveSummary) {
     assert!(is_archive(&archive[..archive.len().min(64 << 10)]));
     let mut found = Vec::new();
-    let summary = members(&mut Cursor::new(archive), limits, &mut |member| {
+    let summary = entries(&mut Cursor::new(archive), limits, &mut |entry| {
+        let Entry::File(member) = entry else { return ControlFlow::Continue(()) };
         let content = member.content.and_then(|content| {
             let mut bytes = Vec::new();
             content.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
@@ -128,13 +131,123 @@ fn limits_end_an_archive_with_a_reason() {
             found[0].0
         );
     }
-    assert!(members(&mut Cursor::new(b"{}"), &limits, &mut |_| ControlFlow::Continue(())).is_err());
+    assert!(entries(&mut Cursor::new(b"{}"), &limits, &mut |_| ControlFlow::Continue(())).is_err());
+}
+
+/// Checks the members, and that the archive says `fault`.
+fn check_fault(archive: &[u8], expected: &[(&str, &str)], fault: &str) {
+    let (found, summary) = unpack(archive, &Limits::default());
+    let found: Vec<(&str, &str)> =
+        found.iter().map(|(path, content)| (path.as_str(), content.as_deref().unwrap())).collect();
+    assert_eq!(found, expected);
+    let told = summary.fault.unwrap_or_default();
+    assert!(told.contains(fault), "{told}");
 }
 
 #[test]
-fn an_archive_behind_another_is_read_too() {
-    let joined = [tar(&[("a.json", b"{}")]), tar(&[("b.json", b"[]")])].concat();
-    check(&joined, &[("a.json", "{}"), ("b.json", "[]")]);
+fn what_stands_behind_an_archive_is_read_or_told() {
+    let (a, b) = (tar(&[("a.json", b"{}")]), tar(&[("b.json", b"[]")]));
+    let both = &[("a.json", "{}"), ("b.json", "[]")];
+    let first = &both[..1];
+    check(&[&a[..], &b].concat(), both);
+    check(&[gzip(&a), gzip(&b)].concat(), both);
+    check(&gzip(&[&a[..], &b].concat()), both);
+    let zstd = |bytes: &[u8]| zstd::encode_all(bytes, 1).unwrap();
+    check(&[zstd(&a), zstd(&b)].concat(), both);
+    check(&[&a[..], &[0; 4_096], &b].concat(), both);
+    let log = br#"{"Records":[{"eventVersion":"1.08"}]}"#;
+    let long = [&log[..], &[b' '; 2_000]].concat();
+    for log in [&log[..], &long] {
+        check_fault(&[&a[..], log].concat(), first, "");
+        check_fault(&[&gzip(&a)[..], log].concat(), first, "");
+        check_fault(&[gzip(&a), gzip(log)].concat(), first, "");
+        check_fault(&[&zstd(&a)[..], log].concat(), first, "");
+        check_fault(&[zstd(&a), zstd(log)].concat(), first, "");
+    }
+    let (a, b) = (zip(&[("a.json", b"{}")]), zip(&[("b.json", b"[]")]));
+    // Which of two directories is taken depends on their places; the other is told.
+    check_fault(&[&a[..], &b].concat(), first, "bytes after the end of the archive");
+    let name = "b".repeat(500);
+    let longer = zip(&[(&name, b"[]")]);
+    let named = &[(name.as_str(), "[]")];
+    check_fault(&[&a[..], &longer].concat(), named, "at byte 0 that belong to no entry");
+    check_fault(&[&a[..], log].concat(), first, "37 bytes after the end of the archive");
+}
+
+#[test]
+fn what_a_zips_directory_leaves_out_is_told() {
+    let mut twice = zip(&[("a.json", b"11"), ("b.json", b"22"), ("c.json", b"33")]);
+    let at = |bytes: &[u8], needle: &[u8], nth: usize| {
+        let mut found = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(needle));
+        found.nth(nth).unwrap()
+    };
+    for nth in [0, 0] {
+        let place = at(&twice, b"b.json", nth);
+        twice[place] = b'a';
+    }
+    check_fault(&twice, &[("a.json", "22"), ("c.json", "33")], "3 entries, of which only 2 differ");
+
+    // An entry whose header was cut out of the directory.
+    let mut hidden = zip(&[("a.json", b"11"), ("b.json", b"22"), ("c.json", b"33")]);
+    let (first, second) = (at(&hidden, b"PK\x01\x02", 1), at(&hidden, b"PK\x01\x02", 2));
+    hidden.drain(first..second);
+    let end = at(&hidden, b"PK\x05\x06", 0);
+    (hidden[end + 8], hidden[end + 10]) = (2, 2);
+    hidden[end + 12] -= (second - first) as u8;
+    check_fault(&hidden, &[("a.json", "11"), ("c.json", "33")], "that belong to no entry");
+
+    // Two entries that share their bytes, as bombs have them.
+    let mut shared = zip(&[("a.json", b"11"), ("b.json", b"11")]);
+    let (first, second) = (at(&shared, b"PK\x01\x02", 0), at(&shared, b"PK\x01\x02", 1));
+    let offset = shared[first + 42..first + 46].to_vec();
+    shared[second + 42..second + 46].copy_from_slice(&offset);
+    let (_, summary) = unpack(&shared, &Limits::default());
+    assert!(summary.fault.unwrap().contains("overlap"));
+}
+
+#[test]
+fn an_entry_with_bytes_is_a_file_whatever_it_says_it_is() {
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut add = |path: &str, kind: u8, bytes: &[u8]| {
+        let mut header = tar::Header::new_ustar();
+        header.set_path(path).unwrap();
+        header.set_size(bytes.len() as u64);
+        header.set_entry_type(tar::EntryType::new(kind));
+        header.set_cksum();
+        builder.append(&header, bytes).unwrap();
+    };
+    for (path, kind) in [("Z.json", b'Z'), ("1.json", b'1'), ("5.json", b'5'), ("6.json", b'6')] {
+        add(path, kind, b"{}");
+    }
+    add("._junk", b'0', b"{}");
+    add("folder", b'5', b"");
+    add("link", b'2', b"");
+    add("fifo", b'6', b"");
+    let archive = builder.into_inner().unwrap();
+    check(&archive, &[("Z.json", "{}"), ("1.json", "{}"), ("5.json", "{}"), ("6.json", "{}")]);
+    let mut skipped = Vec::new();
+    entries(&mut Cursor::new(archive), &Limits::default(), &mut |entry| {
+        if let Entry::Skipped { path, why } = entry {
+            skipped.push((path, why));
+        }
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    let expected = [("._junk", Skipped::Junk), ("link", Skipped::Link), ("fifo", Skipped::Special)];
+    assert_eq!(skipped, expected.map(|(path, why)| (path.to_owned(), why)));
+
+    check(&zip(&[("b.json/", b"{}"), ("c\\", b"[]")]), &[("b.json/", "{}"), ("c\\", "[]")]);
+}
+
+#[test]
+fn a_bomb_of_many_entries_is_one() {
+    // No entry is large enough to be judged alone; four of them make the 16 MB that are free.
+    let part = vec![b' '; 4 << 20];
+    let files: Vec<String> = (0..8).map(|number| format!("{number}.json")).collect();
+    let files: Vec<(&str, &[u8])> = files.iter().map(|name| (name.as_str(), &part[..])).collect();
+    let (found, _) = unpack(&zip(&files), &Limits::default());
+    let read = found.iter().filter(|(_, content)| content.is_ok()).count();
+    assert_eq!((read, found.len()), (4, 8));
 }
 
 #[test]

@@ -170,6 +170,16 @@ fn foreign_objects_are_told_by_their_head() {
     for head in [&b"hello"[..], b"\x7fELF", &gzip(b"hello"), b"PK\x03\x04", b"<xml/>"] {
         assert!(is_foreign(head), "{head:?}");
     }
+    let record = event(r#""eventVersion":"1.08""#);
+    let commented = format!("# comment\n{}\n{record}\n", "-".repeat(60_000));
+    let wide: Vec<u8> =
+        format!("\u{feff}{record}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for head in [commented.as_bytes(), &gzip(commented.as_bytes()), &wide, &gzip(&wide)] {
+        assert!(!is_foreign(head), "{}", String::from_utf8_lossy(head));
+    }
+    assert!(is_foreign(
+        &"# comment\n".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()
+    ));
     for head in [
         &b""[..],
         b"{}",

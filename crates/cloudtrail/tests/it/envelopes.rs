@@ -1,5 +1,6 @@
 //! Every form in which people have CloudTrail's records.
 
+use proptest::prelude::*;
 use serde_json::json;
 use traillake_cloudtrail::{Body, Kind, Limits, ObjectFault};
 
@@ -125,6 +126,224 @@ fn a_bad_record_costs_no_other() {
     check(cut.as_bytes(), &all[2].as_bytes()[..40], 2, "cut short after 2 records");
     let cut = format!("{{\"Records\":[{},{}", all[0], all[1]);
     check(cut.as_bytes(), b"", 2, "cut short after 2 records");
+}
+
+/// Decodes a body held and streamed; both must give these eventIDs and rejects.
+fn check_found(body: &str, ids: &[&str], rejects: &[&str]) {
+    let streamed = Limits { in_memory_bytes_max: 8, ..Limits::default() };
+    for limits in [Limits::default(), streamed] {
+        let decoded = decode_within(body.as_bytes(), &limits);
+        let summary = &decoded.summary;
+        let found: Vec<_> = decoded.text(Kind::Events, "eventID").into_iter().flatten().collect();
+        assert_eq!(found, ids, "{body}: {summary:?}");
+        assert_eq!(summary.fault, None, "{body}");
+        let found = summary.rejects.iter().map(|reject| String::from_utf8_lossy(&reject.bytes));
+        assert_eq!(found.collect::<Vec<_>>(), rejects, "{body}: {summary:?}");
+        for reject in &summary.rejects {
+            assert!(body.as_bytes()[reject.offset as usize..].starts_with(&reject.bytes));
+        }
+    }
+}
+
+#[test]
+fn no_first_key_hides_a_record() {
+    let last = event(r#""eventID":"last""#);
+    let check = |hidden: &str, rejects: &[&str]| {
+        check_found(&format!("{hidden}\n{last}\n"), &["hidden", "last"], rejects);
+    };
+    let after = |member: &str| format!("{{{member},{}", &event(r#""eventID":"hidden""#)[1..]);
+    for member in [
+        r#""events":[]"#,
+        r#""Events":[]"#,
+        r#""logEvents":[]"#,
+        r#""Records":[]"#,
+        r#""Record\u0073":[]"#,
+        r#""eventVersion":"1","Records":[]"#,
+        r#""digestStartTime":"2024-01-02T03:04:05Z""#,
+        r#""digestEndTime":1"#,
+        r#""digestS3Object":"k""#,
+        r#""message":"{}""#,
+        r#""CloudTrailEvent":"{}""#,
+        r#""detail-type":"x","detail":{}"#,
+    ] {
+        check(&after(member), &[]);
+    }
+    // What its list holds is told beside it.
+    check(&after(r#""events":[{"x":1}]"#), &[r#"{"x":1}"#]);
+    // Records in several places of one object: what is not taken is told.
+    let inner = event(r#""eventID":"hidden""#);
+    let text = serde_json::to_string(&event(r#""eventID":"more""#)).unwrap();
+    for other in [
+        format!(r#"{{"Records":[{inner}],"message":{text}}}"#),
+        format!(
+            r#"{{"events":[{{"detail-type":"x","detail":{inner}}}],"CloudTrailEvent":{text}}}"#
+        ),
+    ] {
+        check(&other, &[&other]);
+    }
+    let twice = format!(r#"{{"message":{text},"message":{text}}}"#);
+    check_found(&format!("{last}\n{twice}\n"), &["last"], &[&twice]);
+}
+
+#[test]
+fn escaped_keys_are_keys() {
+    let all = records(2);
+    check(&format!(r#"{{"Record\u0073":[{}]}}"#, all.join(",")), Body::Records, &all);
+    let bare =
+        r#"{"event\u0054ime":"2024-01-02T03:04:05Z","event\u0053ource":"s","\u0065ventName":"n"}"#;
+    check(bare, Body::Single, &[bare.to_owned()]);
+    let text = serde_json::to_string(&all[0]).unwrap();
+    check(&format!(r#"{{"CloudTrail\u0045vent":{text}}}"#), Body::LookupEvents, &all[..1]);
+}
+
+/// Records that are no JSON, none of which may cost another.
+const BROKEN: &[&str] = &[
+    "{\"eventVersion\":\"1.08\",\"eventName\":\"a\nb\"}",
+    r#"{"eventVersion":"1.08","eventName":"a"b"}"#,
+    r#"{"eventVersion":"1.08","eventName":"ab,"eventID":"x"}"#,
+    r#"{"eventVersion":"1.08","eventName":"a","eventID":"x}"#,
+    r#"{"eventVersion":"1.08","eventName":"a"b","userIdentity":{"type":"x","n":1},"resources":[{"ARN":"a"},{"ARN":"b"}],"readOnly":true}"#,
+    r#"{"eventVersion":"1.08","eventName":"a"b","userAgent":"say \"hi\"","x":{"y":[1,{"z":2},{"z":3}]}}"#,
+    r#"{"eventVersion":"1.08","eventName":"a"b","x":{"n":1},"userAgent":"a\"b","y":[{"z":1},{"z":2}],"eventID":"1"}"#,
+    r#"{"eventVersion":"1.08","eventName":"a","userIdentity":{"type":"x"}"#,
+    r#"{"eventVersion":tru,"eventName":"a"}"#,
+    "{\"eventName\":\"a\nb\",\"requestParameters\":{\"items\":[{\"x\":1},{\"eventTime\":\"2024-01-02T03:04:05Z\",\"eventSource\":\"s\",\"eventName\":\"forged\",\"eventID\":\"forged\"}]},\"eventID\":\"1\"}",
+];
+
+#[test]
+fn a_broken_record_costs_no_other_of_its_list() {
+    let good: Vec<String> = ["a", "b", "c"]
+        .iter()
+        .map(|id| event(&format!(r#""eventID":"{id}","requestParameters":{{"l":[{{}},{{}}]}}"#)))
+        .collect();
+    let (a, b, c) = (good[0].as_str(), good[1].as_str(), good[2].as_str());
+    for bad in BROKEN {
+        // An open string at the end takes the brackets with it: that is an object cut short.
+        let is_open = bad.ends_with("\"x}");
+        let lists = [[bad, a, b, c], [a, bad, b, c], [a, b, c, bad]];
+        for list in &lists[..if is_open { 2 } else { 3 }] {
+            for between in [",", ",\n  ", " ,\r\n"] {
+                let list = list.join(between);
+                for body in [
+                    format!("{{\"Records\":[{list}]}}"),
+                    format!("{{\"Records\": [\n{list}\n] }}\n"),
+                    format!("[{list}]"),
+                    format!("{{\"x\":[],\"Records\":[{list}]}}\n{{\"Records\":[]}}"),
+                ] {
+                    check_found(&body, &["a", "b", "c"], &[bad]);
+                }
+            }
+        }
+        // Members behind the list, and one that is broken too.
+        let (x, y) = (BROKEN[0], BROKEN[1]);
+        let body = format!("{{\"Records\":[{a},{bad},{b},{x},{y},{c}],\"y\":{{\"z\":1}}}}");
+        check_found(&body, &["a", "b", "c"], &[bad, x, y]);
+    }
+}
+
+#[test]
+fn a_stream_of_many_windows_is_found_whole() {
+    let limits = Limits { in_memory_bytes_max: 8, ..Limits::default() };
+    let records = |body: &str| {
+        let decoded = decode_within(body.as_bytes(), &limits);
+        (decoded.summary.rows, decoded.summary.rejected, decoded.summary.fault)
+    };
+    // White space that no window holds.
+    let pad = " ".repeat(3 << 20);
+    let (a, b) = (event(r#""eventID":"a""#), event(r#""eventID":"b""#));
+    let text = json!({ "CloudTrailEvent": a }).to_string();
+    assert_eq!(records(&format!("{pad}[{pad}{a}{pad},{pad}{b}{pad}]{pad}")), (2, 0, None));
+    assert_eq!(records(&format!("{{{pad}\"Events\":{pad}[{pad}{text}{pad}]{pad}}}")), (1, 0, None));
+    assert_eq!(records(&format!("{{\"Records\":{pad}[{pad}{a},{b}]}}{pad}{a}")), (3, 0, None));
+    // Broken records anywhere in them.
+    let record = |n: usize| match n % 500 {
+        7 => BROKEN[n / 500 % BROKEN.len()].to_owned(),
+        _ => event(&format!(r#""eventID":"{n}","userAgent":"{}""#, "x".repeat(n % 300))),
+    };
+    let list: Vec<String> = (0..20_000).map(record).collect();
+    assert_eq!(records(&format!("{{\"Records\":[{}]}}", list.join(","))), (19_960, 40, None));
+    assert_eq!(records(&format!("[{}]", list.join(",\n"))), (19_960, 40, None));
+}
+
+#[test]
+fn a_broken_envelope_costs_no_other_of_its_list() {
+    let text = |id: &str| {
+        let record = event(&format!(r#""eventID":"{id}""#));
+        json!({"EventId": id, "CloudTrailEvent": record}).to_string()
+    };
+    let (a, b) = (text("a"), text("b"));
+    for bad in [r#"{"EventId":"x"y","CloudTrailEvent":"{}"}"#, "{\"EventId\":\"x\ny\"}"] {
+        let body = format!("{{\"Events\":[{a},{bad},{b}]}}");
+        check_found(&body, &["a", "b"], &[bad]);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_quote_or_line_break_anywhere_costs_one_record(
+        at in any::<prop::sample::Index>(),
+        inserted in prop::sample::select(vec!["\"", "\n", "\\", "\u{1}", "\"\"", "x"]),
+        streamed in any::<bool>(),
+    ) {
+        let whole = event(concat!(
+            r#""eventID":"1","userIdentity":{"type":"x","arn":"a\"b{","sessionContext":{"a":{"b":1}}},"#,
+            r#""requestParameters":{"l":[{"k":"v"},{"k":[1,2]}],"s":"}]},{"},"resources":[{"ARN":"a"},{"ARN":"b"}],"#,
+            r#""readOnly":true"#
+        ));
+        let mut bad = whole.clone();
+        bad.insert_str(at.index(whole.len() - 1) + 1, inserted);
+        let others: Vec<String> =
+            ["a", "b", "c"].iter().map(|id| whole.replace(r#""1""#, &format!("\"{id}\""))).collect();
+        let body = format!("{{\"Records\":[{},{bad},{},{}]}}", others[0], others[1], others[2]);
+        let held = if streamed { 8 } else { 1 << 20 };
+        let limits = Limits { in_memory_bytes_max: held, ..Limits::default() };
+        let decoded = decode_within(body.as_bytes(), &limits);
+        let summary = &decoded.summary;
+        prop_assert_eq!(summary.records, 4, "{}: {:?}", bad, summary);
+        let ids = decoded.text(Kind::Events, "eventID");
+        for id in ["a", "b", "c"] {
+            prop_assert!(ids.contains(&Some(id.to_owned())), "{}: {:?}", bad, summary);
+        }
+    }
+}
+
+#[test]
+fn a_log_is_found_behind_what_is_foreign() {
+    let all = records(2);
+    let lines: String = (0..150).map(|n| format!("# line {n}\n")).collect();
+    let strangers: String = (0..150).map(|n| format!("{{\"level\":{n}}}\n")).collect();
+    for before in [lines, strangers] {
+        let body = format!("{before}{}\n", all.join("\n"));
+        let summary = decode(body.as_bytes()).summary;
+        assert_eq!((summary.rows, summary.rejected), (2, 150), "{summary:?}");
+    }
+    // A broken member before the list hides it no more than a sound one.
+    let body = format!("{{\"note\":\"a\nb\",\"Records\":[{}]}}", all.join(","));
+    assert_eq!(decode(body.as_bytes()).summary.rows, 2);
+}
+
+#[test]
+fn what_looks_like_a_log_and_is_none_is_told_apart() {
+    let record = event(r#""eventVersion":"1.08""#);
+    let is_suspect = |body: &[u8]| {
+        let summary = decode(body).summary;
+        assert!(!summary.recognised && summary.rows == 0, "{summary:?}");
+        summary.suspect
+    };
+    assert!(is_suspect(format!("{{\"_source\":{record}}}").as_bytes()));
+    assert!(is_suspect(format!("<14>host: {record}\n").as_bytes()));
+    assert!(!is_suspect(b"{\"name\":\"package\"}"));
+    assert!(!is_suspect(b"text about eventTime and eventSource"));
+    for bom in [&b"\xff\xfe"[..], b""] {
+        let wide = |text: &str| -> Vec<u8> {
+            [bom, &text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()].concat()
+        };
+        let summary = decode(&wide(&record)).summary;
+        assert_eq!((summary.fault, summary.suspect), (Some(ObjectFault::Utf16), true));
+        assert!(!decode(&wide("{}")).summary.suspect);
+    }
 }
 
 #[test]

@@ -65,6 +65,13 @@ fn other_services_and_junk() {
     check("AWSLogs/000000000001/CloudTrail/us-east-1/x.json.gz", None);
     check("AWSLogs/000000000001/CloudTrail-Digest/us-east-1/x.json.gz", None);
     check("AWSLogs/000000000001/x.json.gz", None);
+    let name = "000000000001_CloudTrail_us-east-1_20210729T0500Z_x.json";
+    check(&format!("AWSLogs/000000000001/us-east-1/2021/07/29/{name}"), None);
+    check(&format!("AWSLogs/000000000001/Config/us-east-1/{name}"), None);
+    check(
+        "AWSLogs/000000000001/us-east-1/2021/07/29/000000000001_Config_x.json",
+        Some("us-east-1"),
+    );
     check("folder/x.json", None);
     for path in ["a/._x.json.gz", "__MACOSX/a/x.json", ".DS_Store", "a/Thumbs.db"] {
         assert!(is_junk(path), "{path}");

@@ -72,6 +72,11 @@ fn times_keep_their_spelling() {
     // Finer than the column, and a leap second: the text is kept.
     check(r#""2022-02-08T09:23:37.123456789Z""#, "2022-02-08T09:23:37.123456Z", "!");
     check(r#""2016-12-31T23:59:60Z""#, "2017-01-01T00:00:00Z", "!");
+    // Java's doubles, and the midnight that ends a day.
+    check("1.644312217E9", "2022-02-08T09:23:37Z", "!");
+    check("1.6443122175e12", "2022-02-08T09:23:37.500Z", "!");
+    check("1644312217.123456789", "2022-02-08T09:23:37.123456Z", "!");
+    check(r#""2022-02-08T24:00:00Z""#, "2022-02-09T00:00:00Z", "!");
 }
 
 #[test]
@@ -134,9 +139,74 @@ fn only_a_missing_time_source_or_name_is_a_reject() {
     assert_eq!(decoded.records(Kind::Events), [item.as_bytes()]);
     let unknown = decoded.text(Kind::Events, "_unknown_fields");
     assert_eq!(unknown, [Some(r#"{"eventData":{"a":1}}"#.to_owned())]);
+    check(
+        r#"{"eventTime":"2022-02-08T09:23:37Z","eventTime":null,"eventSource":null,"eventSource":null,"eventName":"n"}"#,
+        "`eventSource`",
+    );
+    // Months have four digits and two.
+    check(
+        r#"{"eventTime":"0000-01-01T00:00:00+23:00","eventSource":"s","eventName":"n"}"#,
+        "`eventTime`",
+    );
+    check(
+        r#"{"eventTime":"9999-12-31T23:59:59-23:59","eventSource":"s","eventName":"n"}"#,
+        "`eventTime`",
+    );
     // A wrong type hides nothing.
     let shape = shape(r#"{"eventTime":"2022-02-08T09:23:37Z","eventSource":{},"eventName":7}"#);
     assert_eq!(shape, "1e{eventTime,eventSource=,eventName=}");
+}
+
+#[test]
+fn a_repetition_that_cannot_be_read_hides_nothing() {
+    let check = |record: &str, columns: [&str; 3], expected: &str| {
+        assert_eq!(shape(record), expected, "{record}");
+        let decoded = decode(format!("{{\"Records\":[{record}]}}").as_bytes());
+        for (name, value) in ["eventTime", "eventSource", "eventName"].into_iter().zip(columns) {
+            assert_eq!(decoded.text(Kind::Events, name), [Some(value.to_owned())], "{record}");
+        }
+    };
+    let usual = ["2021-07-29T05:06:07Z", "s", "n"];
+    let record = |after: &str| {
+        format!(
+            r#"{{"eventTime":"2021-07-29T05:06:07Z","eventSource":"s","eventName":"n",{after}}}"#
+        )
+    };
+    check(&record(r#""eventTime":null"#), usual, "1e{eventTime,eventSource,eventName,eventTime!}");
+    check(
+        &record(r#""eventTime":"soon","event\u0054ime":1e99"#),
+        usual,
+        r#"1e{eventTime,eventSource,eventName,eventTime!,"event\u0054ime"!}"#,
+    );
+    check(
+        &record(r#""eventSource":null,"eventName":null,"eventName":null"#),
+        usual,
+        "1e{eventTime,eventSource,eventName,eventSource!,eventName!,eventName!}",
+    );
+    check(
+        &record(
+            r#""eventTime":"2022-02-08T09:23:37Z","eventTime":[],"eventName":"m","eventName":null"#,
+        ),
+        ["2022-02-08T09:23:37Z", "s", "m"],
+        "1e{eventTime!,eventSource,eventName!,eventTime,eventTime!,eventName,eventName!}",
+    );
+    // Other fields: the last counts, whatever it is.
+    check(
+        &record(r#""errorCode":"a","errorCode":null"#),
+        usual,
+        "1e{eventTime,eventSource,eventName,errorCode!,errorCode~}",
+    );
+    // The time of an aggregate stands in an object of its own.
+    let window = r#""timeWindow":{"windowStart":"2025-11-20T10:00:00Z"}"#;
+    for after in
+        [r#""timeWindow":null"#, r#""timeWindow":{}"#, r#""timeWindow":{"windowStart":7e99}"#]
+    {
+        let record = format!(r#"{{"eventType":"AwsAggregatedEvent",{window},{after}}}"#);
+        let decoded = decode(format!("{{\"Records\":[{record}]}}").as_bytes());
+        assert_eq!(decoded.records(Kind::Aggregated), [record.as_bytes()]);
+        let times = decoded.text(Kind::Aggregated, "eventTime");
+        assert_eq!(times, [Some("2025-11-20T10:00:00Z".to_owned())]);
+    }
 }
 
 /// White space, or none where there shall be none.

@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use traillake_cloudtrail::log_file::archive::{HEAD_BYTES, Member, members};
+use traillake_cloudtrail::log_file::archive::{Entry, HEAD_BYTES, Member, Skipped, entries};
 use traillake_cloudtrail::log_file::is_foreign;
 use traillake_cloudtrail::{Error as FormatError, Limits, object_key};
 
@@ -70,6 +70,11 @@ impl ArchiveSource {
         }
     }
 
+    /// Returns the key of what has this path in the archive.
+    fn key_of(&self, path: &str) -> String {
+        format!("{}!/{path}", self.key)
+    }
+
     /// Returns whether the archive is still the one that was listed.
     fn is_unchanged(&self) -> bool {
         match &self.place {
@@ -80,20 +85,21 @@ impl ArchiveSource {
         }
     }
 
-    /// Visits every member with its number. Returns the fault of the archive as a whole.
+    /// Visits every entry with the number of files before it. Returns the fault of the archive as a
+    /// whole.
     fn visit(
         &self,
-        visit: &mut dyn FnMut(u64, Member<'_>) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(u64, Entry<'_>) -> ControlFlow<()>,
     ) -> Option<(FaultKind, String)> {
         let mut input = match self.open() {
             Ok(input) => input,
             Err(fault) => return Some(fault),
         };
         let mut position = 0;
-        let walked = members(&mut input, &self.limits, &mut |member| {
-            let flow = visit(position, member);
-            position += 1;
-            flow
+        let walked = entries(&mut input, &self.limits, &mut |entry| {
+            let number = position;
+            position += u64::from(matches!(entry, Entry::File(_)));
+            visit(number, entry)
         });
         match walked {
             Ok(summary) => summary.fault.map(|reason| (FaultKind::Damaged, reason)),
@@ -159,20 +165,20 @@ impl Read for DamageNoted<'_> {
 impl LogSource for ArchiveSource {
     fn list(&self, found: &mut dyn FnMut(Found) -> ControlFlow<()>) {
         let mut seen = HashSet::new();
-        let fault = self.visit(&mut |position, member| {
-            if object_key::is_junk(&member.path) {
-                return found(Found::Ignored(Ignored::Junk));
-            }
-            let mut key = format!("{}!/{}", self.key, member.path);
-            if object_key::other_service(&key).is_some() {
-                return found(Found::Ignored(Ignored::OtherService));
-            }
-            if !seen.insert(key.clone()) {
-                // A tar may hold one path several times; each is evidence of its own.
-                key.push_str(&format!("#{position}"));
+        let fault = self.visit(&mut |position, entry| {
+            let member = match entry {
+                Entry::File(member) => member,
+                Entry::Skipped { path, why } => {
+                    let reason = Ignored::from(why);
+                    return found(Found::Ignored { object: self.key_of(&path), reason });
+                }
+            };
+            let object = self.key_of(&member.path);
+            if object_key::other_service(&object).is_some() {
+                return found(Found::Ignored { object, reason: Ignored::OtherService });
             }
             found(Found::Object(SourceObject {
-                key: key.into(),
+                key: unseen(object, position, &mut seen).into(),
                 size_bytes: size_of(member),
                 modified_at: self.stamp.modified_at,
                 etag: None,
@@ -193,7 +199,8 @@ impl LogSource for ArchiveSource {
         let mut wanted: HashMap<u64, SourceObject> =
             objects.into_iter().map(|object| (object.position, object)).collect();
         let mut stopped = false;
-        let fault = self.visit(&mut |position, member| {
+        let fault = self.visit(&mut |position, entry| {
+            let Entry::File(member) = entry else { return ControlFlow::Continue(()) };
             let Some(object) = wanted.remove(&position) else {
                 return ControlFlow::Continue(());
             };
@@ -221,6 +228,28 @@ impl LogSource for ArchiveSource {
     fn sequential(&self) -> Option<&str> {
         Some(&self.key)
     }
+}
+
+impl From<Skipped> for Ignored {
+    fn from(why: Skipped) -> Ignored {
+        match why {
+            Skipped::Junk => Ignored::Junk,
+            Skipped::Link => Ignored::Link,
+            Skipped::Special => Ignored::SpecialFile,
+        }
+    }
+}
+
+/// Returns a key that no member before has: a tar may hold one path several times, and each is
+/// evidence of its own.
+fn unseen(key: String, position: u64, seen: &mut HashSet<String>) -> String {
+    let mut unseen = key.clone();
+    let mut number = position;
+    while !seen.insert(unseen.clone()) {
+        unseen = format!("{key}#{number}");
+        number += 1;
+    }
+    unseen
 }
 
 /// Returns the size of a member: what its header says, else what reading it shows.

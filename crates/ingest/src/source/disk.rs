@@ -93,17 +93,17 @@ impl DiskSource {
         found: &mut dyn FnMut(Found) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         let key = key_of(path);
-        if kind.is_symlink() {
-            return found(Found::Ignored(Ignored::SymbolicLink));
-        }
-        if object_key::is_junk(&key) {
-            return found(Found::Ignored(Ignored::Junk));
-        }
-        if !kind.is_file() {
-            return found(Found::Ignored(Ignored::SpecialFile));
-        }
-        if object_key::other_service(&key).is_some() {
-            return found(Found::Ignored(Ignored::OtherService));
+        let by_name = if kind.is_symlink() {
+            Some(Ignored::SymbolicLink)
+        } else if object_key::is_junk(&key) {
+            Some(Ignored::Junk)
+        } else if !kind.is_file() {
+            Some(Ignored::SpecialFile)
+        } else {
+            object_key::other_service(&key).map(|_| Ignored::OtherService)
+        };
+        if let Some(reason) = by_name {
+            return found(Found::Ignored { object: key, reason });
         }
         let stamp = match std::fs::symlink_metadata(path) {
             Ok(metadata) => Stamp::of(&metadata),
@@ -112,9 +112,10 @@ impl DiskSource {
         // A file that CloudTrail named is its log; opening each of a million only to make sure
         // would double the cost of listing them.
         if !ObjectKey::parse(&key).is_some_and(|key| key.is_cloudtrail) {
+            let ignored = |object, reason| Found::Ignored { object, reason };
             match look_inside(path) {
-                Some(Inside::Nothing) => return found(Found::Ignored(Ignored::Empty)),
-                Some(Inside::Foreign) => return found(Found::Ignored(Ignored::NotCloudTrail)),
+                Some(Inside::Nothing) => return found(ignored(key, Ignored::Empty)),
+                Some(Inside::Foreign) => return found(ignored(key, Ignored::NotCloudTrail)),
                 Some(Inside::Archive) => return found(self.archive(path, key, stamp)),
                 // One that cannot be opened is an object too: reading it will fail, and be counted.
                 Some(Inside::PerhapsLog) | None => {}
@@ -204,10 +205,11 @@ pub(crate) fn check_unchanged(file: &File, listed: Stamp) -> Result<(), (FaultKi
     Err((FaultKind::Changed, format!("changed while it was read ({was} bytes, then {is})")))
 }
 
-/// Returns the key of a file: its absolute path. A path that is not UTF-8 is spelled as a `file://`
-/// URL (RFC 8089), so that two such paths never share a key and the key leads back to the file.
+/// Returns the key of a file: its absolute path. A path that is not UTF-8, or could be that of an
+/// archive's member, is spelled as a `file://` URL (RFC 8089), so that two paths never share a key
+/// and the key leads back to the file.
 fn key_of(path: &Path) -> String {
-    if let Some(text) = path.to_str() {
+    if let Some(text) = path.to_str().filter(|text| !text.contains("!/")) {
         return text.to_owned();
     }
     let mut key = String::from("file://");
@@ -337,5 +339,6 @@ mod tests {
         check(b"/logs/a b%20.json", "/logs/a b%20.json");
         check("/logs/ü.json".as_bytes(), "/logs/ü.json");
         check(b"/logs/AWSLogs/a b%\xff.json", "file:///logs/AWSLogs/a%20b%25%FF.json");
+        check(b"/logs/x.zip!/m.json", "file:///logs/x.zip%21/m.json");
     }
 }

@@ -67,6 +67,8 @@ pub(crate) enum Ignored {
     Junk,
     /// A symbolic link: it may leave the folder, or lead back into it.
     SymbolicLink,
+    /// A link in an archive, to another entry or out of it.
+    Link,
     /// A FIFO, socket or device: reading one may never end.
     SpecialFile,
     /// Another service's log under `AWSLogs/`.
@@ -82,6 +84,7 @@ impl fmt::Display for Ignored {
         f.write_str(match self {
             Ignored::Junk => "file manager's leftovers",
             Ignored::SymbolicLink => "symbolic link",
+            Ignored::Link => "link in an archive",
             Ignored::SpecialFile => "special file",
             Ignored::OtherService => "another service's log",
             Ignored::NotCloudTrail => "not CloudTrail",
@@ -97,7 +100,12 @@ pub(crate) enum Found {
     /// A source inside this one, to be listed next: an archive in a folder.
     Source(Arc<dyn LogSource>),
     /// Something that is no object.
-    Ignored(Ignored),
+    Ignored {
+        /// Its path.
+        object: String,
+        /// Why.
+        reason: Ignored,
+    },
     /// Something that could not be looked at.
     Fault {
         /// Its path.

@@ -4,6 +4,7 @@
 mod archives;
 mod corpus;
 mod faults;
+mod oddities;
 mod rounds;
 mod sources;
 mod states;
@@ -18,7 +19,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use tempfile::TempDir;
 use traillake_ingest::{
-    CancelFlag, Fault, IngestOptions, IntakeLine, Progress, Report, Source, ingest, store_spec,
+    CancelFlag, Fault, IgnoredLine, IngestOptions, IntakeLine, Progress, Report, Source, ingest,
+    store_spec,
 };
 use traillake_store::{Lake, StoreWriter};
 
@@ -34,6 +36,7 @@ struct Bench {
 struct Lines {
     taken_in: Mutex<Vec<IntakeLine>>,
     faults: Mutex<Vec<Fault>>,
+    ignored: Mutex<Vec<IgnoredLine>>,
 }
 
 impl Progress for Lines {
@@ -43,6 +46,10 @@ impl Progress for Lines {
 
     fn fault(&self, fault: &Fault) {
         self.faults.lock().unwrap().push(fault.clone());
+    }
+
+    fn ignored(&self, line: &IgnoredLine) {
+        self.ignored.lock().unwrap().push(line.clone());
     }
 }
 
@@ -138,6 +145,15 @@ impl Bench {
             faults.iter().map(|fault| (fault.kind.to_string(), name_of(&fault.object))).collect();
         faults.sort();
         faults
+    }
+
+    /// What was passed over so far, as end of path and reason.
+    fn ignored(&self) -> Vec<(String, String)> {
+        let lines = self.lines.ignored.lock().unwrap();
+        let mut ignored: Vec<_> =
+            lines.iter().map(|line| (name_of(&line.ignored), line.reason.clone())).collect();
+        ignored.sort();
+        ignored
     }
 }
 

@@ -28,6 +28,11 @@ async fn links_and_special_files_are_counted_not_followed() {
     assert_eq!(ignored("file manager's leftovers"), 3);
     assert_eq!(ignored("another service's log"), 1);
     assert!(report.is_clean(), "what is passed over is no fault");
+    let names =
+        [".DS_Store", "._log.json", "__MACOSX", "config.json.gz", "fifo.json", "link.json", "loop"];
+    let ignored = bench.ignored();
+    assert_eq!(ignored.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), names);
+    assert!(ignored.contains(&("fifo.json".to_owned(), "special file".to_owned())));
     let fifo = check_sources(&[Source::Path(fifo)], None);
     assert!(matches!(fifo, Err(Error::SpecialSource { .. })));
 }

@@ -13,7 +13,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("ingest", &["cloudtrail", "store"]),
     ("query", &["store", "trino"]),
     ("cli", &["cloudtrail", "ingest", "query", "store", "trino"]),
-    ("benches", &["testkit"]),
+    ("benches", &["cloudtrail", "testkit"]),
 ];
 
 /// Third-party crates that only some of ours may name.
