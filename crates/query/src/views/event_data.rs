@@ -54,19 +54,22 @@ pub(super) fn event_data(unknown_fields: &Expr) -> Expr {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Member {
     name: &'static str,
+    /// What the planner calls it: columns of one plan need different names.
+    function: String,
     signature: Signature,
 }
 
 impl Member {
     fn of(name: &'static str, unknown_fields: &Expr) -> Expr {
-        let member = Member { name, signature: Signature::any(1, Volatility::Immutable) };
+        let signature = Signature::any(1, Volatility::Immutable);
+        let member = Member { name, function: format!("eventData.{name}"), signature };
         ScalarUDF::from(member).call(vec![unknown_fields.clone()])
     }
 }
 
 impl ScalarUDFImpl for Member {
     fn name(&self) -> &str {
-        "event_data"
+        &self.function
     }
 
     fn signature(&self) -> &Signature {
