@@ -140,7 +140,7 @@ fn check_fault(archive: &[u8], expected: &[(&str, &str)], fault: &str) {
     let found: Vec<(&str, &str)> =
         found.iter().map(|(path, content)| (path.as_str(), content.as_deref().unwrap())).collect();
     assert_eq!(found, expected);
-    let told = summary.fault.unwrap_or_default();
+    let told = summary.fault.expect("what does not belong is told");
     assert!(told.contains(fault), "{told}");
 }
 
@@ -168,7 +168,7 @@ fn what_stands_behind_an_archive_is_read_or_told() {
     // Which of two directories is taken depends on their places; the other is told.
     check_fault(&[&a[..], &b].concat(), first, "bytes after the end of the archive");
     let name = "b".repeat(500);
-    let longer = zip(&[(&name, b"[]")]);
+    let longer = zip(&[(name.as_str(), b"[]")]);
     let named = &[(name.as_str(), "[]")];
     check_fault(&[&a[..], &longer].concat(), named, "at byte 0 that belong to no entry");
     check_fault(&[&a[..], log].concat(), first, "37 bytes after the end of the archive");
