@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
-use crate::rewrite::tree;
+use crate::rewrite::{json_calls, tree};
 
 /// Trino's dialect.
 ///
@@ -75,6 +75,8 @@ impl Dialect for TrinoDialect {
             Token::LParen => match keyword {
                 Keyword::CAST => Some(parse_cast(parser, CastKind::Cast)),
                 Keyword::TRY_CAST => Some(parse_cast(parser, CastKind::TryCast)),
+                _ if json_calls::is_call(&name) => Some(json_calls::parse(parser, &name)),
+                Keyword::TRIM => parse_trim(parser),
                 _ => None,
             },
             Token::SingleQuotedString(_) if is_literal_type(&name) => {
@@ -132,6 +134,25 @@ fn cast(kind: CastKind, expr: Expr, type_name: &str) -> Expr {
     let name = ObjectName::from(vec![Ident::with_quote('"', type_name)]);
     let data_type = DataType::Custom(name, Vec::new());
     Expr::Cast { kind, expr: Box::new(expr), data_type, array: false, format: None }
+}
+
+/// `TRIM(LEADING FROM x)`, which sqlparser reads only with characters to trim; none for the rest.
+fn parse_trim(parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+    let word = |at: usize| match &parser.peek_nth_token_ref(at).token {
+        Token::Word(word) => word.keyword,
+        _ => Keyword::NoKeyword,
+    };
+    let name = match (word(2), word(3)) {
+        (Keyword::LEADING, Keyword::FROM) => "ltrim",
+        (Keyword::TRAILING, Keyword::FROM) => "rtrim",
+        (Keyword::BOTH, Keyword::FROM) => "trim",
+        _ => return None,
+    };
+    let span = parser.next_token().span;
+    (0..3).for_each(|_| parser.advance_token());
+    let value = parser.parse_expr();
+    let end = |parser: &mut Parser| parser.expect_token(&Token::RParen);
+    Some(value.and_then(|value| end(parser).map(|_| tree::call(name, vec![value], span))))
 }
 
 /// Reads tokens up to the parenthesis that ends the cast.

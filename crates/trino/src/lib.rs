@@ -32,6 +32,7 @@ mod planner;
 mod rewrite;
 pub mod row_if;
 mod session;
+mod sql_json_path;
 mod tokens;
 pub mod type_names;
 

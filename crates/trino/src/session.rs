@@ -53,6 +53,9 @@ pub fn register(context: &SessionContext) -> Result<()> {
     for udf in functions::higher_order() {
         state.register_higher_order_function(udf)?;
     }
+    for udf in functions::aggregates() {
+        state.register_udaf(udf)?;
+    }
     *state_ref.write() = state;
     Ok(())
 }

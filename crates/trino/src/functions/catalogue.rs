@@ -4,30 +4,24 @@
 use std::fmt::Write;
 
 /// Functions that DataFusion has with Trino's meaning, and special forms the planner knows.
-const SHARED: &str = "abs acos array_agg array_distinct array_except array_intersect array_join \
-    array_union arrays_overlap asin atan atan2 avg bool_and bool_or cbrt chr coalesce concat_ws \
-    corr cos cosh count covar_pop covar_samp cume_dist current_date degrees dense_rank exp \
-    first_value flatten floor grouping lag last_value lead ln log10 log2 lower lpad ltrim max min \
-    now nth_value ntile nullif percent_rank pi power radians random rank regr_intercept \
-    regr_slope round row_number rpad rtrim sin sinh sqrt starts_with stddev_pop stddev_samp sum \
-    tan tanh translate trim upper uuid var_pop var_samp";
+const SHARED: &str = "abs array_agg array_distinct array_except array_intersect array_union atan2 \
+    avg bool_and bool_or chr coalesce corr count covar_pop covar_samp cume_dist current_date \
+    dense_rank first_value flatten grouping lag last_value lead log max min now nth_value ntile \
+    nullif percent_rank pi pow power rank regr_intercept regr_slope round row_number starts_with \
+    stddev_pop stddev_samp translate uuid var_pop var_samp";
 
 /// Functions that a rewrite of the syntax tree turns into others, with Trino's meaning.
 const REWRITTEN: &[(&str, &str)] = &[
-    ("all_match", "through `any_match`"),
-    ("any_match", "lambda"),
     ("any_value", "any value that is not NULL"),
     ("arbitrary", "any value that is not NULL"),
     ("bitwise_and_agg", ""),
     ("bitwise_or_agg", ""),
     ("bitwise_xor_agg", ""),
-    ("ceiling", "and `ceil`"),
     ("count_if", ""),
     ("current_timestamp", "a timestamp(9) with time zone"),
     ("current_timezone", "always UTC"),
     ("every", ""),
     ("extract", "every field of Trino's"),
-    ("filter", "lambda"),
     ("geometric_mean", ""),
     ("histogram", ""),
     ("if", ""),
@@ -35,64 +29,87 @@ const REWRITTEN: &[(&str, &str)] = &[
     ("localtime", "UTC"),
     ("localtimestamp", "UTC"),
     ("map_agg", ""),
+    ("map_union", "of a key that several maps have the first value stands"),
     ("max_by", "also with a count"),
     ("min_by", "also with a count"),
     ("mod", ""),
     ("multimap_agg", ""),
-    ("none_match", "through `any_match`"),
+    ("position", "`position(part IN text)`"),
     ("stddev", ""),
-    ("transform", "lambda"),
-    ("try", "NULL for the rows that fail"),
     ("variance", ""),
 ];
 
 /// Functions that answer otherwise than Trino's, and how.
 const DIFFERENT: &[(&str, &str)] = &[
     ("approx_distinct", "another sketch, so another estimate; no error bound as argument"),
+    ("approx_most_frequent", "counts exactly, whatever the capacity"),
     ("approx_percentile", "a t-digest; the value is a double whatever the type of `x`"),
-    ("map", "`MAP(keys, values)` needs literal or column arrays; no `MAP()`"),
+    ("cosine_distance", "arrays only, no maps"),
+    ("cosine_similarity", "arrays only, no maps"),
+    ("from_iso8601_timestamp", "shown in UTC, whatever zone the text names"),
+    (
+        "json_exists, json_query, json_value",
+        "paths without `datetime()` and `.decimal()`-like methods; DEFAULT is evaluated for every \
+         row; `RETURNING varbinary` and encodings other than UTF-8 are errors",
+    ),
+    ("lpad, rpad", "at most 1,048,576 characters"),
+    ("ngrams", "at most 1,000,000 elements in all"),
+    ("numeric_histogram", "merges other buckets, so other means and weights"),
+    ("parse_datetime", "shown in UTC, whatever zone the text names"),
+    (
+        "regexp_*",
+        "no look-around, back-references, possessive quantifiers and atomic groups, which are \
+         errors; `$` matches at the very end only, not before a last newline too",
+    ),
     ("regr_count", "DataFusion's; counts as bigint"),
+    ("sum", "a bigint that overflows wraps around; Trino's fails"),
+    (
+        "hour, minute, second, millisecond",
+        "of dates and timestamps only, not of times of day and intervals",
+    ),
     ("typeof", "integer literals are bigint here, and decimal literals double"),
 ];
 
 /// Functions that are not there, by the reason.
 const ABSENT: &[(&str, &str)] = &[
     (
-        "sketches are rare in audit queries",
-        "approx_most_frequent approx_set checksum empty_approx_set hash_counts intersection_cardinality \
-         jaccard_index make_set_digest merge merge_set_digest numeric_histogram qdigest_agg tdigest_agg \
-         value_at_quantile values_at_quantiles quantile_at_value",
+        "sketches are rare in audit queries, and their types exist nowhere else",
+        "approx_set empty_approx_set hash_counts intersection_cardinality jaccard_index \
+         make_set_digest merge merge_set_digest qdigest_agg tdigest_agg theta_sketch_cardinality \
+         theta_sketch_union value_at_quantile values_at_quantiles",
     ),
     (
-        "statistics beyond mean and deviation are rare in audit queries",
-        "beta_cdf binomial_cdf cauchy_cdf chi_squared_cdf entropy f_cdf gamma_cdf inverse_beta_cdf \
-         inverse_normal_cdf kurtosis laplace_cdf normal_cdf poisson_cdf skewness t_cdf t_pdf \
-         weibull_cdf wilson_interval_lower wilson_interval_upper cosine_distance cosine_similarity",
+        "distributions beyond mean, deviation, skewness and kurtosis are rare in audit queries",
+        "beta_cdf inverse_beta_cdf inverse_normal_cdf normal_cdf t_cdf t_pdf \
+         wilson_interval_lower wilson_interval_upper",
     ),
     (
-        "binary encodings and hashes nobody asked for yet",
-        "char2hexint from_base32 from_big_endian_32 from_big_endian_64 from_ieee754_32 from_ieee754_64 \
-         hmac_md5 hmac_sha1 hmac_sha256 hmac_sha512 murmur3 sha1 spooky_hash_v2_32 spooky_hash_v2_64 \
-         to_base32 to_big_endian_32 to_big_endian_64 to_ieee754_32 to_ieee754_64 xxhash64",
+        "binary encodings of numbers and rare hashes do not occur in events",
+        "char2hexint from_big_endian_32 from_big_endian_64 from_ieee754_32 from_ieee754_64 \
+         spooky_hash_v2_32 spooky_hash_v2_64 to_big_endian_32 to_big_endian_64 to_ieee754_32 \
+         to_ieee754_64 zstd_compress zstd_decompress",
     ),
     (
-        "needs a lambda of several steps or parameters; to come",
-        "array_sort(lambda) map_filter map_zip_with reduce reduce_agg transform_keys \
-         transform_values zip_with",
+        "the SQL standard's second names for what `CAST(x AS json)`, `json_format` and UNNEST do",
+        "json_scalar json_serialize json_table",
     ),
-    (
-        "to come",
-        "array_histogram arrays_zip combinations contains_sequence date_bin format format_datetime \
-         format_number from_iso8601_timestamp_nanos from_unixtime_nanos human_readable_seconds \
-         json_array json_exists json_object json_query json_table json_value luhn_check map_concat \
-         map_entries map_union ngrams normalize parse_data_size \
-         parse_datetime parse_duration shuffle soundex split_to_multimap strrpos \
-         timezone title_case to_milliseconds url_decode url_encode with_timezone word_stem zip",
-    ),
+    ("nobody has asked for it: `substr` and `concat` do it", "overlay"),
+    ("needs Unicode's tables of compositions, which nothing else here needs", "normalize"),
+    ("stems of words are not about events", "word_stem"),
+    ("Teradata's names for `date_parse` and `date_format`", "index to_char to_date to_timestamp"),
+    ("a time of day with a zone has no type here", "current_time"),
     (
         "not about events",
         "bar color current_catalog current_groups current_path current_schema objectid \
-         objectid_timestamp render rgb version",
+         objectid_timestamp render rgb timestamp_objectid version",
+    ),
+    (
+        "multisets, which CloudTrail Lake does not have",
+        "cardinality(multiset) collect element fusion intersection set",
+    ),
+    (
+        "row pattern recognition, which CloudTrail Lake does not have",
+        "classifier first last match_number next permute prev",
     ),
     ("geometry is not about events", "ST_* bing_tile* great_circle_distance to_geometry"),
     ("machine learning is not about events", "learn_* classify regress features"),
@@ -116,6 +133,14 @@ pub fn reference() -> String {
         let syntax = function.syntax.replace('|', "\\|");
         let doc = function.doc.replace('|', "\\|");
         write_line(&mut out, &format!("| `{syntax}` | {doc} | [Trino]({}) |", function.url));
+    }
+    for (title, functions) in
+        [("Aggregates", super::aggregates::REFERENCE), ("Lambdas", super::higher::REFERENCE)]
+    {
+        write_line(&mut out, &format!("\n## {title}\n\n| call | answer |\n|---|---|"));
+        for (call, answer) in functions {
+            write_line(&mut out, &format!("| `{}` | {answer} |", call.replace('|', "\\|")));
+        }
     }
     write_line(&mut out, "\n## Through other functions\n\n| function | remark |\n|---|---|");
     for (name, remark) in REWRITTEN {

@@ -1,5 +1,6 @@
 //! Trino's functions, one a file, in families.
 
+mod aggregates;
 mod arrays;
 mod binary;
 mod catalogue;
@@ -16,7 +17,7 @@ mod url;
 
 use std::sync::{Arc, LazyLock};
 
-use datafusion::logical_expr::{HigherOrderUDF, ScalarUDF};
+use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF};
 
 /// One function of Trino's.
 pub(crate) struct Function {
@@ -55,15 +56,19 @@ pub use catalogue::reference;
 
 /// Returns the functions that rewrites introduce.
 pub(crate) fn internal() -> Vec<ScalarUDF> {
-    internal::functions().into_iter().chain(maps::entries::internal()).collect()
+    let mut all = internal::functions();
+    all.extend(maps::entries::internal());
+    all.extend(aggregates::histograms::internal());
+    all
 }
 
-/// Returns the names of this crate's functions.
+/// Returns the names of this crate's functions; not those that only rewrites write.
 pub fn names() -> impl Iterator<Item = String> {
-    all().iter().flat_map(|function| {
+    let names = all().iter().flat_map(|function| {
         let aliases = function.udf.aliases().iter().cloned();
         std::iter::once(function.udf.name().to_owned()).chain(aliases)
-    })
+    });
+    names.filter(|name| !name.starts_with('$'))
 }
 
 /// Returns a function of this crate by its name.
@@ -75,4 +80,9 @@ pub fn named(name: &str) -> Option<Arc<ScalarUDF>> {
 /// Returns the functions that take lambdas.
 pub(crate) fn higher_order() -> Vec<Arc<HigherOrderUDF>> {
     higher::functions()
+}
+
+/// Returns the aggregates of this crate.
+pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
+    aggregates::functions()
 }

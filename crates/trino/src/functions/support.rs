@@ -151,6 +151,12 @@ impl Scalar {
         self
     }
 
+    /// Says that equal arguments do not give equal results.
+    pub(crate) fn volatile(mut self) -> Self {
+        self.signature = Signature::user_defined(Volatility::Volatile);
+        self
+    }
+
     pub(crate) fn udf(self) -> ScalarUDF {
         ScalarUDF::new_from_impl(self)
     }
@@ -230,7 +236,8 @@ impl ScalarUDFImpl for Scalar {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        (self.invoke)(&Rows { args: &args })
+        let volatile = self.signature.volatility == Volatility::Volatile;
+        (self.invoke)(&Rows { args: &args, volatile })
     }
 }
 
@@ -264,7 +271,13 @@ pub(crate) fn same_as(args: &ReturnFieldArgs, at: usize) -> FieldRef {
 /// The arguments of one call.
 pub(crate) struct Rows<'a> {
     pub(crate) args: &'a ScalarFunctionArgs,
+    /// Whether equal arguments give different results, so that every row is computed.
+    volatile: bool,
 }
+
+/// Bytes of text that one call may give for a batch of rows: Arrow's offsets end at 2 GiB, and
+/// what a call holds is not the query's to spill.
+const TEXT_MAX: usize = 256 << 20;
 
 impl Rows<'_> {
     /// Returns the number of arguments.
@@ -273,7 +286,7 @@ impl Rows<'_> {
     }
 
     fn all_constant(&self) -> bool {
-        self.args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)))
+        !self.volatile && self.args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)))
     }
 
     /// Returns the number of rows to compute: one when all arguments are constants.
@@ -303,22 +316,16 @@ impl Rows<'_> {
     }
 
     pub(crate) fn text(&self, at: usize) -> Result<TextColumn> {
-        Ok(TextColumn { array: self.array(at)?, constant: self.constant(at) })
+        let array = self.array(at)?;
+        let array = match array.data_type() {
+            DataType::Null => cast(&array, &DataType::Utf8)?,
+            _ => array,
+        };
+        Ok(TextColumn { array, constant: self.constant(at) })
     }
 
     pub(crate) fn integer(&self, at: usize) -> Result<Column<Int64Type>> {
         self.primitive(at, &DataType::Int64)
-    }
-
-    /// Returns integers, or dates as days since 1970.
-    pub(crate) fn days_or_integer(&self, at: usize) -> Result<Column<Int64Type>> {
-        let array = self.array(at)?;
-        let array = match array.data_type() {
-            DataType::Date32 => cast(&array, &DataType::Int32)?,
-            _ => array,
-        };
-        let array = cast(&array, &DataType::Int64)?;
-        Ok(Column { array: array.as_primitive::<Int64Type>().clone(), constant: self.constant(at) })
     }
 
     pub(crate) fn number(&self, at: usize) -> Result<Column<Float64Type>> {
@@ -360,13 +367,21 @@ impl Rows<'_> {
     }
 
     /// Builds a varchar result row by row.
+    ///
+    /// # Errors
+    /// Of `value`; results that take too much memory together.
     pub(crate) fn texts<S: AsRef<str>>(
         &self,
         mut value: impl FnMut(usize) -> Result<Option<S>>,
     ) -> Result<ColumnarValue> {
         let mut out = StringBuilder::with_capacity(self.count(), self.count() * 16);
         for row in 0..self.count() {
-            out.append_option(value(row)?);
+            let value = value(row)?;
+            let length = value.as_ref().map_or(0, |text| text.as_ref().len());
+            if out.values_slice().len() + length > TEXT_MAX {
+                return exec_err!("text of more than {TEXT_MAX} bytes for one batch of rows");
+            }
+            out.append_option(value);
         }
         self.finish(Arc::new(out.finish()))
     }
@@ -378,8 +393,15 @@ impl Rows<'_> {
     ) -> Result<ColumnarValue> {
         let values: PrimitiveArray<T> = (0..self.count()).map(&mut value).collect::<Result<_>>()?;
         let array: ArrayRef = Arc::new(values);
-        // Same physical type: puts the unit's zone on a timestamp.
-        self.finish(cast(&array, self.args.return_field.data_type())?)
+        let to = self.args.return_field.data_type();
+        // Moments in UTC: Arrow would read a timestamp without zone as the zone's wall clock.
+        let array = match (array.data_type(), to) {
+            (DataType::Timestamp(unit, None), DataType::Timestamp(_, Some(_))) => {
+                cast(&array, &DataType::Timestamp(*unit, Some("UTC".into())))?
+            }
+            _ => array,
+        };
+        self.finish(cast(&array, to)?)
     }
 
     /// Builds a column of doubles row by row, whatever the result's type.

@@ -2,13 +2,13 @@
 
 use datafusion::sql::sqlparser::ast::{
     Array, BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArgumentList, FunctionArguments, Ident, NullTreatment, ObjectName, OrderByExpr,
-    OrderByOptions,
+    FunctionArgumentList, FunctionArguments, Ident, LambdaFunction, LambdaFunctionParameter,
+    LambdaSyntax, NullTreatment, ObjectName, OneOrManyWithParens, OrderByExpr, OrderByOptions,
 };
 
 use datafusion::sql::sqlparser::tokenizer::Span;
 
-use super::tree;
+use super::{internal, tree};
 use crate::{Kind, SqlError};
 
 pub(crate) fn rewrite(expr: &mut Expr) -> Result<(), SqlError> {
@@ -23,6 +23,10 @@ pub(crate) fn rewrite(expr: &mut Expr) -> Result<(), SqlError> {
         "map_agg" => gathered(expr, "$map_agg", 2),
         "multimap_agg" => gathered(expr, "multimap_from_entries", 2),
         "histogram" => gathered(expr, "$histogram", 1),
+        "map_union" => gathered(expr, "$map_union", 1),
+        "reduce_agg" => reduced(expr),
+        "approx_most_frequent" => most_frequent(expr),
+        "numeric_histogram" => numeric_histogram(expr),
         "every" => rename(function, "bool_and"),
         "listagg" | "string_agg" => listagg(function),
         "approx_percentile" => percentile(expr),
@@ -127,6 +131,72 @@ fn gathered(expr: &mut Expr, maker: &str, width: usize) -> Result<(), SqlError> 
     let all = expr.clone();
     *expr = tree::call(maker, vec![all], span);
     Ok(())
+}
+
+/// `reduce_agg(x, initial, (state, x) -> state, …)` is `reduce` over the values that are not NULL.
+fn reduced(expr: &mut Expr) -> Result<(), SqlError> {
+    let Expr::Function(function) = expr else { return Ok(()) };
+    let span = tree::span_of(function);
+    let args = tree::args_of(function).unwrap_or_default();
+    let Ok([value, initial, input, Expr::Lambda(_)]) = <[Expr; 4]>::try_from(args) else {
+        return Err(arity(function, "(x, initial, (state, x) -> state, (state, state) -> state)"));
+    };
+    let all = array_of(function, value.clone(), value)?;
+    let state = Ident { value: "state".into(), quote_style: None, span };
+    let same = Expr::Lambda(LambdaFunction {
+        params: OneOrManyWithParens::One(LambdaFunctionParameter {
+            name: state.clone(),
+            data_type: None,
+        }),
+        body: Box::new(Expr::Identifier(state)),
+        syntax: LambdaSyntax::Arrow,
+    });
+    *expr = tree::call("reduce", vec![all, initial, input, same], span);
+    Ok(())
+}
+
+/// `approx_most_frequent(buckets, x, capacity)` keeps the largest counts of the histogram.
+fn most_frequent(expr: &mut Expr) -> Result<(), SqlError> {
+    let Expr::Function(function) = expr else { return Ok(()) };
+    let span = tree::span_of(function);
+    let args = tree::args_of(function).unwrap_or_default();
+    let Ok([buckets, value, _capacity]) = <[Expr; 3]>::try_from(args) else {
+        return Err(arity(function, "(buckets, x, capacity)"));
+    };
+    let all = array_of(function, value.clone(), value)?;
+    *expr = tree::call("$most_frequent", vec![all, buckets], span);
+    Ok(())
+}
+
+/// `numeric_histogram(buckets, x[, weight])`.
+fn numeric_histogram(expr: &mut Expr) -> Result<(), SqlError> {
+    let Expr::Function(function) = expr else { return Ok(()) };
+    let span = tree::span_of(function);
+    let args = tree::args_of(function).unwrap_or_default();
+    let (buckets, value, weight) = match args.as_slice() {
+        [buckets, value] => (buckets.clone(), value.clone(), tree::number("1")),
+        [buckets, value, weight] => (buckets.clone(), value.clone(), weight.clone()),
+        _ => return Err(arity(function, "(buckets, x) or (buckets, x, weight)")),
+    };
+    let double =
+        |expr: Expr| tree::call(internal::CAST, vec![expr, tree::text("double", span)], span);
+    let pair = tree::call("row", vec![double(value.clone()), double(weight)], span);
+    let all = array_of(function, pair, value)?;
+    *expr = tree::call("$numeric_histogram", vec![all, buckets], span);
+    Ok(())
+}
+
+/// `array_agg(value) FILTER (WHERE present IS NOT NULL)`, with the filter and window of the call.
+fn array_of(function: &Function, value: Expr, present: Expr) -> Result<Expr, SqlError> {
+    let mut all = function.clone();
+    filter(&mut all, Expr::IsNotNull(Box::new(present)));
+    all.args = FunctionArguments::List(FunctionArgumentList {
+        duplicate_treatment: None,
+        args: vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(value))],
+        clauses: Vec::new(),
+    });
+    rename(&mut all, "array_agg")?;
+    Ok(Expr::Function(all))
 }
 
 /// `max(x, n)`: the `n` largest.

@@ -3,7 +3,7 @@
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CaseWhen, DateTimeField, Expr, Function, Ident, LambdaFunction, LambdaSyntax,
-    ObjectName, OneOrManyWithParens, Spanned, UnaryOperator,
+    ObjectName, OneOrManyWithParens, Spanned, TrimWhereField, UnaryOperator,
 };
 
 use super::{internal, tree};
@@ -31,6 +31,17 @@ pub(crate) fn rewrite(
             args.push(substring_from.as_deref().cloned().unwrap_or_else(|| tree::number("1")));
             args.extend(substring_for.as_deref().cloned());
             tree::call("substr", args, span)
+        }
+        Expr::Trim { expr: value, trim_where, trim_what, trim_characters } => {
+            let name = match trim_where {
+                Some(TrimWhereField::Leading) => "ltrim",
+                Some(TrimWhereField::Trailing) => "rtrim",
+                _ => "trim",
+            };
+            let mut args = vec![(**value).clone()];
+            args.extend(trim_what.as_deref().cloned());
+            args.extend(trim_characters.iter().flatten().cloned());
+            tree::call(name, args, span)
         }
         Expr::BinaryOp { left, op: BinaryOperator::LongArrow, right } => {
             tree::call("$json_text_at", vec![(**left).clone(), (**right).clone()], span)
@@ -95,6 +106,11 @@ fn call(name: Option<String>, expr: &mut Expr, notes: &mut Vec<String>) -> Resul
         "position" if args.len() == 2 => {
             tree::call("strpos", vec![args[1].clone(), args[0].clone()], span)
         }
+        // DataFusion looks for one function by a name, with lambdas or without.
+        "array_sort" | "regexp_replace" if matches!(args.last(), Some(Expr::Lambda(_))) => {
+            renamed(&format!("${name}"))
+        }
+        "map" => renamed("$make_map"),
         "substring" => renamed("substr"),
         "ceiling" => renamed("ceil"),
         "mod" if args.len() == 2 => Expr::Nested(Box::new(Expr::BinaryOp {

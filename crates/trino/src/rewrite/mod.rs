@@ -8,6 +8,7 @@ mod calls;
 mod casts;
 mod fields;
 pub(crate) mod headers;
+pub(crate) mod json_calls;
 mod limits;
 mod literals;
 pub(crate) mod mistakes;

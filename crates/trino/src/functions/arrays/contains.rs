@@ -42,6 +42,13 @@ fn in_list(rows: &Rows, list: &ListArray) -> Result<ColumnarValue> {
     if wanted.data_type().is_null() {
         return rows.booleans(|_| Ok(None));
     }
+    if list.value_type().is_null() {
+        // Nothing but NULLs.
+        return rows.booleans(|row| {
+            let unknown = list.is_null(row) || list.value_length(row) > 0 || wanted.is_null(row);
+            Ok(if unknown { None } else { Some(false) })
+        });
+    }
     let (values, wanted) = match list.value_type() == *wanted.data_type() {
         true => (list.values().clone(), wanted),
         // The wider of the two, so that `contains(ARRAY[1], 1.5)` is not true.

@@ -9,11 +9,11 @@ use datafusion::arrow::array::{
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::compute::kernels::cmp::not_distinct;
 use datafusion::arrow::compute::{cast, concat, take};
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, exec_err};
-use datafusion::logical_expr::ColumnarValue;
+use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs};
 
-use crate::functions::support::Rows;
+use crate::functions::support::{Rows, same_as};
 
 /// Returns the argument as a list; an untyped NULL as a list of NULLs.
 pub(crate) fn list(rows: &Rows, at: usize) -> Result<ListArray> {
@@ -25,6 +25,18 @@ pub(crate) fn list(rows: &Rows, at: usize) -> Result<ListArray> {
             Ok(new_null_array(&list, value.len()).as_list().clone())
         }
         other => exec_err!("`{other}` is not an array"),
+    }
+}
+
+/// Elements that one call may make for a batch of rows: what a call holds is not the query's to
+/// spill.
+const ELEMENTS_MAX: usize = 16 << 20;
+
+/// Returns an error when a call has made too many elements for a batch of rows.
+pub(crate) fn check_total(elements: usize) -> Result<()> {
+    match elements > ELEMENTS_MAX {
+        true => exec_err!("arrays of more than {ELEMENTS_MAX} elements for one batch of rows"),
+        false => Ok(()),
     }
 }
 
@@ -52,6 +64,59 @@ pub(crate) fn rearranged(
     }
     let values = take(list.values(), &UInt32Array::from(taken), None)?;
     rows.finish(made(rows, lengths, values, list.nulls().cloned())?)
+}
+
+/// Returns the type of an array whose elements are arrays like the first argument.
+pub(crate) fn array_of_arrays(args: &ReturnFieldArgs) -> Result<FieldRef> {
+    let inner = same_as(args, 0).as_ref().clone().with_name("item");
+    let inner = match inner.data_type() {
+        DataType::Null => inner.with_data_type(DataType::new_list(DataType::Null, true)),
+        _ => inner,
+    };
+    Ok(Arc::new(Field::new("", DataType::List(Arc::new(inner)), true)))
+}
+
+/// Arrays of arrays under construction, by the places of the elements they take.
+#[derive(Default)]
+pub(crate) struct Nested {
+    places: Vec<u32>,
+    inner: Vec<usize>,
+    outer: Vec<usize>,
+    valid: Vec<bool>,
+}
+
+impl Nested {
+    /// Adds a row: one array for every item.
+    pub(crate) fn push(&mut self, arrays: impl Iterator<Item = Vec<u32>>) -> Result<()> {
+        let before = self.inner.len();
+        for array in arrays {
+            self.inner.push(array.len());
+            self.places.extend(array);
+        }
+        self.outer.push(self.inner.len() - before);
+        self.valid.push(true);
+        check_total(self.places.len())
+    }
+
+    pub(crate) fn push_null(&mut self) {
+        self.outer.push(0);
+        self.valid.push(false);
+    }
+
+    /// Returns the arrays of arrays of `values`.
+    pub(crate) fn finish(self, rows: &Rows, values: &ArrayRef) -> Result<ColumnarValue> {
+        let DataType::List(inner) = rows.args.return_field.data_type() else {
+            return exec_err!("an array of arrays is made");
+        };
+        let DataType::List(element) = inner.data_type() else {
+            return exec_err!("an array of arrays is made");
+        };
+        let values = take(values, &UInt32Array::from(self.places), None)?;
+        let offsets = OffsetBuffer::from_lengths(self.inner);
+        let arrays = ListArray::try_new(Arc::clone(element), offsets, values, None)?;
+        let nulls = Some(NullBuffer::from(self.valid));
+        rows.finish(made(rows, self.outer, Arc::new(arrays), nulls)?)
+    }
 }
 
 /// Returns a list of the call's type.

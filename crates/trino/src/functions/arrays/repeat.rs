@@ -51,6 +51,7 @@ fn invoke(rows: &Rows) -> Result<ColumnarValue> {
         }
         taken.extend(std::iter::repeat_n(row as u32, count as usize));
         lengths.push(count as usize);
+        lists::check_total(taken.len())?;
     }
     let values = take(&elements, &UInt32Array::from(taken), None)?;
     rows.finish(lists::made(rows, lengths, values, Some(NullBuffer::from(valid)))?)

@@ -1,10 +1,13 @@
 //! Binary: <https://trino.io/docs/current/functions/binary.html>.
 
+mod base32;
 mod base64;
 mod crc32;
 mod digests;
 mod from_hex;
 mod from_utf8;
+pub(crate) mod hashes;
+mod sha1;
 mod to_hex;
 mod to_utf8;
 
@@ -20,7 +23,9 @@ pub(super) fn functions() -> Vec<Function> {
         to_hex::function(),
         to_utf8::function(),
     ];
+    all.extend(base32::functions());
     all.extend(base64::functions());
     all.extend(digests::functions());
+    all.extend(hashes::functions());
     all
 }

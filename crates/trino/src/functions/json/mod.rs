@@ -5,13 +5,18 @@
 mod array_contains;
 mod array_get;
 mod array_length;
+mod by_path;
+mod constructors;
+mod exists;
 mod extract;
 mod extract_scalar;
 mod format;
 mod is_scalar;
 mod parse;
+mod query;
 mod size;
 pub(crate) mod typed;
+mod value;
 pub(crate) mod write;
 
 use std::borrow::Cow;
@@ -29,7 +34,7 @@ use crate::map;
 const URL: &str = "https://trino.io/docs/current/functions/json.html";
 
 pub(super) fn functions() -> Vec<Function> {
-    vec![
+    let mut all = vec![
         array_contains::function(),
         array_get::function(),
         array_length::function(),
@@ -39,7 +44,12 @@ pub(super) fn functions() -> Vec<Function> {
         is_scalar::function(),
         parse::function(),
         size::function(),
-    ]
+        exists::function(),
+        query::function(),
+        value::function(),
+    ];
+    all.extend(constructors::functions());
+    all
 }
 
 /// The result type of functions that give JSON.

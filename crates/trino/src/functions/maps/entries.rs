@@ -4,16 +4,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Int64Array, ListArray, MapArray, StructArray, UInt32Array,
-};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, UInt32Array};
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::compute::take;
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
-use datafusion::arrow::row::{RowConverter, SortField};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarUDF};
 
+use super::build;
+use super::map::duplicate;
 use crate::functions::Function;
 use crate::functions::arrays::lists;
 use crate::functions::support::{Rows, Scalar, Takes};
@@ -48,8 +47,14 @@ pub(super) fn functions() -> Vec<Function> {
 pub(crate) fn internal() -> Vec<ScalarUDF> {
     vec![
         udf("$map_agg", single, |rows| invoke(rows, Repeated::IsDropped)),
-        udf("$histogram", counted, |rows| invoke(rows, Repeated::IsCounted)),
+        udf("$histogram", counted, count),
+        super::map_union::udf(),
     ]
+}
+
+/// Returns maps of the distinct elements to their counts; NULL elements are left out.
+pub(crate) fn count(rows: &Rows) -> Result<ColumnarValue> {
+    invoke(rows, Repeated::IsCounted)
 }
 
 type Returns = fn(&ReturnFieldArgs) -> Result<FieldRef>;
@@ -73,10 +78,7 @@ fn entry_fields(args: &ReturnFieldArgs) -> Result<(Field, Field)> {
 }
 
 fn map_of(key: Field, value: Field) -> FieldRef {
-    let key = key.with_name("key").with_nullable(false);
-    let entries = Fields::from(vec![key, value.with_name("value").with_nullable(true)]);
-    let entries = Field::new("entries", DataType::Struct(entries), false);
-    Arc::new(Field::new("", DataType::Map(Arc::new(entries), false), true))
+    Arc::new(Field::new("", build::type_of(key, value), true))
 }
 
 fn single(args: &ReturnFieldArgs) -> Result<FieldRef> {
@@ -90,11 +92,15 @@ fn multiple(args: &ReturnFieldArgs) -> Result<FieldRef> {
     Ok(map_of(key, Field::new("value", values, true)))
 }
 
-fn counted(args: &ReturnFieldArgs) -> Result<FieldRef> {
+pub(crate) fn counted(args: &ReturnFieldArgs) -> Result<FieldRef> {
     match args.arg_fields[0].data_type() {
         DataType::List(element) => {
             Ok(map_of(element.as_ref().clone(), Field::new("value", DataType::Int64, true)))
         }
+        DataType::Null => Ok(map_of(
+            Field::new("key", DataType::Null, false),
+            Field::new("value", DataType::Int64, true),
+        )),
         _ => plan_err!("an array is needed"),
     }
 }
@@ -108,8 +114,7 @@ fn invoke(rows: &Rows, repeated: Repeated) -> Result<ColumnarValue> {
             (Arc::clone(entries.column(0)), Arc::clone(entries.column(1)))
         }
     };
-    let converter = RowConverter::new(vec![SortField::new(keys.data_type().clone())])?;
-    let hashed = converter.convert_columns(&[Arc::clone(&keys)])?;
+    let hashed = build::encoded(&keys)?;
     let mut kept_keys: Vec<u32> = Vec::new();
     let mut kept_values: Vec<Vec<u32>> = Vec::new();
     let mut lengths = Vec::with_capacity(list.len());
@@ -117,8 +122,11 @@ fn invoke(rows: &Rows, repeated: Repeated) -> Result<ColumnarValue> {
         let before = kept_keys.len();
         let mut seen: HashMap<_, usize> = HashMap::new();
         for place in lists::range(&list, row) {
-            if keys.is_null(place as usize) {
-                return exec_err!("map key cannot be null");
+            if keys.is_null(place as usize) || keys.data_type().is_null() {
+                match repeated {
+                    Repeated::IsCounted => continue,
+                    _ => return exec_err!("map key cannot be null"),
+                }
             }
             match seen.get(&hashed.row(place as usize)) {
                 None => {
@@ -127,7 +135,7 @@ fn invoke(rows: &Rows, repeated: Repeated) -> Result<ColumnarValue> {
                     kept_values.push(vec![place]);
                 }
                 Some(_) if repeated == Repeated::Fails => {
-                    return exec_err!("Duplicate map keys are not allowed");
+                    return duplicate(&keys, place as usize);
                 }
                 Some(_) if repeated == Repeated::IsDropped => {}
                 Some(at) => kept_values[*at].push(place),
@@ -137,14 +145,8 @@ fn invoke(rows: &Rows, repeated: Repeated) -> Result<ColumnarValue> {
     }
     let keys = take(&keys, &UInt32Array::from(kept_keys), None)?;
     let values = values_of(rows, repeated, kept_values, &values)?;
-    let DataType::Map(entries, _) = rows.args.return_field.data_type() else {
-        return plan_err!("a map is made");
-    };
-    let DataType::Struct(fields) = entries.data_type() else { return plan_err!("a map is made") };
-    let made = StructArray::try_new(fields.clone(), vec![keys, values], None)?;
-    let offsets = OffsetBuffer::from_lengths(lengths);
-    let nulls = list.nulls().cloned();
-    rows.finish(Arc::new(MapArray::try_new(Arc::clone(entries), offsets, made, nulls, false)?))
+    let to = rows.args.return_field.data_type();
+    rows.finish(build::made(to, lengths, keys, values, list.nulls().cloned())?)
 }
 
 fn values_of(
@@ -161,13 +163,8 @@ fn values_of(
             let offsets = OffsetBuffer::from_lengths(kept.iter().map(Vec::len));
             let places: UInt32Array = kept.into_iter().flatten().map(Some).collect();
             let values = take(values, &places, None)?;
-            let DataType::Map(entries, _) = rows.args.return_field.data_type() else {
-                return plan_err!("a map is made");
-            };
-            let DataType::Struct(fields) = entries.data_type() else {
-                return plan_err!("a map is made");
-            };
-            let DataType::List(item) = fields[1].data_type() else {
+            let (_, value) = build::fields(rows.args.return_field.data_type())?;
+            let DataType::List(item) = value.data_type() else {
                 return plan_err!("a multimap is made");
             };
             Ok(Arc::new(ListArray::try_new(Arc::clone(item), offsets, values, None)?))

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, UInt32Array};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, Int64Array, ListArray, UInt32Array, new_null_array,
+};
 use datafusion::arrow::compute::kernels::cmp::eq;
 use datafusion::arrow::compute::{cast, take};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Int64Type};
@@ -155,6 +157,7 @@ pub(crate) fn column_type(args: &ReturnFieldArgs, at: usize) -> Result<FieldRef>
             }
             _ => return plan_err!("not a map"),
         },
+        DataType::Null => Field::new("item", DataType::Null, true),
         _ => return plan_err!("a map is needed, not {}", trino_type(field)),
     };
     Ok(Arc::new(Field::new("", DataType::List(Arc::new(element)), true)))
@@ -165,6 +168,10 @@ pub(crate) fn column(rows: &Rows, at: usize) -> Result<ColumnarValue> {
     let DataType::List(element) = rows.args.return_field.data_type() else {
         return exec_err!("a map's column is an array");
     };
+    if rows.field(0).data_type().is_null() {
+        let nothing = new_null_array(rows.args.return_field.data_type(), rows.count());
+        return rows.finish(nothing);
+    }
     if !map::is_map(rows.field(0)) {
         let value = rows.full_array(0)?;
         let maps = value.as_map();

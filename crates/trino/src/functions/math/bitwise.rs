@@ -48,6 +48,17 @@ pub(super) fn functions() -> Vec<Function> {
             },
         ),
         two(
+            "bitwise_right_shift_arithmetic",
+            "bitwise_right_shift_arithmetic(x, shift)",
+            "The bits moved down, copies of the sign bit in.",
+            |rows| {
+                apply(rows, |x, by| {
+                    let by = u32::try_from(by).unwrap_or(u32::MAX).min(63);
+                    Ok(x >> by)
+                })
+            },
+        ),
+        two(
             "bit_count",
             "bit_count(x, bits)",
             "The set bits of `x` as a number of so many bits (2 to 64); \

@@ -4,6 +4,7 @@ use datafusion::arrow::datatypes::Int64Type;
 use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
 
+use super::matches::matches;
 use super::pattern::Patterns;
 use crate::functions::Function;
 use crate::functions::support::{Rows, Scalar, Takes, bigint};
@@ -27,6 +28,6 @@ fn invoke(rows: &Rows) -> Result<ColumnarValue> {
     let mut patterns = Patterns::of(&patterns);
     rows.primitives::<Int64Type>(|row| {
         let Some(regex) = patterns.get(row)? else { return Ok(None) };
-        Ok(texts.get(row)?.map(|text| regex.find_iter(text).count() as i64))
+        Ok(texts.get(row)?.map(|text| matches(regex, text).count() as i64))
     })
 }

@@ -6,6 +6,7 @@ use datafusion::arrow::array::{ListBuilder, StringBuilder};
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
 
+use super::matches::matches;
 use super::pattern::Patterns;
 use crate::functions::Function;
 use crate::functions::support::{Rows, Scalar, Takes, varchars};
@@ -44,7 +45,8 @@ fn invoke(rows: &Rows) -> Result<ColumnarValue> {
                 regex.captures_len() - 1
             );
         };
-        for captures in regex.captures_iter(text) {
+        let mut all = matches(regex, text);
+        while let Some(captures) = all.next_captures() {
             lists.values().append_option(captures.get(group).map(|found| found.as_str()));
         }
         lists.append(true);

@@ -11,7 +11,10 @@ pub(super) fn function() -> Function {
     Function {
         family: "regex",
         syntax: "regexp_like(text, pattern)",
-        doc: "Whether the pattern matches anywhere in the text.",
+        doc: "Whether the pattern matches anywhere in the text. Patterns are Java's; look-around, \
+              back-references, possessive quantifiers, atomic groups, Unicode blocks and the flags \
+              `d`, `u` and `U` are errors, and `$` matches at the very end only, not before a last \
+              newline too.",
         url: super::URL,
         udf: udf(),
     }

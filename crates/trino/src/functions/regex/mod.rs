@@ -1,15 +1,17 @@
 //! Regular expressions: <https://trino.io/docs/current/functions/regexp.html>.
 //!
-//! Trino speaks Java's dialect, this crate Rust's: patterns that both read mean the same; what
-//! Rust's engine lacks (look-around, back-references, possessive quantifiers) is a clear error.
+//! Trino speaks Java's dialect, the engine Rust's; `java` says what that means.
 
 mod count;
 mod extract;
 mod extract_all;
+mod java;
 mod like;
+pub(crate) mod matches;
 pub(crate) mod pattern;
 mod position;
 mod replace;
+mod replacement;
 mod split;
 
 use super::Function;

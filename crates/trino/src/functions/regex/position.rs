@@ -4,6 +4,7 @@ use datafusion::arrow::datatypes::Int64Type;
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
 
+use super::matches::matches;
 use super::pattern::Patterns;
 use crate::functions::Function;
 use crate::functions::support::{Rows, Scalar, Takes, bigint};
@@ -46,8 +47,7 @@ fn invoke(rows: &Rows) -> Result<ColumnarValue> {
         let Some(from) = from.or((text.chars().count() == chars).then_some(text.len())) else {
             return Ok(Some(-1));
         };
-        let mut found = regex.find_iter(text).filter(|found| found.start() >= from);
-        let found = found.nth((occurrence - 1) as usize);
-        Ok(Some(found.map_or(-1, |at| text[..at.start()].chars().count() as i64 + 1)))
+        let found = matches(regex, text).starting_at(from).nth((occurrence - 1) as usize);
+        Ok(Some(found.map_or(-1, |at| text[..at.start].chars().count() as i64 + 1)))
     })
 }

@@ -6,6 +6,7 @@ use datafusion::arrow::array::{ListBuilder, StringBuilder};
 use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
 
+use super::matches::matches;
 use super::pattern::Patterns;
 use crate::functions::Function;
 use crate::functions::support::{Rows, Scalar, Takes, varchars};
@@ -31,7 +32,12 @@ fn invoke(rows: &Rows) -> Result<ColumnarValue> {
     for row in 0..rows.count() {
         match (texts.get(row)?, patterns.get(row)?) {
             (Some(text), Some(regex)) => {
-                regex.split(text).for_each(|part| lists.values().append_value(part));
+                let mut from = 0;
+                for found in matches(regex, text) {
+                    lists.values().append_value(&text[from..found.start]);
+                    from = found.end;
+                }
+                lists.values().append_value(&text[from..]);
                 lists.append(true);
             }
             _ => lists.append_null(),

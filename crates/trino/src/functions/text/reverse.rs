@@ -1,18 +1,18 @@
 //! `reverse(text), reverse(array)`.
 
-use datafusion::arrow::datatypes::FieldRef;
+use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarUDF};
 
 use crate::functions::Function;
 use crate::functions::arrays::lists;
-use crate::functions::support::{Rows, Scalar, Takes, is_text, same_as};
+use crate::functions::support::{Rows, Scalar, Takes, is_binary, is_text, returns, same_as};
 
 pub(super) fn function() -> Function {
     Function {
         family: "text",
-        syntax: "reverse(text), reverse(array)",
-        doc: "The characters or elements in reverse order.",
+        syntax: "reverse(text), reverse(array), reverse(binary)",
+        doc: "The characters, elements or bytes in reverse order.",
         url: super::URL,
         udf: udf(),
     }
@@ -23,7 +23,10 @@ fn udf() -> ScalarUDF {
 }
 
 fn reversed(args: &ReturnFieldArgs) -> Result<FieldRef> {
-    Ok(same_as(args, 0))
+    match is_binary(args.arg_fields[0].data_type()) {
+        true => returns(DataType::Binary),
+        false => Ok(same_as(args, 0)),
+    }
 }
 
 fn invoke(rows: &Rows) -> Result<ColumnarValue> {
@@ -33,6 +36,11 @@ fn invoke(rows: &Rows) -> Result<ColumnarValue> {
         let text =
             rows.texts(|row| Ok(texts.get(row)?.map(|t| t.chars().rev().collect::<String>())));
         return text?.cast_to(data_type, None);
+    }
+    if is_binary(data_type) {
+        let bytes = rows.binary(0)?;
+        return rows
+            .binaries(|row| Ok(bytes.get(row).map(|bytes| bytes.iter().rev().copied().collect())));
     }
     lists::rearranged(rows, |_, range| range.rev().collect())
 }

@@ -41,10 +41,13 @@ fn invoke(rows: &Rows) -> Result<ColumnarValue> {
             continue;
         };
         if delimiter.is_empty() {
-            return exec_err!("the delimiter of `split` must not be empty");
+            return exec_err!("The delimiter may not be the empty string");
         }
         if limit < 1 {
-            return exec_err!("the limit of `split` must be positive, not {limit}");
+            return exec_err!("Limit must be positive");
+        }
+        if limits.is_some() && limit > i64::from(i32::MAX) {
+            return exec_err!("Limit is too large");
         }
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
         text.splitn(most, delimiter).for_each(|part| lists.values().append_value(part));

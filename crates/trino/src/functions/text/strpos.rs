@@ -31,7 +31,7 @@ fn invoke(rows: &Rows) -> Result<ColumnarValue> {
         let instance = match &instances {
             None => 1,
             Some(column) => match column.get(row) {
-                Some(0) => return exec_err!("'instance' must not be zero"),
+                Some(0) => return exec_err!("'instance' must be a positive or negative number."),
                 Some(instance) => instance,
                 None => return Ok(None),
             },

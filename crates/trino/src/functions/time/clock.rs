@@ -38,9 +38,19 @@ impl Zone {
         if is_utc(name) {
             return Ok(Self(None));
         }
-        let zone =
-            Tz::from_str(name).map_err(|_| exec_datafusion_err!("`{name}` is not a time zone"))?;
+        let spelled = spelled_out(name);
+        if is_utc(&spelled) {
+            return Ok(Self(None));
+        }
+        let zone = Tz::from_str(&spelled)
+            .map_err(|_| exec_datafusion_err!("'{name}' is not a valid time zone"))?;
         Ok(Self(Some(zone)))
+    }
+
+    /// Returns the zone's short name at a moment: `UTC`, `EST`, `+07:09`.
+    pub(crate) fn abbreviation(self, utc_micros: i64) -> Result<String> {
+        let Some(zone) = self.0 else { return Ok("UTC".to_owned()) };
+        Ok(zone.offset_from_utc_datetime(&moment(utc_micros)?).to_string())
     }
 
     /// Returns what the zone's wall clock shows, as if it were UTC.
@@ -75,5 +85,26 @@ pub(crate) fn is_utc(name: &str) -> bool {
 
 /// Returns the name Arrow keeps for a zone.
 pub(crate) fn zone_name(name: &str) -> Arc<str> {
-    if is_utc(name) { "UTC".into() } else { name.into() }
+    let spelled = spelled_out(name);
+    if is_utc(&spelled) { "UTC".into() } else { spelled.into() }
+}
+
+/// Returns `+01:00` for `+1`, `+0100`, `+01:00`; other names stay.
+pub(crate) fn spelled_out(zone: &str) -> String {
+    let Some(sign) = zone.chars().next().filter(|c| matches!(c, '+' | '-')) else {
+        return zone.to_owned();
+    };
+    let digits: String = zone[1..].chars().filter(char::is_ascii_digit).collect();
+    let (hours, minutes) = match digits.len() {
+        1 | 2 => (digits.as_str(), "00"),
+        _ => digits.split_at(digits.len().saturating_sub(2)),
+    };
+    format!("{sign}{hours:0>2}:{minutes}")
+}
+
+/// Returns the name of an offset in minutes, such as `+05:30`; none beyond 14 hours, Trino's bound.
+pub(crate) fn offset_name(minutes: i64) -> Option<String> {
+    let size = minutes.abs();
+    let sign = if minutes < 0 { '-' } else { '+' };
+    (size <= 14 * 60).then(|| format!("{sign}{:02}:{:02}", size / 60, size % 60))
 }

@@ -17,10 +17,7 @@ pub(super) fn timestamp() -> Function {
               Other text is an error.",
         url: super::URL,
         udf: Scalar::new("from_iso8601_timestamp", &[Takes::Text], timestamp_utc, |rows| {
-            invoke(rows, |text| match text.contains(' ') {
-                true => None,
-                false => iso(text),
-            })
+            invoke(rows, moment)
         })
         .udf(),
     }
@@ -42,7 +39,11 @@ pub(super) fn date() -> Function {
     }
 }
 
-fn iso(text: &str) -> Option<i64> {
+/// Returns the microseconds since 1970 UTC that ISO 8601 text spells.
+pub(super) fn moment(text: &str) -> Option<i64> {
+    if text.contains(' ') {
+        return None;
+    }
     let (day_text, time) = text.split_once(['T', 't']).map_or((text, None), |(d, t)| (d, Some(t)));
     let day = day(day_text)?;
     match time {

@@ -10,15 +10,22 @@ mod date_diff;
 mod date_format;
 mod date_parse;
 mod date_trunc;
+mod durations;
 mod fields;
+mod format_datetime;
 mod from_iso8601;
 mod from_unixtime;
+mod joda_pattern;
 mod last_day_of_month;
 pub(crate) mod mysql_pattern;
+mod names;
+mod nanos;
+mod parse_datetime;
 pub(crate) mod read;
 mod to_iso8601;
 mod to_unixtime;
 pub(crate) mod unit;
+mod with_timezone;
 
 use super::Function;
 
@@ -33,13 +40,18 @@ pub(super) fn functions() -> Vec<Function> {
         date_format::function(),
         date_parse::function(),
         date_trunc::function(),
+        format_datetime::function(),
         from_iso8601::timestamp(),
         from_iso8601::date(),
         from_unixtime::function(),
         last_day_of_month::function(),
+        parse_datetime::function(),
         to_iso8601::function(),
         to_unixtime::function(),
     ];
+    all.extend(durations::functions());
     all.extend(fields::functions());
+    all.extend(nanos::functions());
+    all.extend(with_timezone::functions());
     all
 }

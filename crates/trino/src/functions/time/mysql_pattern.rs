@@ -1,23 +1,8 @@
 //! MySQL's date patterns (`%Y-%m-%d %H:%i:%s`), which Trino's `date_format` and `date_parse` take.
 
-use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
+use chrono::{Datelike, NaiveDateTime, Timelike};
 
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-const DAYS: [&str; 7] =
-    ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+use super::names::{DAYS, MONTHS, Read, digits, fraction, name};
 
 /// Writes a moment by a pattern.
 ///
@@ -74,13 +59,17 @@ fn refused(code: char) -> String {
     format!("`%{code}` is not supported in a date pattern")
 }
 
-/// Reads a moment by a pattern; what the pattern does not name is that of 1970-01-01 00:00.
+/// Reads a moment by a pattern; what the pattern does not name is that of 1970-01-01 00:00 (of the
+/// year 2000 when it names a month or day but no year).
 ///
 /// # Errors
 /// Text that does not fit the pattern, or a code that Trino refuses too.
 pub(crate) fn parse(pattern: &str, text: &str) -> Result<NaiveDateTime, String> {
     let mismatch = || format!("invalid format: `{text}` does not fit `{pattern}`");
-    let mut parts = Parts::default();
+    if pattern.is_empty() {
+        return Err("an empty pattern reads nothing".to_owned());
+    }
+    let mut parts = Read::default();
     let mut rest = text;
     let mut codes = pattern.chars();
     while let Some(c) = codes.next() {
@@ -89,7 +78,7 @@ pub(crate) fn parse(pattern: &str, text: &str) -> Result<NaiveDateTime, String> 
             continue;
         }
         let Some(code) = codes.next() else { break };
-        rest = parts.read(code, rest)?.ok_or_else(mismatch)?;
+        rest = read(&mut parts, code, rest)?.ok_or_else(mismatch)?;
     }
     if !rest.is_empty() {
         return Err(mismatch());
@@ -97,94 +86,61 @@ pub(crate) fn parse(pattern: &str, text: &str) -> Result<NaiveDateTime, String> 
     parts.moment().ok_or_else(mismatch)
 }
 
-#[derive(Default)]
-struct Parts {
-    year: Option<i32>,
-    month: Option<u32>,
-    day: Option<u32>,
-    ordinal: Option<u32>,
-    hour: u32,
-    minute: u32,
-    second: u32,
-    micros: u32,
-    afternoon: Option<bool>,
-}
-
-impl Parts {
-    /// Reads one code; returns the text after it, none when the text does not fit.
-    fn read<'a>(&mut self, code: char, text: &'a str) -> Result<Option<&'a str>, String> {
-        let number = |most: usize| digits(text, most);
-        let found = match code {
-            'Y' | 'x' => number(4).map(|(value, rest)| (self.year = Some(value as i32), rest)),
-            'y' => number(2).map(|(value, rest)| {
-                let century = if value >= 70 { 1900 } else { 2000 };
-                (self.year = Some(value as i32 + century), rest)
-            }),
-            'm' | 'c' => number(2).map(|(value, rest)| (self.month = Some(value), rest)),
-            'd' | 'e' => number(2).map(|(value, rest)| (self.day = Some(value), rest)),
-            'j' => number(3).map(|(value, rest)| (self.ordinal = Some(value), rest)),
-            'H' | 'k' | 'h' | 'I' | 'l' => number(2).map(|(value, rest)| (self.hour = value, rest)),
-            'i' => number(2).map(|(value, rest)| (self.minute = value, rest)),
-            'S' | 's' => number(2).map(|(value, rest)| (self.second = value, rest)),
-            'f' => number(6).map(|(value, rest)| {
-                let width = text.len() - rest.len();
-                (self.micros = value * 10_u32.pow(6 - width as u32), rest)
-            }),
-            'p' => {
-                name(text, &["AM", "PM"]).map(|(at, rest)| (self.afternoon = Some(at == 1), rest))
-            }
-            'b' => name(text, &MONTHS.map(|month| &month[..3]))
-                .map(|(at, rest)| (self.month = Some(at as u32 + 1), rest)),
-            'M' => name(text, &MONTHS).map(|(at, rest)| (self.month = Some(at as u32 + 1), rest)),
-            'a' => name(text, &DAYS.map(|day| &day[..3])).map(|(_, rest)| ((), rest)),
-            'W' => name(text, &DAYS).map(|(_, rest)| ((), rest)),
-            'T' => return self.read_all(&['H', ':', 'i', ':', 's'], text),
-            'r' => return self.read_all(&['h', ':', 'i', ':', 's', ' ', 'p'], text),
-            '%' => text.strip_prefix('%').map(|rest| ((), rest)),
-            'D' | 'U' | 'u' | 'V' | 'v' | 'w' | 'X' => return Err(refused(code)),
-            other => text.strip_prefix(other).map(|rest| ((), rest)),
-        };
-        Ok(found.map(|((), rest)| rest))
-    }
-
-    fn read_all<'a>(&mut self, codes: &[char], text: &'a str) -> Result<Option<&'a str>, String> {
-        let mut rest = text;
-        for code in codes {
-            let next = match code.is_alphabetic() {
-                true => self.read(*code, rest)?,
-                false => rest.strip_prefix(*code),
-            };
-            let Some(next) = next else { return Ok(None) };
-            rest = next;
+/// Reads one code; returns the text after it, none when the text does not fit.
+fn read<'a>(parts: &mut Read, code: char, text: &'a str) -> Result<Option<&'a str>, String> {
+    let number = |most: usize| digits(text, most);
+    let found = match code {
+        'Y' => number(4).map(|(value, rest)| (parts.year = Some(value as i32), rest)),
+        'x' => number(4).map(|(value, rest)| (parts.week_year = Some(value as i32), rest)),
+        'v' => number(2).map(|(value, rest)| (parts.week = Some(value), rest)),
+        'y' => number(2).map(|(value, rest)| {
+            let century = if value >= 70 { 1900 } else { 2000 };
+            (parts.year = Some(value as i32 + century), rest)
+        }),
+        'm' | 'c' => number(2).map(|(value, rest)| (parts.month = Some(value), rest)),
+        'd' | 'e' => number(2).map(|(value, rest)| (parts.day = Some(value), rest)),
+        'j' => number(3).map(|(value, rest)| (parts.ordinal = Some(value), rest)),
+        'H' | 'k' => number(2).map(|(value, rest)| (parts.hour = value, rest)),
+        'h' | 'I' | 'l' => {
+            number(2).filter(|(value, _)| (1..=12).contains(value)).map(|(value, rest)| {
+                (parts.hour, parts.half_day) = (value, true);
+                ((), rest)
+            })
         }
-        Ok(Some(rest))
-    }
-
-    fn moment(&self) -> Option<NaiveDateTime> {
-        let hour = match self.afternoon {
-            Some(true) => self.hour % 12 + 12,
-            Some(false) => self.hour % 12,
-            None => self.hour,
-        };
-        let time = NaiveTime::from_hms_micro_opt(hour, self.minute, self.second, self.micros)?;
-        let year = self.year.unwrap_or(1970);
-        let day = match self.ordinal {
-            Some(ordinal) => NaiveDate::from_yo_opt(year, ordinal)?,
-            None => NaiveDate::from_ymd_opt(year, self.month.unwrap_or(1), self.day.unwrap_or(1))?,
-        };
-        Some(day.and_time(time))
-    }
+        'i' => number(2).map(|(value, rest)| (parts.minute = value, rest)),
+        'S' | 's' => number(2).map(|(value, rest)| (parts.second = value, rest)),
+        // A timestamp(3) is read: further digits are cut off.
+        'f' => fraction(text, 9)
+            .map(|(nanos, rest)| (parts.nanos = nanos / 1_000_000 * 1_000_000, rest)),
+        'p' => name(text, &["AM", "PM"]).map(|(at, rest)| (parts.afternoon = Some(at == 1), rest)),
+        'b' => name(text, &MONTHS.map(|month| &month[..3]))
+            .map(|(at, rest)| (parts.month = Some(at as u32 + 1), rest)),
+        'M' => name(text, &MONTHS).map(|(at, rest)| (parts.month = Some(at as u32 + 1), rest)),
+        'a' => name(text, &DAYS.map(|day| &day[..3]))
+            .map(|(at, rest)| (parts.weekday = Some(at as u32 + 1), rest)),
+        'W' => name(text, &DAYS).map(|(at, rest)| (parts.weekday = Some(at as u32 + 1), rest)),
+        'T' => return read_all(parts, &['H', ':', 'i', ':', 's'], text),
+        'r' => return read_all(parts, &['h', ':', 'i', ':', 's', ' ', 'p'], text),
+        '%' => text.strip_prefix('%').map(|rest| ((), rest)),
+        'D' | 'U' | 'u' | 'V' | 'w' | 'X' => return Err(refused(code)),
+        other => text.strip_prefix(other).map(|rest| ((), rest)),
+    };
+    Ok(found.map(|((), rest)| rest))
 }
 
-fn digits(text: &str, most: usize) -> Option<(u32, &str)> {
-    let end = text.bytes().take(most).take_while(u8::is_ascii_digit).count();
-    let value = text.get(..end)?.parse().ok()?;
-    Some((value, &text[end..]))
-}
-
-fn name<'a>(text: &'a str, names: &[&str]) -> Option<(usize, &'a str)> {
-    names.iter().enumerate().find_map(|(at, name)| {
-        let start = text.get(..name.len())?;
-        start.eq_ignore_ascii_case(name).then(|| (at, &text[name.len()..]))
-    })
+fn read_all<'a>(
+    parts: &mut Read,
+    codes: &[char],
+    text: &'a str,
+) -> Result<Option<&'a str>, String> {
+    let mut rest = text;
+    for code in codes {
+        let next = match code.is_alphabetic() {
+            true => read(parts, *code, rest)?,
+            false => rest.strip_prefix(*code),
+        };
+        let Some(next) = next else { return Ok(None) };
+        rest = next;
+    }
+    Ok(Some(rest))
 }

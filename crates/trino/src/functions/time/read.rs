@@ -35,21 +35,8 @@ pub(crate) fn timestamp(text: &str) -> Option<Read> {
     if zone_text.is_empty() {
         return Some(Read { micros: local, zoned: false, digits });
     }
-    let zone = Zone::named(&spelled_out(zone_text)).ok()?;
+    let zone = Zone::named(zone_text).ok()?;
     Some(Read { micros: zone.utc(local).ok()?, zoned: true, digits })
-}
-
-/// Returns `+01:00` for `+1`, `+0100`, `+01:00`.
-fn spelled_out(zone: &str) -> String {
-    let Some(sign) = zone.chars().next().filter(|c| matches!(c, '+' | '-')) else {
-        return zone.to_owned();
-    };
-    let digits: String = zone[1..].chars().filter(char::is_ascii_digit).collect();
-    let (hours, minutes) = match digits.len() {
-        1 | 2 => (digits.as_str(), "00"),
-        _ => digits.split_at(digits.len() - 2),
-    };
-    format!("{sign}{hours:0>2}:{minutes}")
 }
 
 /// Reads `2023-01-02` or `2023-1-2`.

@@ -20,32 +20,45 @@ pub(super) fn functions() -> Vec<Function> {
         text(
             "url_extract_fragment",
             "url_extract_fragment(url)",
-            "The fragment, decoded.",
-            |rows| part(rows, |parts| parts.fragment.map(|text| decode(text, false))),
+            "The fragment, decoded; empty when there is none.",
+            |rows| part(rows, |parts| decode(parts.fragment, false)),
         ),
-        text("url_extract_host", "url_extract_host(url)", "The host.", |rows| {
-            part(rows, |parts| parts.host.map(str::to_owned))
-        }),
-        text("url_extract_path", "url_extract_path(url)", "The path, decoded.", |rows| {
-            part(rows, |parts| Some(decode(parts.path, false)))
-        }),
-        text("url_extract_protocol", "url_extract_protocol(url)", "The protocol.", |rows| {
-            part(rows, |parts| parts.scheme.map(str::to_owned))
-        }),
-        text("url_extract_query", "url_extract_query(url)", "The query string, decoded.", |rows| {
-            part(rows, |parts| parts.query.map(|text| decode(text, false)))
-        }),
+        text(
+            "url_extract_host",
+            "url_extract_host(url)",
+            "The host; empty when there is none.",
+            |rows| part(rows, |parts| parts.host.to_owned()),
+        ),
+        text(
+            "url_extract_path",
+            "url_extract_path(url)",
+            "The path, decoded; empty when there is none.",
+            |rows| part(rows, |parts| decode(parts.path, false)),
+        ),
+        text(
+            "url_extract_protocol",
+            "url_extract_protocol(url)",
+            "The protocol; empty when there is none.",
+            |rows| part(rows, |parts| parts.scheme.to_owned()),
+        ),
+        text(
+            "url_extract_query",
+            "url_extract_query(url)",
+            "The query string, decoded; empty when there is none.",
+            |rows| part(rows, |parts| decode(parts.query.unwrap_or_default(), false)),
+        ),
         Function {
             family: "url",
             syntax: "url_extract_port(url)",
-            doc: "The port, as bigint.",
+            doc: "The port, as bigint; NULL when there is none.",
             url: super::URL,
             udf: Scalar::new("url_extract_port", &[Takes::Text], bigint, port).udf(),
         },
         Function {
             family: "url",
             syntax: "url_extract_parameter(url, name)",
-            doc: "The first value of a query parameter, decoded.",
+            doc: "The first value of a query parameter, decoded; empty when it has no value, NULL when \
+                  there is no such parameter.",
             url: super::URL,
             udf: Scalar::new(
                 "url_extract_parameter",
@@ -58,9 +71,9 @@ pub(super) fn functions() -> Vec<Function> {
     ]
 }
 
-fn part(rows: &Rows, part: impl Fn(&Parts) -> Option<String>) -> Result<ColumnarValue> {
+fn part(rows: &Rows, part: impl Fn(&Parts) -> String) -> Result<ColumnarValue> {
     let urls = rows.text(0)?;
-    rows.texts(|row| Ok(urls.get(row)?.and_then(split).and_then(|parts| part(&parts))))
+    rows.texts(|row| Ok(urls.get(row)?.and_then(split).map(|parts| part(&parts))))
 }
 
 fn port(rows: &Rows) -> Result<ColumnarValue> {

@@ -1,5 +1,6 @@
 //! URLs: <https://trino.io/docs/current/functions/url.html>.
 
+mod codec;
 mod extract;
 pub(crate) mod parts;
 
@@ -8,5 +9,7 @@ use super::Function;
 const URL: &str = "https://trino.io/docs/current/functions/url.html";
 
 pub(super) fn functions() -> Vec<Function> {
-    extract::functions()
+    let mut all = extract::functions();
+    all.extend(codec::functions());
+    all
 }
