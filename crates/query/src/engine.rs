@@ -35,11 +35,11 @@ use crate::notes::{Note, NoteKind};
 use crate::pins::{Pin, Pins};
 use crate::resolve::{
     CATALOG, INFORMATION_SCHEMA, INFORMATION_TABLES, Resolved, Resolver, STORE_TABLES, SYSTEM,
-    SYSTEM_TABLES,
+    SYSTEM_TABLES, parts_of,
 };
 use crate::run::{Run, run};
 use crate::scan::ScanLog;
-use crate::{definitions, gate, hidden, late, runtime, show, stored_ranges, views};
+use crate::{definitions, gate, hidden, late, resolve, runtime, show, stored_ranges, views};
 
 /// What an engine is told.
 #[derive(Debug, Clone)]
@@ -151,7 +151,7 @@ impl Engine {
             inner.read_directory(pin).await.map_err(|error| inner.words("").error(error))?;
         inner.names = Arc::new(inner.spellings(&directory));
         inner.directory = directory;
-        inner.aliases = inner.known_aliases()?;
+        inner.aliases = resolve::aliases(&inner.resolver(), &inner.options.aliases)?;
         Ok(Engine { inner: Arc::new(inner) })
     }
 
@@ -211,11 +211,6 @@ fn lookup_names(lookups: &[Lookup]) -> Result<Vec<String>> {
         names.push(lookup.name.clone());
     }
     Ok(names)
-}
-
-/// The parts of a table's name.
-fn parts_of(name: &str) -> Vec<String> {
-    name.split('.').map(|part| part.trim_matches('"').to_string()).collect()
 }
 
 /// A statement ready to run.
@@ -348,28 +343,6 @@ impl Inner {
             aliases: &self.aliases,
             names: &self.names,
         }
-    }
-
-    /// The further names with the tables they mean.
-    fn known_aliases(&self) -> Result<Vec<(Vec<String>, Resolved)>> {
-        let mut all: Vec<(Vec<String>, Resolved)> = Vec::new();
-        for Alias { name, table } in &self.options.aliases {
-            let refused = |reason: String| Error::Lookup { name: name.clone(), reason };
-            let parts = parts_of(name);
-            let taken = |known: &&str| parts.len() == 1 && known.eq_ignore_ascii_case(&parts[0]);
-            let lookups = self.lookup_names.iter().map(String::as_str);
-            if STORE_TABLES.iter().copied().chain(lookups).any(|known| taken(&known)) {
-                return Err(refused("the lake has a table of that name".to_string()));
-            }
-            if parts.len() > 2 || parts.iter().any(String::is_empty) {
-                return Err(refused("write it as `table` or `database.table`".to_string()));
-            }
-            let meant = TableName { parts: parts_of(table), line: 0, column: 0, length: 0 };
-            let found = self.resolver().resolve(&meant);
-            let (found, _) = found.map_err(|error| refused(error.to_string()))?;
-            all.push((parts, found));
-        }
-        Ok(all)
     }
 
     /// The note that `--since` and `--until` narrow what the statement reads.

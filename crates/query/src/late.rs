@@ -328,12 +328,15 @@ fn pass_along(plan: LogicalPlan) -> Result<(LogicalPlan, LateColumns)> {
         true => plan.expressions(),
         false => {
             let schema = joined_schema(&inputs)?;
-            let sorts = matches!(plan, LogicalPlan::Sort(_));
-            let exprs = plan.expressions().into_iter().map(|expr| {
-                match sorts && orders_alike(&expr, &schema, &late) {
-                    true => Ok(expr),
-                    false => with_texts(expr, &schema, &late),
+            let names = NamePreserver::new(&plan);
+            let exprs = plan.expressions().into_iter().map(|expr| match plan {
+                LogicalPlan::Sort(_) if orders_alike(&expr, &schema, &late) => Ok(expr),
+                // What a window computes is a column of the output, under the name of it all.
+                LogicalPlan::Window(_) => {
+                    let name = names.save(&expr);
+                    Ok(name.restore(with_texts(expr, &schema, &late)?))
                 }
+                _ => with_texts(expr, &schema, &late),
             });
             exprs.collect::<Result<Vec<_>>>()?
         }

@@ -3,6 +3,8 @@
 use traillake_store::StoreInfo;
 use traillake_trino::{Kind, Names, SqlError, TableName};
 
+use crate::engine::Alias;
+use crate::error::Error;
 use crate::notes::{Note, NoteKind};
 use crate::views::ATHENA;
 
@@ -181,6 +183,37 @@ impl Resolver<'_> {
             None => error.with_hint("`SHOW TABLES` lists the tables"),
         }
     }
+}
+
+/// Returns the further names by their parts, with the tables they mean.
+///
+/// # Errors
+/// [`Error::Lookup`] for a name that is taken or no name, and for a table that does not exist.
+pub(crate) fn aliases(
+    resolver: &Resolver<'_>,
+    aliases: &[Alias],
+) -> Result<Vec<(Vec<String>, Resolved)>, Error> {
+    let known = |Alias { name, table }: &Alias| {
+        let refused = |reason: String| Error::Lookup { name: name.clone(), reason };
+        let parts = parts_of(name);
+        let lookups = resolver.lookups.iter().map(String::as_str);
+        let mut taken = STORE_TABLES.iter().copied().chain(lookups);
+        if parts.len() == 1 && taken.any(|known| known.eq_ignore_ascii_case(&parts[0])) {
+            return Err(refused("the lake has a table of that name".to_string()));
+        }
+        if parts.len() > 2 || parts.iter().any(String::is_empty) {
+            return Err(refused("write it as `table` or `database.table`".to_string()));
+        }
+        let meant = TableName { parts: parts_of(table), line: 0, column: 0, length: 0 };
+        let found = resolver.resolve(&meant).map_err(|error| refused(error.to_string()))?;
+        Ok((parts, found.0))
+    };
+    aliases.iter().map(known).collect()
+}
+
+/// The parts of a table's name.
+pub(crate) fn parts_of(name: &str) -> Vec<String> {
+    name.split('.').map(|part| part.trim_matches('"').to_string()).collect()
 }
 
 /// Whether the CloudTrail console, or AWS's guide, calls Athena's table of a trail by that name:
