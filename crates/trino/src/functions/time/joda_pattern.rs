@@ -33,16 +33,14 @@ impl Pattern {
     /// Reads a pattern.
     ///
     /// # Errors
-    /// A letter that means nothing, an empty pattern, a quote that does not end.
+    /// A letter that means nothing, an empty pattern.
     pub(crate) fn parse(pattern: &str) -> Result<Self, String> {
         let invalid = |reason: &str| format!("invalid date pattern `{pattern}`: {reason}");
         let mut tokens = Vec::new();
         let mut chars = pattern.chars().peekable();
         while let Some(c) = chars.next() {
             if c == '\'' {
-                tokens.push(Token::Text(
-                    quoted(&mut chars).ok_or_else(|| invalid("a quote does not end"))?,
-                ));
+                tokens.push(Token::Text(quoted(&mut chars)));
             } else if c.is_ascii_alphabetic() {
                 if !"GCYxweEyDMdaKhHkmsSzZ".contains(c) {
                     return Err(invalid(&format!("illegal pattern component: {c}")));
@@ -109,19 +107,21 @@ impl Pattern {
     }
 }
 
-/// Reads up to the closing quote; `''` is a quote.
-fn quoted(chars: &mut std::iter::Peekable<std::str::Chars>) -> Option<String> {
+/// Reads up to the closing quote; `''` is a quote. The last one may stay open, in Joda too: AWS's
+/// guides to Athena write `'yyyy-MM-dd''T''HH:mm:ss''Z'`.
+fn quoted(chars: &mut std::iter::Peekable<std::str::Chars>) -> String {
     if chars.next_if_eq(&'\'').is_some() {
-        return Some("'".to_owned());
+        return "'".to_owned();
     }
     let mut text = String::new();
-    loop {
-        match chars.next()? {
+    while let Some(c) = chars.next() {
+        match c {
             '\'' if chars.next_if_eq(&'\'').is_some() => text.push('\''),
-            '\'' => return Some(text),
+            '\'' => break,
             c => text.push(c),
         }
     }
+    text
 }
 
 fn is_numeric(token: &Token) -> bool {
