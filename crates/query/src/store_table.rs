@@ -331,7 +331,10 @@ impl PhysicalExprAdapterFactory for SameTypesAdapter {
     ) -> Result<Arc<dyn PhysicalExprAdapter>> {
         let fields =
             logical.fields().iter().map(|field| match physical.field_with_name(field.name()) {
-                Ok(in_file) if in_file.data_type() == field.data_type() => {
+                // A mark that says what the text is must reach conditions that run in the scan.
+                Ok(in_file)
+                    if in_file.data_type() == field.data_type() && field.metadata().is_empty() =>
+                {
                     Arc::new(in_file.clone())
                 }
                 _ => Arc::clone(field),

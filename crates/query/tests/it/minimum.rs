@@ -86,7 +86,7 @@ async fn explain_tells_what_rules_files_out_and_what_only_rows_can_tell() {
     assert!(!narrow.contains("no file is opened"), "{narrow}");
     assert!(explain("SELECT 1").await.starts_with("reads no table of the lake"));
 
-    let analyzed = ask(&engine, "EXPLAIN ANALYZE SELECT eventName FROM events").await;
+    let analyzed = ask(&engine, "EXPLAIN ANALYZE SELECT eventID FROM events").await;
     let shown = lines(&analyzed).join("\n");
     let number = |before: &str| -> u64 {
         let (text, _) = shown.split_once(before).unwrap_or_else(|| panic!("{before}\n{shown}"));

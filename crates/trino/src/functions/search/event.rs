@@ -128,11 +128,7 @@ impl Column {
                 offsets[rows.start] as usize..offsets[rows.end] as usize
             }
         };
-        let occur = |bytes: &[u8]| match self.form {
-            Form::Text => terms.occur(bytes),
-            Form::Json | Form::Fields => terms.may_occur_in_json(bytes),
-        };
-        occur_among(&self.values, places, occur)
+        occur_among(&self.values, places, |bytes| terms.may_occur_in_json(bytes))
     }
 
     fn search(&self, terms: &Terms, rows: &Range<usize>, found: &mut impl Found) -> Result<()> {
@@ -153,6 +149,11 @@ impl Form {
     /// Calls `found` with the number of every term that a text of this form mentions.
     fn search(self, terms: &Terms, text: &str, mut found: impl FnMut(usize)) {
         match self {
+            // A field of another type than AWS documents is held as the JSON text it was.
+            Form::Text if text.starts_with(['[', '{']) => {
+                terms.each_whole(text, &mut found);
+                Form::Json.search(terms, text, found);
+            }
             Form::Text if terms.occur(text.as_bytes()) => terms.each_whole(text, found),
             Form::Json if terms.may_occur_in_json(text.as_bytes()) => {
                 json::scalars(text, |scalar| terms.each_whole(&scalar, &mut found));
