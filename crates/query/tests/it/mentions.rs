@@ -67,8 +67,10 @@ async fn a_term_is_found_whole_in_every_kind_of_field() {
         ("s3.amazonaws.com", &all.join(" ")),
     ] {
         let quoted = term.replace('\'', "''");
-        let sql = format!("SELECT eventID FROM events WHERE mentions('{quoted}') ORDER BY 1");
-        assert_eq!(lines(&ask(&engine, &sql).await).join(" "), ids, "{term}");
+        for table in ["events", "cloudtrail_logs"] {
+            let sql = format!("SELECT eventID FROM {table} WHERE mentions('{quoted}') ORDER BY 1");
+            assert_eq!(lines(&ask(&engine, &sql).await).join(" "), ids, "{table}: {term}");
+        }
         let sql = format!("SELECT count(*) FROM events WHERE NOT mentions('{quoted}')");
         let others = 14 - ids.split_whitespace().count();
         assert_eq!(lines(&ask(&engine, &sql).await), [others.to_string()], "{term}");
