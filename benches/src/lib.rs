@@ -8,13 +8,16 @@
 //! | `ingest` | speed, peak memory and size of the lake for every workload |
 //! | `open_lake` | what a lake of very many files costs to open, to prune and to commit to |
 //! | `decode` | speed of decoding alone, stage by stage, beside `serde_json` |
+//! | `queries` | some twenty audit queries beside DuckDB and ClickHouse, medians |
 //! | `compare.py` | ingest and some twenty audit queries beside DuckDB and ClickHouse |
 //!
 //! Results are kept in `runs/<date>-<machine class>/README.md`, with versions and commands.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod audit;
 pub mod machine;
+pub mod peers;
 pub mod process;
 pub mod workload;
 

@@ -65,6 +65,40 @@ fn ingest_prints_a_line_for_every_figure() {
     assert_eq!(said.lines().filter(|line| line.starts_with("- ")).count(), 4, "{said}");
 }
 
+fn python(arguments: &[&str]) -> std::io::Result<Output> {
+    Command::new("python3").args(arguments).output()
+}
+
+/// Returns whether the engines to compare with are here.
+fn has_peers() -> bool {
+    let found = python(&["-c", "import duckdb, chdb"]).is_ok_and(|found| found.status.success());
+    if !found {
+        eprintln!("SKIPPED: python3 with duckdb and chdb is not here; pip install duckdb chdb");
+    }
+    found
+}
+
+#[test]
+fn queries_has_the_same_answers_from_all_engines() {
+    let Some(traillake) = traillake() else { return };
+    if !has_peers() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_queries"))
+        .arg("--traillake")
+        .arg(traillake)
+        .arg("--work")
+        .arg(folder.path())
+        .args(["--scale", "0.004", "--runs", "1"])
+        .output()
+        .unwrap();
+    let said = succeeded(output);
+    let lines = said.lines().filter(|line| line.starts_with("| ")).count();
+    assert_eq!(lines, 1 + traillake_benches::audit::QUESTIONS.len() + 1, "{said}");
+    assert!(said.contains("| **geometric mean** |"), "{said}");
+}
+
 #[test]
 fn open_lake_prints_a_line_for_every_figure() {
     let Some(traillake) = traillake() else { return };
@@ -96,9 +130,7 @@ fn decode_prints_a_line_for_every_stage() {
 #[test]
 fn compare_runs_with_all_engines() {
     let Some(traillake) = traillake() else { return };
-    let python = |arguments: &[&str]| Command::new("python3").args(arguments).output();
-    if !python(&["-c", "import duckdb, chdb"]).is_ok_and(|output| output.status.success()) {
-        eprintln!("SKIPPED: python3 with duckdb and chdb is not here; pip install duckdb chdb");
+    if !has_peers() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

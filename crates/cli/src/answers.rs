@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use arrow::array::RecordBatch;
 use futures::StreamExt as _;
 use traillake_query::{Answer, Engine};
 use traillake_trino::Parameters;
@@ -74,6 +75,18 @@ pub async fn ask(
     parameters: &Parameters,
     writing: &Writing,
 ) -> anyhow::Result<Outcome> {
+    ask_and(session, engine, sql, parameters, writing, |_| ()).await
+}
+
+/// Asks `sql`, writes the answer, and shows each of its batches to `watch` too.
+pub async fn ask_and(
+    session: &Session,
+    engine: &Engine,
+    sql: &str,
+    parameters: &Parameters,
+    writing: &Writing,
+    watch: impl FnMut(&RecordBatch),
+) -> anyhow::Result<Outcome> {
     let started = Instant::now();
     let format = writing.format(session)?;
     // A file that must not be replaced is refused before anything is computed.
@@ -82,7 +95,7 @@ pub async fn ask(
     tracing::info!("query started");
     let work = async {
         let answer = engine.query(sql, parameters).await?;
-        write(session, answer, format, writing, sink, started).await
+        write(session, answer, format, writing, sink, started, watch).await
     };
     match interrupt.unless(work).await {
         None => {
@@ -104,6 +117,7 @@ async fn write(
     writing: &Writing,
     sink: Sink,
     started: Instant,
+    mut watch: impl FnMut(&RecordBatch),
 ) -> anyhow::Result<()> {
     let mut encoder: Box<dyn Encoder> =
         encoder(format, &answer.schema, writing.style(session), sink)?;
@@ -112,6 +126,7 @@ async fn write(
         let batch = batch?;
         rows += batch.num_rows() as u64;
         encoder.write(&batch)?;
+        watch(&batch);
     }
     let remarks = encoder.finish()?;
     if rows == 0 || format.is_for_people() {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::commands::{
-    completions, config, coverage, demo, event, ingest, query, samples, shell, status, store,
+    completions, config, coverage, demo, event, find, ingest, query, samples, shell, status, store,
     version,
 };
 
@@ -89,6 +89,8 @@ pub enum Command {
     Query(Box<query::QueryArgs>),
     /// Ask again and again
     Shell(shell::ShellArgs),
+    /// Find an ARN, key, address, id or name anywhere in an event
+    Find(find::FindArgs),
     /// Show the original bytes of events
     Event(event::EventArgs),
     /// List, search and show sample queries

@@ -18,6 +18,7 @@ mod intake;
 
 mod answers;
 mod engines;
+mod iocs;
 mod lookups;
 mod parameters;
 mod samples;
@@ -91,6 +92,7 @@ async fn run(command: Option<Command>, session: &Session) -> anyhow::Result<Outc
         Some(Command::Store(args)) => commands::store::run(session, args).await,
         Some(Command::Query(args)) => commands::query::run(session, *args).await,
         Some(Command::Shell(args)) => commands::shell::run(session, args).await,
+        Some(Command::Find(args)) => commands::find::run(session, args).await,
         Some(Command::Event(args)) => commands::event::run(session, args).await,
         Some(Command::Samples(args)) => commands::samples::run(session, args),
         Some(Command::Status(args)) => commands::status::run(session, args).await,

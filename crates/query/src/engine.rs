@@ -39,7 +39,9 @@ use crate::resolve::{
 };
 use crate::run::{Run, run};
 use crate::scan::ScanLog;
-use crate::{definitions, gate, hidden, late, resolve, runtime, show, stored_ranges, views};
+use crate::{
+    definitions, gate, hidden, late, mentions, resolve, runtime, show, stored_ranges, views,
+};
 
 /// What an engine is told.
 #[derive(Debug, Clone)]
@@ -258,6 +260,7 @@ impl Inner {
             }
             _ => {
                 hidden::exclude(&mut parsed.statement, &pins.hidden);
+                mentions::name_events(&mut parsed.statement).map_err(wrong)?;
                 let state = self.session(&pins, &tables).await.map_err(|e| words.error(e))?;
                 let run = self.plan(&state, parsed, &tables, &words).await?;
                 return Ok(self.prepared(What::Plan(Box::new(run)), state, pins, notes, words));

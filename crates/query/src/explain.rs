@@ -12,10 +12,24 @@ use datafusion::common::{Column, Result, ScalarValue};
 use datafusion::logical_expr::{Distinct, Expr, FetchType, JoinType, LogicalPlan, SkipType};
 
 use crate::answer::Statistics;
+use crate::mentions;
 use crate::scan::Scan;
 
 /// The header Trino gives the one column of EXPLAIN.
 const HEADER: &str = "Query Plan";
+/// Elements up to which an array is shown.
+const LISTED_MAX: i32 = 8;
+
+/// What is explained.
+pub(crate) struct Explained<'a> {
+    pub(crate) plan: &'a LogicalPlan,
+    /// The scans, as they were planned.
+    pub(crate) scans: &'a [Scan],
+    /// Whether any file will be opened: what the log knows needs none.
+    pub(crate) opens_files: bool,
+    /// With ANALYZE, what came of it.
+    pub(crate) outcome: Option<Outcome>,
+}
 
 /// What a query that was run for EXPLAIN ANALYZE came to.
 pub(crate) struct Outcome {
@@ -29,20 +43,19 @@ pub(crate) struct Outcome {
 ///
 /// # Errors
 /// When the lines do not fit a batch.
-pub(crate) fn lines(
-    plan: &LogicalPlan,
-    scans: &[Scan],
-    outcome: Option<&Outcome>,
-) -> Result<RecordBatch> {
+pub(crate) fn lines(explained: &Explained<'_>) -> Result<RecordBatch> {
+    let Explained { plan, scans, opens_files, outcome } = explained;
     let mut text = String::new();
     if let Some(outcome) = outcome {
-        total(&mut text, outcome);
+        total(&mut text, outcome, scans);
     }
-    for scan in scans {
+    for scan in *scans {
         table(&mut text, scan, outcome.is_some());
     }
     if scans.is_empty() {
         text.push_str("reads no table of the lake\n");
+    } else if !opens_files {
+        text.push_str("answered from the log alone: no file is opened\n");
     }
     text.push_str("steps, last first:\n");
     steps(&mut text, plan, 1);
@@ -53,23 +66,36 @@ pub(crate) fn lines(
 
 // Writing into a String cannot fail, so the results of `write!` are dropped below.
 
-fn total(text: &mut String, outcome: &Outcome) {
+fn total(text: &mut String, outcome: &Outcome, scans: &[Scan]) {
     let read = &outcome.statistics;
     let _ = writeln!(
         text,
         "{} rows; read {} of {} files, {} bytes in {} requests",
         outcome.rows, read.files_read, read.files_total, read.bytes_read, read.requests
     );
+    let data: u64 = scans.iter().map(|scan| scan.reading().bytes).sum();
+    let footers = read.bytes_read.saturating_sub(data);
+    let _ = writeln!(
+        text,
+        "  {data} bytes of columns and bloom filters, {footers} of footers and page indexes"
+    );
 }
 
 fn table(text: &mut String, scan: &Scan, analyzed: bool) {
     let _ = writeln!(
         text,
-        "table {}: {} of {} files may hold wanted rows ({} rows, {} bytes)",
-        scan.table, scan.files_kept, scan.files, scan.rows_kept, scan.bytes_kept
+        "table {}: {} of {} files may hold wanted rows ({} rows, {} bytes), {} of {} columns",
+        scan.table,
+        scan.files_kept,
+        scan.files,
+        scan.rows_kept,
+        scan.bytes_kept,
+        scan.columns,
+        scan.columns_total
     );
     for filter in &scan.filters {
-        let _ = writeln!(text, "  pushed down: {}", shown(filter));
+        let how = if filter.prunes { "pushed down" } else { "pushed down, tells rows only" };
+        let _ = writeln!(text, "  {how}: {}", shown(&filter.condition));
     }
     if analyzed {
         let read = scan.reading();
@@ -180,6 +206,13 @@ fn shown(expr: &Expr) -> String {
                     Some(time) => format!("timestamp '{}'", time.format("%Y-%m-%d %H:%M:%S%.f")),
                     None => return Ok(Transformed::no(expr)),
                 }
+            }
+            Expr::ScalarFunction(call) if mentions::is_search(call.name()) => {
+                let terms = call.args.last().map(|terms| terms.human_display().to_string());
+                format!("{}({})", call.name(), terms.unwrap_or_default())
+            }
+            Expr::Literal(ScalarValue::List(list), _) if list.value_length(0) > LISTED_MAX => {
+                format!("an array of {}", list.value_length(0))
             }
             Expr::Literal(value, _) => match value.try_as_str() {
                 Some(Some(text)) => format!("'{}'", text.replace('\'', "''")),

@@ -142,14 +142,15 @@ fn shares_columns(table: &TableWithJoins) -> bool {
 }
 
 /// A table of FROM.
-struct Source {
+pub(crate) struct Source {
     /// What columns can be qualified with.
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     /// Columns of it that the statement mentions and `*` does not show.
-    hidden: Vec<String>,
+    pub(crate) hidden: Vec<String>,
 }
 
-fn sources(select: &Select, hidden: &[&str]) -> Vec<Source> {
+/// Returns the tables of a FROM, joined ones too, with those of the columns `hidden` that each has.
+pub(crate) fn sources(select: &Select, hidden: &[&str]) -> Vec<Source> {
     let mut sources = Vec::new();
     for table in &select.from {
         add_source(&table.relation, hidden, &mut sources);
@@ -176,7 +177,7 @@ fn add_source(factor: &TableFactor, hidden: &[&str], sources: &mut Vec<Source>) 
             let parts = parts(name);
             let last = parts.last().map(|last| last.to_string());
             let known = match parts.as_slice() {
-                [CATALOG, _, table] => views::hidden_columns(table),
+                [CATALOG, _, table] => views::on_demand(table),
                 _ => Vec::new(),
             };
             let hidden = known.into_iter().filter(|name| hidden.contains(name));

@@ -11,6 +11,7 @@
 //! | `views` | what do CloudTrail's tables look like? (the only module that names its fields) |
 //! | `system_tables`, `directory`, `show` | what does the lake know about itself? |
 //! | `hidden` | which columns does `*` leave out? |
+//! | `mentions` | which table's events does a search search? |
 //! | `gate` | does the plan only read? |
 //! | `stored_ranges` | which stored times does a condition on text or days come to? |
 //! | `late` | which values are made for result rows only? |
@@ -32,6 +33,7 @@ mod gate;
 mod hidden;
 mod late;
 mod limits;
+mod mentions;
 mod meter;
 mod notes;
 mod pins;

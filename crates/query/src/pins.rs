@@ -117,7 +117,7 @@ impl Pins {
     }
 
     async fn view(&self, store: &str, table: &str) -> Result<LogicalPlan> {
-        let known = views::hidden_columns(table);
+        let known = views::on_demand(table);
         let hidden: Vec<&str> =
             self.hidden.iter().copied().filter(|name| known.contains(name)).collect();
         let source = views::Source {

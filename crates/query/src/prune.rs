@@ -10,7 +10,7 @@ use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::stats::Precision;
 use datafusion::common::{Column, ColumnStatistics, Result, ScalarValue, Statistics};
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
+use datafusion::physical_optimizer::pruning::{PruningPredicate, PruningPredicateBuilder};
 use traillake_store::{ColumnStats, LiveFile, ScalarStat};
 
 /// Per-file statistics are handed to DataFusion while files times columns stay below this: they
@@ -36,16 +36,23 @@ pub(crate) fn prune<'a>(
     partitioning: &Partitioning,
     predicate: &Arc<dyn PhysicalExpr>,
 ) -> Result<Vec<&'a LiveFile>> {
-    let pruning = PruningPredicateBuilder::new()
-        .with_file_schema(Arc::clone(schema))
-        .with_max_in_list_size(crate::runtime::IN_LIST_PRUNED_MAX);
-    let Some(pruning) = pruning.build(Arc::clone(predicate)) else { return Ok(files) };
-    if pruning.always_true() {
-        return Ok(files);
-    }
+    let Some(pruning) = pruning(schema, predicate) else { return Ok(files) };
     let statistics = FileStatistics { files: &files, schema, partitioning };
     let keep = pruning.prune(&statistics)?;
     Ok(files.into_iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect())
+}
+
+/// What statistics can tell of `predicate`; none when they can rule nothing out.
+fn pruning(schema: &SchemaRef, predicate: &Arc<dyn PhysicalExpr>) -> Option<Arc<PruningPredicate>> {
+    let pruning = PruningPredicateBuilder::new()
+        .with_file_schema(Arc::clone(schema))
+        .with_max_in_list_size(crate::runtime::IN_LIST_PRUNED_MAX);
+    pruning.build(Arc::clone(predicate)).filter(|pruning| !pruning.always_true())
+}
+
+/// Whether statistics or bloom filters can rule `predicate` out of a file, a row group or a page.
+pub(crate) fn can_prune(schema: &SchemaRef, predicate: &Arc<dyn PhysicalExpr>) -> bool {
+    pruning(schema, predicate).is_some()
 }
 
 /// The statistics of `files` in the columnar form that pruning wants.

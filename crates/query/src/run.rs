@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
@@ -12,7 +13,7 @@ use futures::{StreamExt, stream};
 use crate::answer::{Answer, Finish, Notes, Statistics};
 use crate::engine::{Prepared, What};
 use crate::error::{InOurWords, Result};
-use crate::explain::{self, Outcome};
+use crate::explain::{self, Explained, Outcome};
 use crate::late::LateColumns;
 use crate::limits::Limits;
 use crate::pins::Pins;
@@ -119,9 +120,19 @@ impl Running {
             rows: self.limits.rows(),
             statistics: Statistics::of(&scans, &self.after.pins.meter),
         });
-        let lines = explain::lines(&self.after.optimized, &scans, outcome.as_ref());
+        let lines = explain::lines(&Explained {
+            plan: &self.after.optimized,
+            scans: &scans,
+            opens_files: opens_files(&self.after.physical),
+            outcome,
+        });
         lines.map_err(|error| self.words.error(error))
     }
+}
+
+/// Whether a plan holds a scan: `count(*)` and the like are answered while it is made.
+fn opens_files(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    plan.is::<DataSourceExec>() || plan.children().into_iter().any(opens_files)
 }
 
 impl After {

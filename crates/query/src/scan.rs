@@ -19,10 +19,24 @@ pub(crate) struct Scan {
     pub(crate) bytes_kept: u64,
     /// Rows of those.
     pub(crate) rows_kept: u64,
+    /// Columns that are read.
+    pub(crate) columns: usize,
+    /// Columns of the table.
+    pub(crate) columns_total: usize,
     /// The conditions handed down.
-    pub(crate) filters: Vec<Expr>,
+    pub(crate) filters: Vec<Filter>,
     /// What DataFusion counts while it reads.
     pub(crate) metrics: ExecutionPlanMetricsSet,
+}
+
+/// A condition handed down to a scan.
+#[derive(Debug, Clone)]
+pub(crate) struct Filter {
+    /// The condition.
+    pub(crate) condition: Expr,
+    /// Whether what is known of a file, a row group or a page can rule it out. Else only rows can
+    /// tell.
+    pub(crate) prunes: bool,
 }
 
 /// The scans of one query, in the order they were planned.

@@ -20,6 +20,7 @@ use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr_adapter::{
     DefaultPhysicalExprAdapter, PhysicalExprAdapter, PhysicalExprAdapterFactory,
 };
@@ -28,8 +29,8 @@ use object_store::ObjectMeta;
 use traillake_store::{LiveFile, TableSnapshot};
 
 use crate::meter::{Meter, MeteredStore};
-use crate::prune::{Partitioning, file_statistics, month, prune, table_statistics};
-use crate::scan::{Scan, ScanLog};
+use crate::prune::{Partitioning, can_prune, file_statistics, month, prune, table_statistics};
+use crate::scan::{Filter, Scan, ScanLog};
 
 /// What a [`StoreTable`] is made from.
 pub(crate) struct Given {
@@ -106,9 +107,23 @@ impl StoreTable {
     fn prune(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<&LiveFile>> {
         let files: Vec<&LiveFile> = self.given.files.iter().collect();
         let Some(filter) = conjunction(filters.to_vec()) else { return Ok(files) };
-        let schema = DFSchema::try_from(Arc::clone(&self.schema))?;
-        let predicate = state.create_physical_expr(filter, &schema)?;
+        let predicate = self.physical(state, filter)?;
         prune(files, &self.schema, &self.partitioning, &predicate)
+    }
+
+    fn physical(&self, state: &dyn Session, filter: Expr) -> Result<Arc<dyn PhysicalExpr>> {
+        let schema = DFSchema::try_from(Arc::clone(&self.schema))?;
+        state.create_physical_expr(filter, &schema)
+    }
+
+    /// The conditions handed down, and which of them can rule more out than rows.
+    fn filters(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<Filter>> {
+        let filters = filters.iter().map(|condition| {
+            let predicate = self.physical(state, condition.clone())?;
+            let prunes = can_prune(&self.schema, &predicate);
+            Ok(Filter { condition: condition.clone(), prunes })
+        });
+        filters.collect()
     }
 
     fn parquet_source(&self, state: &dyn Session, columns: &Columns) -> ParquetSource {
@@ -258,6 +273,7 @@ impl TableProvider for StoreTable {
         let all: Vec<usize> = (0..self.schema.fields().len()).collect();
         let columns = Columns::new(self, projection.unwrap_or(&all));
         let source = self.parquet_source(state, &columns);
+        let conditions = self.filters(state, filters)?;
         if let Ok(mut scans) = self.given.scans.lock() {
             scans.push(Scan {
                 table: self.given.name.clone(),
@@ -265,7 +281,9 @@ impl TableProvider for StoreTable {
                 files_kept: files.len(),
                 bytes_kept: files.iter().map(|file| file.size).sum(),
                 rows_kept: files.iter().map(|file| file.rows).sum(),
-                filters: filters.to_vec(),
+                columns: columns.order.len(),
+                columns_total: self.schema.fields().len(),
+                filters: conditions,
                 metrics: source.metrics().clone(),
             });
         }
@@ -313,7 +331,10 @@ impl PhysicalExprAdapterFactory for SameTypesAdapter {
     ) -> Result<Arc<dyn PhysicalExprAdapter>> {
         let fields =
             logical.fields().iter().map(|field| match physical.field_with_name(field.name()) {
-                Ok(in_file) if in_file.data_type() == field.data_type() => {
+                // A mark that says what the text is must reach conditions that run in the scan.
+                Ok(in_file)
+                    if in_file.data_type() == field.data_type() && field.metadata().is_empty() =>
+                {
                     Arc::new(in_file.clone())
                 }
                 _ => Arc::clone(field),

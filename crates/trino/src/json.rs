@@ -45,6 +45,25 @@ fn same_key(escaped: &str, key: &str) -> bool {
     escaped == key || (escaped.contains('\\') && unescape(escaped) == key)
 }
 
+/// Calls `visit` with every key, string (both unescaped) and number in JSON text, in order.
+pub(crate) fn scalars<'a>(text: &'a str, mut visit: impl FnMut(Cow<'a, str>)) {
+    let mut scanner = Scanner { text, at: 0 };
+    while let Some(byte) = scanner.peek() {
+        match byte {
+            b'"' => match scanner.string() {
+                Some(inside) => visit(unescape(inside)),
+                None => return,
+            },
+            b'-' | b'0'..=b'9' => {
+                let start = scanner.at;
+                scanner.scalar();
+                visit(Cow::Borrowed(text.get(start..scanner.at).unwrap_or_default()));
+            }
+            _ => scanner.at += 1,
+        }
+    }
+}
+
 /// Returns a value as a map of CloudTrail Lake shows it: strings unescaped, other scalars as
 /// written, nested values as compact JSON text, null as none.
 pub(crate) fn text(value: &str) -> Option<Cow<'_, str>> {
@@ -290,11 +309,20 @@ mod tests {
     }
 
     #[test]
+    fn scalars_are_keys_strings_and_numbers() {
+        let mut found = Vec::new();
+        let text = r#"{"a\/b": [1.50, -2e3,true,"x \" y"], "": {"k":null}, "é": "\u0041"}"#;
+        scalars(text, |scalar| found.push(scalar.into_owned()));
+        assert_eq!(found, ["a/b", "1.50", "-2e3", "x \" y", "", "k", "é", "A"]);
+    }
+
+    #[test]
     fn text_that_is_not_json_answers_none() {
         for broken in ["", "{", r#"{"a"#, r#"{"a":"#, r#"{"a" 1}"#, "[1", "nul", r#""abc"#, "]"] {
             assert_eq!(member(broken, "b"), None, "{broken}");
             assert_eq!(element(broken, 7), None, "{broken}");
             let _ = compact(broken);
+            scalars(broken, |_| {});
         }
     }
 }

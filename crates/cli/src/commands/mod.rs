@@ -5,6 +5,7 @@ pub mod config;
 pub mod coverage;
 pub mod demo;
 pub mod event;
+pub mod find;
 pub mod ingest;
 pub mod query;
 pub mod samples;

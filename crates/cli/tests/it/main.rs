@@ -7,6 +7,7 @@ mod ask;
 mod athena;
 mod bring_in;
 mod demo;
+mod find;
 mod formats;
 mod help;
 mod hostile;

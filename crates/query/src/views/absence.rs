@@ -99,7 +99,8 @@ impl Asked {
     fn of(scan: &Scan) -> Asked {
         let store = scan.table.trim_end_matches(".events").to_string();
         let mut asked = Asked { store, everything: scan.filters.is_empty(), ..Asked::default() };
-        for filter in scan.filters.iter().flat_map(|filter| split_conjunction(filter)) {
+        let conditions = scan.filters.iter().map(|filter| &filter.condition);
+        for filter in conditions.flat_map(split_conjunction) {
             asked.add(filter);
             let text = filter.to_string().to_lowercase();
             asked.data_events |= DATA_WORDS.iter().any(|word| text.contains(word));

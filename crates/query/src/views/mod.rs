@@ -20,6 +20,7 @@ mod lake;
 mod record_time;
 mod renamed_fields;
 pub(crate) mod time_text;
+mod whole_event;
 
 use std::sync::Arc;
 
@@ -29,6 +30,9 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 
 use crate::Rebuild;
 use crate::late::{LateKind, late_column};
+use crate::mentions;
+
+pub(crate) use whole_event::WHOLE_EVENT;
 
 /// The column every record table is ordered and filtered by.
 pub(crate) const TIME: &str = "eventTime";
@@ -80,16 +84,23 @@ pub(crate) fn hidden_columns(table: &str) -> Vec<&'static str> {
     }
 }
 
+/// The columns of `table` that a statement can make the view have beside the visible ones.
+pub(crate) fn on_demand(table: &str) -> Vec<&'static str> {
+    let event = is_record_table(table).then_some(WHOLE_EVENT);
+    hidden_columns(table).into_iter().chain(event).collect()
+}
+
 /// The hidden columns of any table that `sql` mentions. A word in a string literal counts too: a
 /// column too many in a view costs nothing.
 pub(crate) fn mentioned(sql: &str) -> Vec<&'static str> {
+    let event = mentions::may_search(sql).then_some(WHOLE_EVENT);
     let sql = sql.to_lowercase();
     // `additionalEventData` mentions no `eventData`.
     let begins = |at: usize| !sql[..at].ends_with(char::is_alphanumeric);
     let is_mentioned =
         |name: &str| sql.match_indices(&name.to_lowercase()).any(|(at, _)| begins(at));
     let all = HIDDEN.iter().chain(lake::HIDDEN).chain(athena::HIDDEN).copied();
-    all.filter(|name| is_mentioned(name)).collect()
+    all.filter(|name| is_mentioned(name)).chain(event).collect()
 }
 
 /// The columns of `table` as they are shown to people, marks kept: Athena's are lower case.
@@ -192,6 +203,7 @@ fn hidden_column(name: &str, physical: &Physical<'_>, source: &Source<'_>) -> Re
             Some(_) => Expr::from(Column::from_name("delivered_at")).alias("_delivered"),
             None => null(DataType::Timestamp(TimeUnit::Microsecond, None), "_delivered")?,
         },
+        WHOLE_EVENT => whole_event::whole_event(physical)?,
         "calendarday" => calendar_day::calendar_day(physical.column(TIME)?).alias("calendarday"),
         name => physical.column(name)?,
     })

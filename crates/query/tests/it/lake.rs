@@ -77,6 +77,7 @@ const TEXTS: &[&str] = &[
     "edgeDeviceDetails",
     "insightDetails",
     "eventContext",
+    "_raw_fields",
     "_unknown_fields",
 ];
 

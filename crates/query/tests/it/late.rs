@@ -2,6 +2,7 @@
 
 use crate::ask::{exclusively, lines};
 use crate::lake::{Event, TestLake};
+use crate::pruning::WAYS;
 
 async fn lake() -> TestLake {
     let events: Vec<Event> = (0..500)
@@ -98,4 +99,52 @@ async fn maps_are_built_for_result_rows_only() {
         let (got, _, built) = cost(&lake, sql).await;
         assert_eq!((got, built), (rows, maps), "{sql}");
     }
+}
+
+#[tokio::test]
+async fn maps_cost_the_same_through_whatever_stands_between() {
+    let lake = lake().await;
+    for (before, from) in WAYS {
+        for (sql, rows, maps) in [
+            ("SELECT * FROM {e} ORDER BY eventTime DESC LIMIT 100", 100, 100),
+            ("SELECT requestParameters['bucketName'], requestParameters['key'] FROM {e}", 500, 0),
+            ("SELECT requestParameters['bucketName'], count(*) FROM {e} GROUP BY 1", 5, 0),
+            (
+                "SELECT e.eventID FROM {e} JOIN events b
+                 ON e.requestParameters['bucketName'] = b.requestParameters['bucketName']
+                 WHERE b.eventID = 'e000' AND e.eventID < 'e010'",
+                2,
+                0,
+            ),
+            (
+                "SELECT requestParameters FROM {e} WHERE requestParameters['bucketName'] = 'b1'
+                 ORDER BY eventTime LIMIT 3",
+                3,
+                3,
+            ),
+            (
+                "SELECT DISTINCT requestParameters['bucketName'] FROM {e}
+                WHERE cardinality(requestParameters) > 0",
+                5,
+                0,
+            ),
+        ] {
+            let sql = sql.replace("{e}", from);
+            let sql = format!("{before} {sql}");
+            let (got, _, built) = cost(&lake, &sql).await;
+            assert_eq!((got, built), (rows, maps), "{sql}");
+        }
+    }
+    let twice =
+        "WITH e AS (SELECT * FROM events) SELECT e.requestParameters, f.requestParameters['key']
+                 FROM e JOIN e AS f ON e.eventID = f.eventID ORDER BY e.eventTime DESC LIMIT 6";
+    let (got, _, built) = cost(&lake, twice).await;
+    assert_eq!((got, built), (6, 6));
+}
+
+#[tokio::test]
+async fn a_search_makes_no_text_and_no_map() {
+    let lake = lake().await;
+    let sql = "SELECT eventID FROM events WHERE mentions('b3') AND NOT mentions('e003')";
+    assert_eq!(cost(&lake, sql).await, (99, 0, 0));
 }

@@ -6,6 +6,7 @@ mod athena;
 mod lake;
 
 mod late;
+mod mentions;
 mod minimum;
 mod names;
 mod pruning;

@@ -58,3 +58,45 @@ async fn explain_says_what_is_read_and_analyze_what_was() {
     assert!(analyzed.contains("read: 1 files, 1 row groups (0 skipped)"), "{analyzed}");
     assert!(analyzed.contains("rows: 2 looked at, 2 matched"), "{analyzed}");
 }
+
+#[tokio::test]
+async fn explain_tells_what_rules_files_out_and_what_only_rows_can_tell() {
+    let lake = TestLake::with(&[
+        &[Event::new("e1", "2024-05-01T00:00:00Z", "s3.amazonaws.com", "ListBuckets")],
+        &[Event::new("e2", "2024-06-01T00:00:00Z", "iam.amazonaws.com", "CreateUser")],
+    ])
+    .await;
+    let engine = lake.engine().await;
+    let explain =
+        async |sql: &str| lines(&ask(&engine, &format!("EXPLAIN {sql}")).await).join("\n");
+
+    let searched = explain(
+        "SELECT eventName FROM events WHERE mentions('x') AND eventID = 'e1' AND length(eventName) > 3",
+    )
+    .await;
+    assert!(searched.contains("pushed down, tells rows only: mentions('x')"), "{searched}");
+    assert!(searched.contains("pushed down: eventID = 'e1'"), "{searched}");
+    assert!(searched.contains("tells rows only: length(eventName) >"), "{searched}");
+    assert!(searched.contains("keep rows where"), "{searched}");
+    let narrow = explain("SELECT eventName FROM events").await;
+    assert!(narrow.contains("2 of 2 files may hold wanted rows (2 rows, "), "{narrow}");
+    assert!(narrow.contains("), 1 of "), "{narrow}");
+    let counted = explain("SELECT count(*) FROM events").await;
+    assert!(counted.contains("answered from the log alone: no file is opened"), "{counted}");
+    assert!(!narrow.contains("no file is opened"), "{narrow}");
+    assert!(explain("SELECT 1").await.starts_with("reads no table of the lake"));
+
+    let analyzed = ask(&engine, "EXPLAIN ANALYZE SELECT eventID FROM events").await;
+    let shown = lines(&analyzed).join("\n");
+    let number = |before: &str| -> u64 {
+        let (text, _) = shown.split_once(before).unwrap_or_else(|| panic!("{before}\n{shown}"));
+        let digits = text.rsplit(|c: char| !c.is_ascii_digit()).next();
+        digits.and_then(|digits| digits.parse().ok()).unwrap()
+    };
+    let (columns, footers) =
+        (number(" bytes of columns and bloom filters"), number(" of footers and page indexes"));
+    assert!(columns > 0 && footers > 0, "{shown}");
+    assert_eq!(number(" bytes in "), columns + footers, "{shown}");
+    assert_eq!(analyzed.answer.statistics().bytes_read, columns + footers);
+    assert!(number(" requests") >= 4, "{shown}");
+}

@@ -49,7 +49,12 @@ async fn check(engine: &Engine, sql: &str, rows: &[&str], read: impl Fn(&Statist
 async fn counting_all_rows_reads_nothing() {
     let lake = half_a_year().await;
     let engine = lake.engine().await;
-    for sql in ["SELECT count(*) FROM events", "SELECT count(1) AS n FROM \"default\".events"] {
+    for sql in [
+        "SELECT count(*) FROM events",
+        "SELECT count(1) AS n FROM \"default\".events",
+        "WITH e AS (SELECT * FROM events) SELECT count(*) FROM e",
+        "SELECT count(*) FROM (SELECT eventName, requestParameters FROM events)",
+    ] {
         check(&engine, sql, &["240"], |read| read.bytes_read == 0 && read.requests == 0).await;
     }
 }
@@ -125,8 +130,62 @@ async fn nested_names_prune_on_their_physical_column() {
     let through_cte = "WITH e AS (SELECT userIdentity AS who FROM events)
                        SELECT count(*) FROM e WHERE who.arn = 'arn:aws:iam::111122223333:user/2024-05'";
     check(&engine, through_cte, &["40"], |read| read.row_groups_read == 1).await;
-    let nobody = "SELECT count(*) FROM events WHERE userIdentity.arn IS NULL";
-    check(&engine, nobody, &["20"], |read| read.row_groups_read == 1).await;
+    for nobody in
+        ["userIdentity.arn IS NULL", "userIdentity IS NULL", "NOT (userIdentity IS NOT NULL)"]
+    {
+        let sql = format!("SELECT count(*) FROM events WHERE {nobody}");
+        check(&engine, &sql, &["20"], |read| read.row_groups_read == 1).await;
+    }
+    let outer = "SELECT count(*) FROM (VALUES ('2024-03-001'), ('none')) AS t(id)
+                 LEFT JOIN events e ON e.eventID = t.id WHERE e.userIdentity IS NULL";
+    check(&engine, outer, &["1"], |_| true).await;
+}
+
+/// How a statement reaches `events`: what comes before it, and what stands in FROM.
+pub const WAYS: [(&str, &str); 5] = [
+    ("", "events e"),
+    ("WITH e AS (SELECT * FROM events)", "e"),
+    ("WITH d AS (SELECT * FROM events), e AS (SELECT * FROM d)", "e"),
+    ("", "(SELECT * FROM events) AS e"),
+    ("WITH e AS (SELECT * FROM events UNION ALL SELECT * FROM events WHERE eventID = 'none')", "e"),
+];
+
+#[tokio::test]
+async fn conditions_prune_through_whatever_stands_between() {
+    let lake = half_a_year().await;
+    let engine = lake.engine().await;
+    for (before, from) in WAYS {
+        for (condition, rows) in [
+            ("userIdentity.arn = 'arn:aws:iam::111122223333:user/2024-05'", "40"),
+            ("userIdentity.arn IS NULL", "20"),
+            ("userIdentity IS NULL", "20"),
+            ("eventTime >= '2024-06-01'", "40"),
+        ] {
+            let sql = format!("{before} SELECT count(*) FROM {from} WHERE {condition}");
+            // Of a UNION each branch reads for itself; the other's condition rules all out.
+            check(&engine, &sql, &[rows], |read| read.row_groups_read == 1).await;
+        }
+        let newest =
+            format!("{before} SELECT max(eventTime) FROM {from} WHERE eventTime < '2024-02-01'");
+        check(&engine, &newest, &["2024-01-28T03:00:00"], |read| read.files_read == 1).await;
+    }
+    let twice = "WITH e AS (SELECT * FROM events WHERE userIdentity.arn LIKE '%2024-05')
+                 SELECT count(*) FROM e JOIN e AS f ON e.eventID = f.eventID
+                 WHERE e.eventTime < '2024-06-01' AND f.userIdentity.arn = 'arn:aws:iam::111122223333:user/2024-05'";
+    check(&engine, twice, &["40"], |read| read.row_groups_read <= 6).await;
+}
+
+#[tokio::test]
+async fn a_search_reads_what_other_conditions_leave() {
+    let lake = half_a_year().await;
+    let engine = lake.engine().await;
+    let last = "SELECT eventID FROM events WHERE mentions('u7') AND eventTime >= '2024-06-01'";
+    check(&engine, last, &["2024-06-007"], |read| {
+        read.files_planned == 1 && read.files_read == 1 && read.rows_read == 40
+    })
+    .await;
+    let id = "SELECT eventID FROM events WHERE mentions('u7') AND eventID = '2024-04-007'";
+    check(&engine, id, &["2024-04-007"], |read| read.row_groups_read == 1).await;
 }
 
 #[tokio::test]

@@ -126,6 +126,16 @@ impl Rows {
         self
     }
 
+    /// Whether the leaf is known to hold no NULL.
+    fn is_never_null(&self, leaf: &Expr) -> bool {
+        match leaf {
+            Expr::Column(column) => {
+                self.leaves.get(column).is_some_and(|field| !field.is_nullable())
+            }
+            _ => false,
+        }
+    }
+
     /// Returns the column as an inner query sees it.
     fn outer_reference(&self, expr: Expr) -> Expr {
         match expr {
@@ -236,7 +246,10 @@ fn dissolve_through(plan: &LogicalPlan, outer: &[&Rows]) -> Result<(LogicalPlan,
         }
     }
     let exprs = substituted(plan, &all, outer)?;
-    Ok((plan.with_new_exprs(exprs, inputs)?, passed))
+    // An outer join makes columns nullable.
+    let plan = plan.with_new_exprs(exprs, inputs)?;
+    let passed = passed.typed(plan.schema());
+    Ok((plan, passed))
 }
 
 /// A row that is one in every branch stays in parts; its leaves follow one another.
@@ -429,9 +442,13 @@ impl Reads<'_> {
             match &expr {
                 Expr::IsNull(value) | Expr::IsNotNull(value) => {
                     if let Some(Tree::Row { present, .. }) = self.tree(value)? {
-                        let asked = match expr {
-                            Expr::IsNull(_) => Expr::IsNotTrue(present),
-                            _ => Expr::IsTrue(present),
+                        // `NOT present` comes apart into conditions that prune, `IS NOT TRUE`
+                        // does not; they are the same where `present` is never NULL.
+                        let asked = match (&expr, self.rows.is_never_null(&present)) {
+                            (Expr::IsNull(_), true) => Expr::Not(present),
+                            (Expr::IsNull(_), false) => Expr::IsNotTrue(present),
+                            (_, true) => *present,
+                            (_, false) => Expr::IsTrue(present),
                         };
                         return Ok(Transformed::new(asked, true, TreeNodeRecursion::Jump));
                     }

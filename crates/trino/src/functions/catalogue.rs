@@ -132,7 +132,8 @@ pub fn reference() -> String {
         }
         let syntax = function.syntax.replace('|', "\\|");
         let doc = function.doc.replace('|', "\\|");
-        write_line(&mut out, &format!("| `{syntax}` | {doc} | [Trino]({}) |", function.url));
+        let whose = if function.url.starts_with("https:") { "Trino" } else { "TrailLake" };
+        write_line(&mut out, &format!("| `{syntax}` | {doc} | [{whose}]({}) |", function.url));
     }
     for (title, functions) in
         [("Aggregates", super::aggregates::REFERENCE), ("Lambdas", super::higher::REFERENCE)]

@@ -10,6 +10,7 @@ pub(crate) mod json;
 pub(crate) mod maps;
 mod math;
 pub(crate) mod regex;
+mod search;
 pub(crate) mod support;
 pub(crate) mod text;
 pub(crate) mod time;
@@ -27,7 +28,7 @@ pub(crate) struct Function {
     pub(crate) syntax: &'static str,
     /// What it returns, its NULLs, errors and ranges.
     pub(crate) doc: &'static str,
-    /// The page of Trino's documentation.
+    /// The page of Trino's documentation; of our own in docs/ where Trino has no such function.
     pub(crate) url: &'static str,
     pub(crate) udf: ScalarUDF,
 }
@@ -40,6 +41,7 @@ static ALL: LazyLock<Vec<Function>> = LazyLock::new(|| {
         maps::functions(),
         math::functions(),
         regex::functions(),
+        search::functions(),
         text::functions(),
         time::functions(),
         url::functions(),

@@ -1,0 +1,20 @@
+//! `mentions_any(terms)`.
+
+use datafusion::logical_expr::ScalarUDF;
+
+use crate::functions::Function;
+use crate::functions::support::{Scalar, Takes, boolean};
+
+pub(super) fn function() -> Function {
+    Function {
+        family: "search",
+        syntax: "mentions_any(array), mentions_any(table, array)",
+        doc: "Whether the event mentions any term of the array, which may have thousands.",
+        url: super::URL,
+        udf: udf(),
+    }
+}
+
+fn udf() -> ScalarUDF {
+    Scalar::new("mentions_any", &[Takes::Any, Takes::Array], boolean, super::mentions::any).udf()
+}
