@@ -19,7 +19,9 @@ pub(crate) mod tree;
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Expr, Query, Select, Statement, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{
+    Expr, LambdaFunction, OneOrManyWithParens, Query, Select, Statement, VisitMut, VisitorMut,
+};
 
 use crate::tokens::Typed;
 use crate::{Names, SqlError};
@@ -91,6 +93,7 @@ impl VisitorMut for Rewriter<'_> {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> Flow {
         if let Expr::Lambda(lambda) = expr {
+            keep_case(lambda);
             self.scope.enter_lambda(lambda);
         }
         flow(fields::rewrite(expr, &self.scope, self.typed))
@@ -106,4 +109,14 @@ impl VisitorMut for Rewriter<'_> {
             .and_then(|()| calls::rewrite(expr, self.names, self.notes));
         flow(rewritten)
     }
+}
+
+/// Quotes the parameters: the planner folds their case where they are declared without quotes, and
+/// nowhere where they are used.
+fn keep_case(lambda: &mut LambdaFunction) {
+    let params = match &mut lambda.params {
+        OneOrManyWithParens::One(param) => std::slice::from_mut(param),
+        OneOrManyWithParens::Many(params) => params.as_mut_slice(),
+    };
+    params.iter_mut().for_each(|param| param.name.quote_style = Some('"'));
 }
