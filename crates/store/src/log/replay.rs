@@ -280,9 +280,8 @@ impl TableLog {
             later = Some(version);
             match self.read_entry(version).await {
                 Ok(Some(Entry { protocol: Some(protocol), .. })) => {
-                    match self.check_protocol(&protocol) {
-                        Err(refused) => return refused,
-                        Ok(()) => {}
+                    if let Err(refused) = self.check_protocol(&protocol) {
+                        return refused;
                     }
                 }
                 Err(damaged @ Error::Corrupt { .. }) => return damaged,
