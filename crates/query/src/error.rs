@@ -211,7 +211,7 @@ impl InOurWords {
     }
 
     fn statement(&self, error: &DataFusionError) -> Error {
-        let mut explained = traillake_trino::explain_error(error, &self.names);
+        let mut explained = traillake_trino::explain_error(error, &self.names, &self.sql);
         explained.message = plain(&explained.message);
         Error::sql(explained, &self.sql)
     }

@@ -3,7 +3,7 @@
 use std::any::TypeId;
 
 use datafusion::sql::sqlparser::ast::{CastKind, DataType, Expr, Ident, ObjectName};
-use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
+use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect, Precedence};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
@@ -64,6 +64,17 @@ impl Dialect for TrinoDialect {
     fn allow_extract_custom(&self) -> bool {
         true
     }
+    fn supports_numeric_literal_underscores(&self) -> bool {
+        true
+    }
+    /// `json ->> 'key' = 'x'` compares what was read, as in PostgreSQL: the arrows bind tighter than
+    /// comparisons and arithmetic.
+    fn prec_value(&self, precedence: Precedence) -> u8 {
+        match precedence {
+            Precedence::PgOther => GenericDialect.prec_value(Precedence::AtTz) + 1,
+            other => GenericDialect.prec_value(other),
+        }
+    }
 
     fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
         let Token::Word(word) = &parser.peek_token_ref().token else { return None };
@@ -114,6 +125,14 @@ fn parse_literal(parser: &mut Parser, type_name: &str) -> Result<Expr, ParserErr
     match type_name {
         // A literal of type json is JSON text; a cast would make a JSON string of it.
         "json" => Ok(tree::call("json_parse", vec![Expr::Value(value)], span)),
+        // The literal has the precision and the scale that its text has.
+        "decimal" => {
+            let text = value.to_string();
+            let digits = |text: &str| text.chars().filter(char::is_ascii_digit).count();
+            let scale = text.split_once('.').map_or(0, |(_, fraction)| digits(fraction));
+            let name = format!("decimal({}, {scale})", digits(&text).max(1));
+            Ok(cast(CastKind::Cast, Expr::Value(value), &name))
+        }
         _ => Ok(cast(CastKind::Cast, Expr::Value(value), type_name)),
     }
 }

@@ -6,11 +6,13 @@
 //! |---|---|
 //! | [`names`] | how is this word spelled? |
 //! | `tokens` | which words, and where; bare UUIDs and ARNs; mistakes worth a hint |
+//! | `spellings` | what stands for words the parser does not read? |
 //! | `dialect` | what does the parser accept beyond sqlparser's generic SQL? |
 //! | [`parse`](mod@parse) | one read-only statement, with its headers as typed |
 //! | `rewrite` | what Trino writes, as DataFusion's planner wants it (one rewrite a file) |
 //! | `planner` | what a name, a subscript, a type or an UNNEST means |
 //! | `analyze` | plan rules: rows dissolve into columns, map marks, comparisons with strings |
+//! | `explain` | what does an error of DataFusion mean to somebody who knows SQL? |
 //! | [`functions`] | Trino's functions, one a file |
 //! | [`map`], [`row_if`](mod@row_if), [`type_names`] | values that are never built inside a plan, and what they are called |
 //!
@@ -21,6 +23,7 @@
 mod analyze;
 mod dialect;
 mod error;
+mod explain;
 pub mod functions;
 mod json;
 mod json_path;
@@ -32,12 +35,14 @@ mod planner;
 mod rewrite;
 pub mod row_if;
 mod session;
+mod spellings;
 mod sql_json_path;
 mod tokens;
 pub mod type_names;
 
 pub use error::{Kind, SqlError};
+pub use explain::explain_error;
 pub use names::Names;
 pub use parameters::{Parameters, Value};
 pub use parse::{Parsed, StatementKind, TableName, parse};
-pub use session::{explain_error, register, session_config};
+pub use session::{register, session_config};

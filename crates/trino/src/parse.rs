@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use crate::dialect::TrinoDialect;
-use crate::rewrite::{self, headers::Headers, mistakes};
+use crate::rewrite::{self, headers::Headers, mistakes, recognise};
 use crate::tokens::{Tokens, tokenize};
 use crate::{Kind, Names, Parameters, SqlError};
 
@@ -149,6 +149,9 @@ fn not_read_only(parser: &Parser) -> ParseFault {
     let token = parser.peek_token();
     let (line, column) = (token.span.start.line as usize, token.span.start.column as usize);
     let length = token.token.to_string().chars().count();
+    if let Some(mistake) = recognise::mistyped(&token) {
+        return ParseFault::Sql(mistake);
+    }
     let error = match &token.token {
         Token::EOF => SqlError::new(Kind::Syntax, "the statement is empty"),
         Token::Word(word) if word.keyword != Keyword::NoKeyword => SqlError::new(

@@ -2,23 +2,28 @@
 
 use std::sync::{Arc, LazyLock};
 
-use datafusion::arrow::array::{Array, AsArray, Int64Builder, ListBuilder};
+use datafusion::arrow::array::{Array, AsArray, Int64Builder, ListBuilder, UInt32Array};
+use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::{Column, DFSchema, Result, UnnestOptions, plan_err};
 use datafusion::functions::core::expr_fn::get_field;
+use datafusion::functions::math::expr_fn::random;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{
     ExprPlanner, PlannedRelation, PlannerResult, RawBinaryExpr, RelationPlanner,
     RelationPlannerContext, RelationPlanning,
 };
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, ExprSchemable, LogicalPlanBuilder, Operator, ScalarUDF, when,
+    BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlanBuilder, Operator, ReturnFieldArgs,
+    ScalarUDF, lit, when,
 };
-use datafusion::sql::sqlparser::ast::{BinaryOperator, TableFactor};
+use datafusion::sql::sqlparser::ast::{
+    self, BinaryOperator, TableFactor, TableSampleKind, TableSampleMethod,
+};
 
 use crate::analyze::compare;
 use crate::functions;
-use crate::functions::support::{Rows, Scalar, Takes, returns};
+use crate::functions::support::{Rows, Scalar, Takes, invalid, returns};
 use crate::map;
 use crate::type_names::trino_type;
 
@@ -65,7 +70,7 @@ impl RelationPlanner for UnnestPlanner {
         context: &mut dyn RelationPlannerContext,
     ) -> Result<RelationPlanning> {
         let TableFactor::UNNEST { alias, array_exprs, with_ordinality, .. } = relation else {
-            return Ok(RelationPlanning::Original(Box::new(relation)));
+            return sampled(relation, context);
         };
         let empty = DFSchema::empty();
         let names = alias.as_ref().map_or(0, |alias| alias.columns.len());
@@ -83,6 +88,39 @@ impl RelationPlanner for UnnestPlanner {
         let plan = unnest.plan()?;
         Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, alias))))
     }
+}
+
+/// Plans `TABLESAMPLE BERNOULLI (percent)` and `SYSTEM`, which DataFusion passes over: every row is
+/// taken with that probability.
+fn sampled(
+    mut relation: TableFactor,
+    context: &mut dyn RelationPlannerContext,
+) -> Result<RelationPlanning> {
+    let (TableFactor::Table { sample, .. } | TableFactor::Derived { sample, .. }) = &mut relation
+    else {
+        return Ok(RelationPlanning::Original(Box::new(relation)));
+    };
+    let Some(sample) = sample.take() else {
+        return Ok(RelationPlanning::Original(Box::new(relation)));
+    };
+    let (TableSampleKind::BeforeTableAlias(sample) | TableSampleKind::AfterTableAlias(sample)) =
+        sample;
+    let percent = sample.quantity.as_ref().and_then(|quantity| match &quantity.value {
+        ast::Expr::Value(value) => value.to_string().parse::<f64>().ok(),
+        _ => None,
+    });
+    let plain = sample.seed.is_none()
+        && sample.bucket.is_none()
+        && matches!(sample.name, Some(TableSampleMethod::Bernoulli | TableSampleMethod::System));
+    let Some(percent) = percent.filter(|percent| plain && (0.0..=100.0).contains(percent)) else {
+        return plan_err!("a sample is written `TABLESAMPLE BERNOULLI (percent)`, 0 to 100");
+    };
+    let mut plan = context.plan(relation)?;
+    if percent < 100.0 {
+        let taken = random().lt(lit(percent / 100.0));
+        plan = LogicalPlanBuilder::from(plan).filter(taken)?.build()?;
+    }
+    Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, None))))
 }
 
 #[derive(Default)]
@@ -168,7 +206,7 @@ static ORDINALS: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
     Arc::new(udf.variadic(Takes::Any).udf())
 });
 
-fn ordinals(rows: &Rows) -> Result<datafusion::logical_expr::ColumnarValue> {
+fn ordinals(rows: &Rows) -> Result<ColumnarValue> {
     let arrays = (0..rows.width()).map(|at| rows.full_array(at)).collect::<Result<Vec<_>>>()?;
     let mut lists = ListBuilder::new(Int64Builder::new());
     for row in 0..rows.count() {
@@ -186,6 +224,39 @@ fn ordinals(rows: &Rows) -> Result<datafusion::logical_expr::ColumnarValue> {
     rows.finish(Arc::new(lists.finish()))
 }
 
+/// `$only(array)`: the only element, NULL of an empty array.
+static ONLY: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
+    let returned = |args: &ReturnFieldArgs| match args.arg_fields[0].data_type() {
+        DataType::List(element) => {
+            Ok(Arc::new(element.as_ref().clone().with_name("").with_nullable(true)))
+        }
+        other => returns(other.clone()),
+    };
+    Arc::new(Scalar::new("$only", &[Takes::Array], returned, only_element).udf())
+});
+
+fn only_element(rows: &Rows) -> Result<ColumnarValue> {
+    let array = rows.full_array(0)?;
+    let DataType::List(_) = array.data_type() else { return rows.finish(array) };
+    let list = array.as_list::<i32>();
+    let places = (0..list.len()).map(|row| match (list.is_valid(row), list.value_length(row)) {
+        (false, _) | (_, 0) => Ok(None),
+        (_, 1) => Ok(Some(list.value_offsets()[row] as u32)),
+        _ => invalid(crate::explain::MANY_ROWS),
+    });
+    let places = places.collect::<Result<UInt32Array>>()?;
+    rows.finish(take(list.values(), &places, None)?)
+}
+
+/// Returns the value of a subquery with one column and at most one row; `first` allows more rows.
+pub(crate) fn only(array: Expr, first: bool) -> Result<Expr> {
+    let (udf, args) = match (first, functions::named("element_at")) {
+        (true, Some(element_at)) => (element_at, vec![array, lit(1_i64)]),
+        _ => (Arc::clone(&ONLY), vec![array]),
+    };
+    Ok(Expr::ScalarFunction(ScalarFunction::new_udf(udf, args)))
+}
+
 /// Returns the array, or NULL when it is empty: a LEFT JOIN keeps rows of both alike.
 pub(crate) fn null_if_empty(array: Expr) -> Expr {
     let (alias, array) = match array {
@@ -194,7 +265,7 @@ pub(crate) fn null_if_empty(array: Expr) -> Expr {
     };
     let Some(cardinality) = functions::named("cardinality") else { return array };
     let length = Expr::ScalarFunction(ScalarFunction::new_udf(cardinality, vec![array.clone()]));
-    let kept = when(length.gt(datafusion::logical_expr::lit(0_i64)), array.clone()).end();
+    let kept = when(length.gt(lit(0_i64)), array.clone()).end();
     let kept = kept.unwrap_or(array);
     match alias {
         Some(name) => kept.alias(name),

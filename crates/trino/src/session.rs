@@ -3,8 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use datafusion::common::{Result, SchemaError};
-use datafusion::error::DataFusionError;
+use datafusion::common::Result;
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
@@ -12,7 +11,7 @@ use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::optimizer::Analyzer;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
-use crate::{Kind, Names, SqlError, analyze, functions, planner};
+use crate::{analyze, functions, planner};
 
 /// Returns the settings Trino's semantics need: exact identifiers (they are canonical already),
 /// NULLs last, UTC, spans in errors.
@@ -80,97 +79,4 @@ fn analyzer(rewrites: &[Arc<dyn FunctionRewrite + Send + Sync>], existing: &Anal
     let mut analyzer = Analyzer::with_rules(rules);
     rewrites.iter().for_each(|rewrite| analyzer.add_function_rewrite(Arc::clone(rewrite)));
     analyzer
-}
-
-/// Returns what a planning or run-time error of DataFusion means in our words, with the place in
-/// the statement and a did-you-mean where they are known.
-pub fn explain_error(error: &DataFusionError, names: &Names) -> SqlError {
-    let root = error.find_root();
-    let explained = match root {
-        DataFusionError::SchemaError(schema, _) => unknown_column(schema, names),
-        other => in_our_words(other, names),
-    };
-    match place(error) {
-        Some((line, column, length)) if explained.line == 0 => explained.at(line, column, length),
-        _ => explained,
-    }
-}
-
-fn place(error: &DataFusionError) -> Option<(usize, usize, usize)> {
-    let span = error.diagnostic()?.span?;
-    let (start, end) = (span.start, span.end);
-    let length = if end.line == start.line { end.column.saturating_sub(start.column) } else { 1 };
-    let known = start.line > 0;
-    known.then_some((start.line as usize, start.column as usize, length as usize))
-}
-
-fn unknown_column(error: &SchemaError, names: &Names) -> SqlError {
-    match error {
-        SchemaError::FieldNotFound { field, valid_fields } => {
-            let unknown =
-                SqlError::new(Kind::UnknownName, format!("column `{}` does not exist", field.name));
-            let valid = valid_fields.iter().map(|column| column.name.as_str());
-            let near =
-                crate::names::nearest(&field.name, valid).or_else(|| names.nearest(&field.name));
-            match near {
-                Some(near) => unknown.with_hint(format!("did you mean `{near}`?")),
-                None if field.name.contains('-') => {
-                    unknown.with_hint(format!("text stands in single quotes: '{}'", field.name))
-                }
-                None => unknown,
-            }
-        }
-        SchemaError::AmbiguousReference { field } => SqlError::new(
-            Kind::Semantic,
-            format!("column `{}` is ambiguous: several tables have it", field.name),
-        )
-        .with_hint(format!("write the table's name before it: `t.{}`", field.name)),
-        other => SqlError::new(Kind::Semantic, other.to_string()),
-    }
-}
-
-fn in_our_words(error: &DataFusionError, names: &Names) -> SqlError {
-    let message = match error {
-        DataFusionError::Plan(message)
-        | DataFusionError::Execution(message)
-        | DataFusionError::NotImplemented(message)
-        | DataFusionError::Internal(message)
-        | DataFusionError::Configuration(message) => message.clone(),
-        other => other.strip_backtrace(),
-    };
-    let message = message.lines().next().unwrap_or_default().trim().to_owned();
-    if let Some(name) = between(&message, "Invalid function '", "'") {
-        let unknown = SqlError::new(Kind::UnknownName, format!("function `{name}` does not exist"));
-        return match names.nearest_function(name) {
-            Some(near) => unknown.with_hint(format!("did you mean `{near}`?")),
-            None => unknown,
-        };
-    }
-    if let Some(name) = between(&message, "table '", "' not found") {
-        let table = name.rsplit('.').next().unwrap_or(name);
-        let unknown = SqlError::new(Kind::UnknownName, format!("table `{table}` does not exist"));
-        return match names.nearest_table(table) {
-            Some(near) => unknown.with_hint(format!("did you mean `{near}`?")),
-            None => unknown,
-        };
-    }
-    if message.contains("must be in GROUP BY or an aggregate function")
-        && let Some(column) = between(&message, "column \"", "\" must appear")
-    {
-        let column = column.rsplit('.').next().unwrap_or(column);
-        let message = format!("`{column}` must be in GROUP BY or inside an aggregate function");
-        return SqlError::new(Kind::Semantic, message)
-            .with_hint(format!("`arbitrary({column})` takes any of its values"));
-    }
-    let kind = match error {
-        DataFusionError::NotImplemented(_) => Kind::Unsupported,
-        _ => Kind::Semantic,
-    };
-    SqlError::new(kind, crate::parse::lower_first(&message))
-}
-
-fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
-    let start = text.find(before)? + before.len();
-    let end = text[start..].find(after)?;
-    Some(&text[start..start + end])
 }

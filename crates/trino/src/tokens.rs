@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::tokenizer::{
 };
 
 use crate::dialect::TrinoDialect;
-use crate::{Kind, Names, SqlError};
+use crate::{Kind, Names, SqlError, spellings};
 
 /// The tokens of a statement in canonical spelling, with what was typed.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ pub(crate) fn tokenize(sql: &str, names: &Names) -> Result<Tokens, SqlError> {
             typed.0.insert(place(span.start), std::mem::replace(&mut word.value, canonical));
         }
     }
-    Ok(Tokens { tokens: parenthesise_values(tokens), typed })
+    Ok(Tokens { tokens: spellings::replace(parenthesise_values(tokens)), typed })
 }
 
 fn quoted(name: &str) -> Word {

@@ -11,6 +11,7 @@ use datafusion::optimizer::AnalyzerRule;
 
 use crate::functions::internal::cast::target;
 use crate::functions::internal::field::{no_field_of_text, position};
+use crate::functions::internal::subscript::position as position_of_place;
 use crate::functions::internal::{is_path, path_of};
 use crate::functions::support::is_text;
 use crate::map;
@@ -74,6 +75,10 @@ fn step(value: &Expr, key: &ScalarValue, schema: &DFSchema) -> Result<Option<Exp
             "a varchar has no elements; to read JSON text use `json_extract_scalar` or \
              `json_array_get`"
         );
+    }
+    if let (DataType::Struct(fields), ScalarValue::Int64(Some(place))) = (from.data_type(), key) {
+        let at = position_of_place(fields, *place);
+        return Ok(at.map(|at| get_field(value.clone(), fields[at].name().as_str())));
     }
     let walks = map::holds_json(&from) && (named || indexed);
     Ok(walks.then(|| path_of(value.clone(), key.clone())))

@@ -1,11 +1,17 @@
 //! Plan rules, run before DataFusion's own: the plan still says what the user wrote.
 
 mod calls;
+mod chain;
 pub(crate) mod compare;
 mod compare_rule;
+mod elements;
 mod lateral_unnest;
 mod marks;
 mod rows;
+mod set_operations;
+mod subquery_values;
+mod total;
+mod unnest_subquery;
 
 use std::sync::Arc;
 
@@ -20,6 +26,9 @@ use datafusion::optimizer::AnalyzerRule;
 pub(crate) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     vec![
         Arc::new(lateral_unnest::LateralUnnest),
+        Arc::new(unnest_subquery::UnnestSubquery),
+        Arc::new(subquery_values::SubqueryValues),
+        Arc::new(set_operations::CountCopies),
         Arc::new(rows::DissolveRows),
         Arc::new(marks::KeepMarks),
         Arc::new(calls::ResolveCalls),
@@ -33,15 +42,47 @@ pub(crate) fn rewrite_expressions(
     plan: LogicalPlan,
     rewrite: &dyn Fn(Expr, &DFSchema) -> Result<Transformed<Expr>>,
 ) -> Result<LogicalPlan> {
+    rewrite_by_place(plan, &|expr, schema, _| rewrite(expr, schema))
+}
+
+/// Where an expression stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The condition of a WHERE or HAVING.
+    Filter,
+    /// Anywhere else.
+    Value,
+}
+
+/// As [`rewrite_expressions`]; `rewrite` also sees where the expression stands.
+pub(crate) fn rewrite_by_place(
+    plan: LogicalPlan,
+    rewrite: &dyn Fn(Expr, &DFSchema, Place) -> Result<Transformed<Expr>>,
+) -> Result<LogicalPlan> {
     let rewritten = plan.transform_up_with_subqueries(|plan| {
         let schema = merge_schema(&plan.inputs());
+        let place = match plan {
+            LogicalPlan::Filter(_) => Place::Filter,
+            _ => Place::Value,
+        };
         let names = NamePreserver::new(&plan);
         let rewritten = plan.map_expressions(|expr| {
-            let name = names.save(&expr);
-            let rewritten = expr.transform_up(|expr| rewrite(expr, &schema))?;
-            Ok(rewritten.update_data(|expr| name.restore(expr)))
+            keep_names(expr, &names, &|expr| expr.transform_up(|e| rewrite(e, &schema, place)))
         })?;
         rewritten.map_data(LogicalPlan::recompute_schema)
     })?;
     Ok(rewritten.data)
+}
+
+/// Rewrites an expression of a plan under its name. Of grouping sets every member is an output.
+pub(crate) fn keep_names(
+    expr: Expr,
+    names: &NamePreserver,
+    rewrite: &dyn Fn(Expr) -> Result<Transformed<Expr>>,
+) -> Result<Transformed<Expr>> {
+    if matches!(expr, Expr::GroupingSet(_)) {
+        return expr.map_children(|member| keep_names(member, names, rewrite));
+    }
+    let name = names.save(&expr);
+    Ok(rewrite(expr)?.update_data(|expr| name.restore(expr)))
 }

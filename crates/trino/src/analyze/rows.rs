@@ -389,8 +389,10 @@ fn substituted(plan: &LogicalPlan, rows: &Rows, outer: &[&Rows]) -> Result<Vec<E
     plan.expressions()
         .into_iter()
         .map(|expr| {
-            let name = names.save(&expr);
-            Ok(name.restore(reads.substitute(expr)?))
+            let substitute = |expr: Expr| -> Result<Transformed<Expr>> {
+                Ok(Transformed::yes(reads.substitute(expr)?))
+            };
+            Ok(super::keep_names(expr, &names, &substitute)?.data)
         })
         .collect()
 }

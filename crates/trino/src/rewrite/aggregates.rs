@@ -1,13 +1,14 @@
 //! Trino's aggregates that DataFusion has under another form.
 
 use datafusion::sql::sqlparser::ast::{
-    Array, BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
     FunctionArgumentList, FunctionArguments, Ident, LambdaFunction, LambdaFunctionParameter,
     LambdaSyntax, NullTreatment, ObjectName, OneOrManyWithParens, OrderByExpr, OrderByOptions,
 };
 
 use datafusion::sql::sqlparser::tokenizer::Span;
 
+use super::literals::MAKE_ARRAY;
 use super::{internal, tree};
 use crate::{Kind, SqlError};
 
@@ -104,8 +105,9 @@ fn percentile(expr: &mut Expr) -> Result<(), SqlError> {
         Expr::Function(call)
     };
     *expr = match wanted {
-        Expr::Array(wanted) => {
-            Expr::Array(Array { elem: wanted.elem.iter().map(one).collect(), named: true })
+        Expr::Function(several) if tree::name_of(several).as_deref() == Some(MAKE_ARRAY) => {
+            let several = tree::args_of(several).unwrap_or_default();
+            tree::call(MAKE_ARRAY, several.iter().map(one).collect(), span)
         }
         wanted => one(wanted),
     };

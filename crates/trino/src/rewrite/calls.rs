@@ -2,8 +2,9 @@
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, DateTimeField, Expr, Function, Ident, LambdaFunction, LambdaSyntax,
-    ObjectName, OneOrManyWithParens, Spanned, TrimWhereField, UnaryOperator,
+    BinaryOperator, CaseWhen, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArguments, Ident, LambdaFunction, LambdaSyntax, ObjectName, OneOrManyWithParens,
+    Spanned, TrimWhereField, UnaryOperator,
 };
 
 use super::{internal, tree};
@@ -43,13 +44,28 @@ pub(crate) fn rewrite(
             args.extend(trim_characters.iter().flatten().cloned());
             tree::call(name, args, span)
         }
-        Expr::BinaryOp { left, op: BinaryOperator::LongArrow, right } => {
-            tree::call("$json_text_at", vec![(**left).clone(), (**right).clone()], span)
-        }
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::LongArrow | BinaryOperator::HashArrow,
+            right,
+        } => tree::call("$json_text_at", vec![(**left).clone(), (**right).clone()], span),
         _ => return Ok(()),
     };
     *expr = rewritten;
     Ok(())
+}
+
+/// `date_add(day, …)`: the unit is a text, also where it is written as a name.
+pub(crate) fn name_units(expr: &mut Expr) {
+    const TAKERS: [&str; 5] = ["date_add", "date_diff", "date_trunc", "dateadd", "datediff"];
+    let Expr::Function(function) = expr else { return };
+    let takes_unit = tree::name_of(function).is_some_and(|name| TAKERS.contains(&name.as_str()));
+    if let (true, FunctionArguments::List(list)) = (takes_unit, &mut function.args)
+        && let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(unit))) = list.args.first_mut()
+        && let Expr::Identifier(Ident { value, quote_style: None, span }) = unit
+    {
+        *unit = tree::text(value, *span);
+    }
 }
 
 /// Brings the name to the registry's spelling; returns it when it is a single one.

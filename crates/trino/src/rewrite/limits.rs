@@ -1,6 +1,8 @@
-//! `FETCH FIRST n ROWS ONLY`; ORDER BY of a SELECT DISTINCT.
+//! `FETCH FIRST n ROWS ONLY`; ORDER BY of a SELECT DISTINCT; `GROUP BY (a, b)`.
 
-use datafusion::sql::sqlparser::ast::{LimitClause, OrderByKind, Query, SelectItem, SetExpr};
+use datafusion::sql::sqlparser::ast::{
+    Expr, GroupByExpr, LimitClause, OrderByKind, Query, Select, SelectItem, SetExpr,
+};
 
 use super::tree;
 use crate::{Kind, SqlError};
@@ -52,4 +54,14 @@ pub(crate) fn order_distinct_by_place(query: &mut Query) {
             key.expr = tree::number(&(place + 1).to_string());
         }
     }
+}
+
+/// `GROUP BY (a, b)` groups by both, not by a row of them.
+pub(crate) fn flatten_groups(select: &mut Select) {
+    let GroupByExpr::Expressions(groups, _) = &mut select.group_by else { return };
+    let flat = std::mem::take(groups).into_iter().flat_map(|group| match group {
+        Expr::Tuple(members) => members,
+        other => vec![other],
+    });
+    *groups = flat.collect();
 }

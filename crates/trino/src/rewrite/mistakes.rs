@@ -1,17 +1,27 @@
-//! Mistakes that are seen in published queries, each with a hint.
+//! Mistakes that are seen in published queries, each with a hint: those no parser should see, and
+//! the parser's own errors in our words.
 
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
+use super::recognise::recognise;
+use super::unsupported;
 use crate::parse::{ParseFault, lower_first};
 use crate::{Kind, SqlError};
 
-/// Keywords that follow another word so often that they are typed without the space.
-const RUN_TOGETHER: [&str; 9] =
-    ["ORDER", "LIMIT", "GROUP", "WHERE", "FROM", "HAVING", "AND", "UNION", "DESC"];
+/// Operators of other languages, and SQL's.
+const OPERATORS: [(&[Token], &str, &str); 6] = [
+    (&[Token::DoubleEq], "==", "="),
+    (&[Token::Overlap], "&&", "AND"),
+    (&[Token::Eq, Token::Lt], "=<", "<="),
+    (&[Token::Eq, Token::Gt], "=>", ">="),
+    (&[Token::RArrow], "=>", ">="),
+    (&[Token::Assignment], ":=", "="),
+];
 
-/// Finds mistakes that no parser should see: placeholders left in, doubled keywords.
+/// Finds mistakes that no parser should see: placeholders left in, doubled keywords, operators of
+/// other languages, constructs that are not run.
 pub(crate) fn check(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
     let words: Vec<&TokenWithSpan> = significant(tokens).collect();
     for (at, token) in words.iter().enumerate() {
@@ -26,6 +36,10 @@ pub(crate) fn check(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
                 return Err(at_token(Kind::Syntax, "`FROM` stands twice", words[at + 1])
                     .with_hint("remove one `FROM`"));
             }
+            Token::Comma if keyword_is(next, Keyword::FROM) => {
+                return Err(at_token(Kind::Syntax, "a column is missing after the comma", token)
+                    .with_hint("remove the comma before `FROM`"));
+            }
             Token::Char(c) if matches!(c, '‘' | '’' | '“' | '”') => {
                 let message = format!("`{c}` is a typographic quote");
                 return Err(at_token(Kind::Syntax, message, token)
@@ -33,11 +47,32 @@ pub(crate) fn check(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
             }
             _ => {}
         }
+        operator(&words[at..])?;
+    }
+    unsupported::check(&words)
+}
+
+fn operator(tokens: &[&TokenWithSpan]) -> Result<(), SqlError> {
+    for (spelling, typed, meant) in OPERATORS {
+        let stands = spelling.len() <= tokens.len()
+            && spelling.iter().zip(tokens).all(|(token, typed)| *token == typed.token)
+            && tokens
+                .windows(2)
+                .take(spelling.len() - 1)
+                .all(|pair| pair[0].span.end == pair[1].span.start);
+        if stands {
+            return Err(at_token(
+                Kind::Syntax,
+                format!("`{typed}` is no operator of SQL"),
+                tokens[0],
+            )
+            .with_hint(format!("write `{meant}`")));
+        }
     }
     Ok(())
 }
 
-fn placeholder(name: &str, token: &TokenWithSpan) -> SqlError {
+pub(crate) fn placeholder(name: &str, token: &TokenWithSpan) -> SqlError {
     at_token(Kind::Parameter, format!("`{name}` is a placeholder that was not filled in"), token)
         .with_hint("put the table's name there, such as `events`, or use a parameter `:name`")
 }
@@ -56,12 +91,13 @@ pub(crate) fn explain(fault: ParseFault, tokens: &[TokenWithSpan]) -> SqlError {
     };
     let (text, place) = split_place(&message);
     let found = place.and_then(|place| position(tokens, place));
+    let end = || tokens.iter().position(|token| token.token == Token::EOF);
     if let Some(mistake) = found.and_then(|at| recognise(tokens, at)) {
         return mistake;
     }
     let text = text.trim_start_matches("sql parser error: ");
     let error = SqlError::new(Kind::Syntax, quote_found(&lower_first(text)));
-    match (found, place) {
+    match (found.or_else(|| text.ends_with("found: EOF").then(end).flatten()), place) {
         (Some(at), _) => place_at(error, &tokens[at]),
         (None, Some((line, column))) => error.at(line, column, 1),
         (None, None) => error,
@@ -89,50 +125,6 @@ pub(crate) fn after_the_end(
     )
 }
 
-fn recognise(tokens: &[TokenWithSpan], at: usize) -> Option<SqlError> {
-    let found = &tokens[at];
-    let before = tokens[..at].iter().rev().filter(|t| !matches!(t.token, Token::Whitespace(_)));
-    for token in std::iter::once(found).chain(before.clone().take(2)) {
-        let Token::Word(word) = &token.token else { continue };
-        let upper = word.value.to_uppercase();
-        let run = RUN_TOGETHER.iter().find(|keyword| {
-            word.keyword == Keyword::NoKeyword
-                && word.value.ends_with(*keyword)
-                && upper.len() > keyword.len()
-        });
-        if let Some(keyword) = run {
-            let first = &word.value[..word.value.len() - keyword.len()];
-            let message = format!("`{}` looks like two words run together", word.value);
-            return Some(
-                at_token(Kind::Syntax, message, token)
-                    .with_hint(format!("write `{first} {keyword}`")),
-            );
-        }
-    }
-    match &found.token {
-        Token::Lt | Token::LBrace | Token::LBracket => {
-            let inside: String = tokens[at + 1..]
-                .iter()
-                .take_while(|t| !matches!(t.token, Token::Gt | Token::RBrace | Token::RBracket))
-                .take(16)
-                .map(|t| t.token.to_string())
-                .collect();
-            let previous = before.clone().next().map(|t| &t.token);
-            let table_position =
-                keyword_is(previous, Keyword::FROM) || keyword_is(previous, Keyword::JOIN);
-            table_position.then(|| placeholder(&inside, found))
-        }
-        Token::Word(word) if word.keyword == Keyword::SELECT => {
-            Some(at_token(Kind::Syntax, "a second SELECT starts here", found).with_hint(
-                "run one statement at a time, or join them with UNION ALL; a query inside \
-                 another stands in parentheses",
-            ))
-        }
-        Token::DoubleQuotedString(_) => None,
-        _ => None,
-    }
-}
-
 fn significant(tokens: &[TokenWithSpan]) -> impl Iterator<Item = &TokenWithSpan> {
     tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)))
 }
@@ -141,12 +133,15 @@ fn keyword_is(token: Option<&Token>, keyword: Keyword) -> bool {
     matches!(token, Some(Token::Word(word)) if word.keyword == keyword)
 }
 
-fn at_token(kind: Kind, message: impl Into<String>, token: &TokenWithSpan) -> SqlError {
+pub(crate) fn at_token(kind: Kind, message: impl Into<String>, token: &TokenWithSpan) -> SqlError {
     place_at(SqlError::new(kind, message), token)
 }
 
 fn place_at(error: SqlError, token: &TokenWithSpan) -> SqlError {
     let start = token.span.start;
+    if start.line == 0 {
+        return error;
+    }
     error.at(start.line as usize, start.column as usize, token.token.to_string().chars().count())
 }
 

@@ -6,6 +6,7 @@
 mod aggregates;
 mod calls;
 mod casts;
+mod comparisons;
 mod fields;
 pub(crate) mod headers;
 pub(crate) mod json_calls;
@@ -13,14 +14,18 @@ mod limits;
 mod literals;
 pub(crate) mod mistakes;
 pub(crate) mod parameters;
+pub(crate) mod recognise;
 mod scope;
 pub(crate) mod tables;
 pub(crate) mod tree;
+mod unsupported;
+mod windows;
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, LambdaFunction, OneOrManyWithParens, Query, Select, Statement, VisitMut, VisitorMut,
+    BinaryOperator, Expr, LambdaFunction, OneOrManyWithParens, Query, Select, Spanned, Statement,
+    TableFactor, Value, VisitMut, VisitorMut,
 };
 
 use crate::tokens::Typed;
@@ -54,6 +59,24 @@ pub(crate) fn apply(
     }
 }
 
+/// Returns the note on a comparison with NULL, which is never true.
+fn never_true(expr: &Expr) -> Option<String> {
+    let Expr::BinaryOp { left, op, right } = expr else { return None };
+    let is_null = |side: &Expr| matches!(side, Expr::Value(v) if v.value == Value::Null);
+    let value = match (is_null(left), is_null(right)) {
+        (false, true) => left,
+        (true, false) => right,
+        _ => return None,
+    };
+    let instead = match op {
+        BinaryOperator::Eq => "IS NULL",
+        BinaryOperator::NotEq => "IS NOT NULL",
+        _ => return None,
+    };
+    let line = value.span().start.line;
+    Some(format!("line {line}: `{value} {op} NULL` is never true; write `{value} {instead}`"))
+}
+
 struct Rewriter<'a> {
     typed: &'a Typed,
     names: &'a Names,
@@ -77,7 +100,7 @@ impl VisitorMut for Rewriter<'_> {
         self.scope.enter_query();
         headers::name_values(query);
         limits::order_distinct_by_place(query);
-        flow(limits::rewrite(query))
+        flow(unsupported::query(query).and_then(|()| limits::rewrite(query)))
     }
 
     fn post_visit_query(&mut self, _query: &mut Query) -> Flow {
@@ -88,7 +111,12 @@ impl VisitorMut for Rewriter<'_> {
     fn pre_visit_select(&mut self, select: &mut Select) -> Flow {
         self.scope.add_relations(select);
         headers::name_items(select, &self.scope);
-        ControlFlow::Continue(())
+        limits::flatten_groups(select);
+        flow(unsupported::select(select).and_then(|()| windows::rewrite(select)))
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> Flow {
+        flow(unsupported::table(factor))
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> Flow {
@@ -96,7 +124,10 @@ impl VisitorMut for Rewriter<'_> {
             keep_case(lambda);
             self.scope.enter_lambda(lambda);
         }
-        flow(fields::rewrite(expr, &self.scope, self.typed))
+        self.notes.extend(never_true(expr));
+        calls::name_units(expr);
+        let supported = unsupported::expr(expr);
+        flow(supported.and_then(|()| fields::rewrite(expr, &self.scope, self.typed)))
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> Flow {
@@ -104,6 +135,7 @@ impl VisitorMut for Rewriter<'_> {
             self.scope.leave_lambda();
         }
         let rewritten = literals::rewrite(expr)
+            .and_then(|()| comparisons::rewrite(expr))
             .and_then(|()| casts::rewrite(expr))
             .and_then(|()| aggregates::rewrite(expr))
             .and_then(|()| calls::rewrite(expr, self.names, self.notes));

@@ -5,8 +5,11 @@
 mod errors;
 mod functions;
 mod headers;
+mod malformed;
 mod maps;
+mod oracle;
 mod reference;
 mod rows;
 mod slt;
 mod support;
+mod syntax;

@@ -50,7 +50,7 @@ impl Session {
         let mut parsed = parse(sql, &self.names)?;
         parsed.bind(&Parameters::default())?;
         let state = self.context.state();
-        let explain = |error| explain_error(&error, &self.names);
+        let explain = |error| explain_error(&error, &self.names, sql);
         let plan = state.statement_to_plan(parsed.statement).await.map_err(explain)?;
         state.optimize(&plan).map_err(explain)
     }
@@ -62,7 +62,7 @@ impl Session {
     pub async fn run_with(&self, sql: &str, parameters: &Parameters) -> Result<Answer, SqlError> {
         let mut parsed = parse(sql, &self.names)?;
         parsed.bind(parameters)?;
-        let explain = |error| explain_error(&error, &self.names);
+        let explain = |error| explain_error(&error, &self.names, sql);
         let state = self.context.state();
         let plan = state.statement_to_plan(parsed.statement.clone()).await.map_err(explain)?;
         let frame = self.context.execute_logical_plan(plan).await.map_err(explain)?;

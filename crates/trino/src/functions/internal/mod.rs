@@ -6,7 +6,7 @@ mod first_of_array;
 mod json_text_at;
 mod keep;
 mod path;
-mod subscript;
+pub(crate) mod subscript;
 mod time_of_text;
 
 use datafusion::logical_expr::ScalarUDF;

@@ -4,6 +4,8 @@
 //! the query made: Trino's rules (<https://trino.io/docs/current/language/types.html#array>,
 //! <https://trino.io/docs/current/functions/map.html#subscript-operator>).
 //!
+//! The fields of a row are read by their place, from 1.
+//!
 //! A missing key of a stored map (`requestParameters['k']`) is NULL instead. Trino evaluates the
 //! conditions of a WHERE in order, so `eventName = 'X' AND requestParameters['k'] = 'y'` runs
 //! there; DataFusion evaluates them in any order and would fail on events that the first condition
@@ -11,8 +13,8 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::{Result, plan_err};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarUDF};
 
 use crate::functions::maps::lookup::{self, Missing};
@@ -26,10 +28,17 @@ pub(super) fn udf() -> ScalarUDF {
 
 fn returns(args: &ReturnFieldArgs) -> Result<FieldRef> {
     match args.arg_fields[0].data_type() {
-        DataType::Struct(_) => plan_err!(
-            "{} has no subscript; write `.name` or `element_at`",
-            trino_type(&args.arg_fields[0])
-        ),
+        DataType::Struct(fields) => match args.scalar_arguments.get(1).copied().flatten() {
+            Some(ScalarValue::Int64(Some(place))) if position(fields, *place).is_some() => {
+                let at = position(fields, *place).unwrap_or_default();
+                Ok(Arc::new(fields[at].as_ref().clone().with_name("").with_nullable(true)))
+            }
+            _ => plan_err!(
+                "{} has no such field; write `.name`, or a place from 1 to {}",
+                trino_type(&args.arg_fields[0]),
+                fields.len()
+            ),
+        },
         DataType::Null => Ok(Arc::new(Field::new("", DataType::Null, true))),
         _ => lookup::result(args),
     }
@@ -37,4 +46,10 @@ fn returns(args: &ReturnFieldArgs) -> Result<FieldRef> {
 
 fn invoke(rows: &Rows) -> Result<ColumnarValue> {
     lookup::invoke(rows, Missing::Fails)
+}
+
+/// Returns the place of a row's field; the first is 1.
+pub(crate) fn position(fields: &Fields, place: i64) -> Option<usize> {
+    let at = usize::try_from(place).ok()?.checked_sub(1)?;
+    (at < fields.len()).then_some(at)
 }

@@ -1,0 +1,187 @@
+//! Errors of DataFusion in our words, with the place in the statement and a hint where they are
+//! known. None of its own words about plans, types or itself gets through.
+
+mod known;
+mod types;
+
+use datafusion::arrow::error::ArrowError;
+use datafusion::common::SchemaError;
+use datafusion::error::DataFusionError;
+
+use self::known::{correlated, known};
+use crate::names::nearest;
+use crate::{Kind, Names, SqlError};
+
+/// More than one row where a value stands, in Trino's words.
+pub(crate) const MANY_ROWS: &str = "a subquery that stands for a value has more than one row";
+
+/// Returns what a planning or run-time error of DataFusion means in our words, with the place in
+/// the statement `sql` and a did-you-mean where they are known.
+pub fn explain_error(error: &DataFusionError, names: &Names, sql: &str) -> SqlError {
+    let error = first(error);
+    let place = place(error);
+    let root = error.find_root();
+    let explained = match root {
+        DataFusionError::SchemaError(schema, _) => unknown_column(schema, names, place, sql),
+        other => in_our_words(other, names),
+    };
+    match place {
+        Some((line, column, length)) if explained.line == 0 => explained.at(line, column, length),
+        _ => explained,
+    }
+}
+
+/// Of several errors the first one counts.
+fn first(error: &DataFusionError) -> &DataFusionError {
+    match error {
+        DataFusionError::Collection(errors) => errors.first().map_or(error, first),
+        other => other,
+    }
+}
+
+fn place(error: &DataFusionError) -> Option<(usize, usize, usize)> {
+    let span = error.diagnostic()?.span?;
+    let (start, end) = (span.start, span.end);
+    let length = if end.line == start.line { end.column.saturating_sub(start.column) } else { 1 };
+    let known = start.line > 0;
+    known.then_some((start.line as usize, start.column as usize, length as usize))
+}
+
+fn unknown_column(
+    error: &SchemaError,
+    names: &Names,
+    place: Option<(usize, usize, usize)>,
+    sql: &str,
+) -> SqlError {
+    match error {
+        // A column that was found once and is missing later is one of an outer query.
+        SchemaError::FieldNotFound { field, .. }
+            if place.is_none() && names.spelling(&field.name).is_some() =>
+        {
+            correlated()
+        }
+        SchemaError::FieldNotFound { field, valid_fields } => {
+            let typed = place.and_then(|(line, column, length)| text_at(sql, line, column, length));
+            if let Some(text) = typed.as_deref().and_then(quoted_text) {
+                let message = format!("column `{text}` does not exist");
+                return SqlError::new(Kind::UnknownName, message)
+                    .with_hint(format!("text stands in single quotes: '{text}'"));
+            }
+            let unknown =
+                SqlError::new(Kind::UnknownName, format!("column `{}` does not exist", field.name));
+            let valid = valid_fields.iter().map(|column| column.name.as_str());
+            let near = nearest(&field.name, valid).or_else(|| names.nearest(&field.name));
+            match near {
+                Some(near) => unknown.with_hint(format!("did you mean `{near}`?")),
+                None if field.name.contains('-') => {
+                    unknown.with_hint(format!("text stands in single quotes: '{}'", field.name))
+                }
+                None => unknown,
+            }
+        }
+        SchemaError::AmbiguousReference { field } => SqlError::new(
+            Kind::Semantic,
+            format!("column `{}` is ambiguous: several tables have it", field.name),
+        )
+        .with_hint(format!("write the table's name before it: `t.{}`", field.name)),
+        SchemaError::DuplicateQualifiedField { qualifier, .. } => SqlError::new(
+            Kind::Semantic,
+            format!("two relations are called `{}`", qualifier.table()),
+        )
+        .with_hint("give one of them another name: `FROM t a, t b`"),
+        SchemaError::DuplicateUnqualifiedField { name } => {
+            SqlError::new(Kind::Semantic, format!("two columns are called `{name}`"))
+                .with_hint("give one of them another name: `x AS y`")
+        }
+    }
+}
+
+/// Returns the characters of the statement at a place.
+fn text_at(sql: &str, line: usize, column: usize, length: usize) -> Option<String> {
+    let line = sql.lines().nth(line.checked_sub(1)?)?;
+    Some(line.chars().skip(column.checked_sub(1)?).take(length).collect())
+}
+
+fn quoted_text(typed: &str) -> Option<&str> {
+    typed.strip_prefix('"')?.strip_suffix('"')
+}
+
+fn in_our_words(error: &DataFusionError, names: &Names) -> SqlError {
+    let message = match error {
+        DataFusionError::Plan(message)
+        | DataFusionError::Execution(message)
+        | DataFusionError::NotImplemented(message)
+        | DataFusionError::Internal(message)
+        | DataFusionError::Configuration(message) => message.clone(),
+        DataFusionError::ArrowError(arrow, _) => match arrow.as_ref() {
+            ArrowError::DivideByZero => "division by zero".to_owned(),
+            ArrowError::CastError(message)
+            | ArrowError::ComputeError(message)
+            | ArrowError::ParseError(message)
+            | ArrowError::ArithmeticOverflow(message)
+            | ArrowError::InvalidArgumentError(message) => message.clone(),
+            other => other.to_string(),
+        },
+        other => other.strip_backtrace(),
+    };
+    let message = message.lines().next().unwrap_or_default().trim();
+    let message = innermost(message);
+    if let Some(known) = known(message, names) {
+        return known;
+    }
+    let kind = match error {
+        DataFusionError::NotImplemented(_) => Kind::Unsupported,
+        _ => Kind::Semantic,
+    };
+    let message = types::in_trinos(message);
+    match is_foreign(&message) {
+        true => SqlError::new(Kind::Unsupported, "this statement is not supported"),
+        false => SqlError::new(kind, first_in_lower_case(&message)),
+    }
+}
+
+/// Takes the wrappings off a message: ours stands inside DataFusion's report on a function.
+fn innermost(message: &str) -> &str {
+    let mut text = message;
+    for wrapping in ["user-defined coercion failed with: ", "Error during planning: "] {
+        if let Some((_, inner)) = text.split_once(wrapping) {
+            text = inner;
+        }
+    }
+    let text = text.split(". No function matches the given name").next().unwrap_or(text);
+    text.trim_end_matches('.')
+}
+
+/// Returns whether the message has words that none of ours has; what it quotes does not count.
+fn is_foreign(message: &str) -> bool {
+    const WORDS: [&str; 17] = [
+        "Exec:",
+        "assertion failed",
+        "DataFusion",
+        "datafusion",
+        "Arrow",
+        "arrow error",
+        "Utf8",
+        "logical expression",
+        "physical plan",
+        "sqltorel",
+        "ast node",
+        "LogicalPlan",
+        "Int64",
+        "Internal error",
+        "Ident {",
+        "Field {",
+        "Span(",
+    ];
+    let unquoted: String = message.split(['\'', '`']).step_by(2).collect();
+    WORDS.iter().any(|word| unquoted.contains(word))
+}
+
+/// A message begins in lower case, unless its first word is one of SQL.
+fn first_in_lower_case(message: &str) -> String {
+    let second = message.chars().nth(1);
+    match second.is_some_and(char::is_uppercase) {
+        true => message.to_owned(),
+        false => crate::parse::lower_first(message),
+    }
+}
