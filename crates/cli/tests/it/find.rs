@@ -82,13 +82,13 @@ fn a_list_of_indicators_may_be_commented_and_defanged() {
 #[test]
 fn nothing_found_is_no_silent_no() {
     let here = Folder::with_lake();
-    let none = here.run(&["find", "AKIANOBODYEVERUSEDIT", "--until", "2020-01-01"]).exited(1);
+    let none = here.run(&["find", "AKIANOBODYEVERUSEDIT", "--until", "2020-01-01"]).exited(0);
     assert_eq!(none.stdout, "");
     assert!(none.stderr.contains("0 rows\n"), "{}", none.stderr);
     assert!(none.stderr.contains("note: this lake holds events from "), "{}", none.stderr);
-    let network = here.run(&["find", "203.0.113.0/24"]).exited(1);
+    let network = here.run(&["find", "203.0.113.0/24"]).exited(0);
     assert!(network.stderr.contains("`203.0.113.0/24` is a network"), "{}", network.stderr);
-    let counted = here.run(&["find", "nobody", "--count", "--since", "2030-01-01"]).exited(1);
+    let counted = here.run(&["find", "nobody", "--count", "--since", "2030-01-01"]).exited(0);
     assert_eq!(counted.stdout, "{\"term\":\"nobody\",\"events\":0,\"first\":null,\"last\":null}\n");
     assert!(counted.stderr.contains("note: this lake holds events from "), "{}", counted.stderr);
     here.write("empty.txt", "# nothing yet\n");

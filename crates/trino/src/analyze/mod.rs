@@ -45,6 +45,9 @@ pub(crate) fn rewrite_expressions(
     rewrite_by_place(plan, &|expr, schema, _| rewrite(expr, schema))
 }
 
+/// What [`rewrite_by_place`] does with each expression.
+type RewriteByPlace<'a> = dyn Fn(Expr, &DFSchema, Place) -> Result<Transformed<Expr>> + 'a;
+
 /// Where an expression stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -57,7 +60,7 @@ pub(crate) enum Place {
 /// As [`rewrite_expressions`]; `rewrite` also sees where the expression stands.
 pub(crate) fn rewrite_by_place(
     plan: LogicalPlan,
-    rewrite: &dyn Fn(Expr, &DFSchema, Place) -> Result<Transformed<Expr>>,
+    rewrite: &RewriteByPlace<'_>,
 ) -> Result<LogicalPlan> {
     let rewritten = plan.transform_up_with_subqueries(|plan| {
         let schema = merge_schema(&plan.inputs());

@@ -65,12 +65,12 @@ fn invoke(call: &Call) -> Result<ArrayRef> {
         lengths.push(merged.len() - before);
         row_of.extend(std::iter::repeat_n(row as u32, merged.len() - before));
     }
-    let places = |of: fn(&(u32, Option<u32>, Option<u32>)) -> Option<u32>| {
-        merged.iter().map(of).collect::<UInt32Array>()
-    };
-    let keys = take(&keys, &places(|entry| Some(entry.0)), None)?;
-    let first = take(left.values(), &places(|entry| entry.1), None)?;
-    let second = take(right.values(), &places(|entry| entry.2), None)?;
+    let key_places: UInt32Array = merged.iter().map(|(key, ..)| Some(*key)).collect();
+    let first_places: UInt32Array = merged.iter().map(|(_, first, _)| *first).collect();
+    let second_places: UInt32Array = merged.iter().map(|(.., second)| *second).collect();
+    let keys = take(&keys, &key_places, None)?;
+    let first = take(left.values(), &first_places, None)?;
+    let second = take(right.values(), &second_places, None)?;
     let parameters = [Arc::clone(&keys), first, second];
     let values = call.evaluate(0, &parameters, &UInt32Array::from(row_of))?;
     let nulls = Some(NullBuffer::from(valid));

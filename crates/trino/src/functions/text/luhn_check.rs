@@ -39,6 +39,6 @@ fn invoke(rows: &Rows) -> Result<ColumnarValue> {
                 doubled => u64::from(doubled),
             })
             .sum();
-        Ok(Some(!digits.is_empty() && sum % 10 == 0))
+        Ok(Some(!digits.is_empty() && sum.is_multiple_of(10)))
     })
 }
