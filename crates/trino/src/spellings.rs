@@ -5,7 +5,7 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 /// Functions with a lambda among their arguments; elsewhere `->` before a literal reads JSON.
-const LAMBDA_TAKERS: [&str; 15] = [
+const LAMBDA_TAKERS: [&str; 16] = [
     "all_match",
     "any_match",
     "array_filter",
@@ -17,6 +17,7 @@ const LAMBDA_TAKERS: [&str; 15] = [
     "none_match",
     "reduce",
     "reduce_agg",
+    "regexp_replace",
     "transform",
     "transform_keys",
     "transform_values",

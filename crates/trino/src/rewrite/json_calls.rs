@@ -3,10 +3,12 @@
 //! (<https://trino.io/docs/current/functions/json.html>).
 
 use datafusion::sql::sqlparser::ast::{Expr, Function};
+use datafusion::sql::sqlparser::dialect::{Dialect, Precedence};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Span, Token};
 
 use super::{internal, tree};
+use crate::dialect::TrinoDialect;
 
 /// Returns whether a call of this name, in lower case, has such clauses.
 pub(crate) fn is_call(name: &str) -> bool {
@@ -288,7 +290,8 @@ fn object(parser: &mut Parser, span: Span) -> Result<Expr, ParserError> {
     let mut members = Vec::new();
     while !at_clause(parser) {
         accept(parser, "key");
-        let key = parser.parse_expr()?;
+        // What stands after a colon is the value, not a member of the key.
+        let key = parser.parse_subexpr(TrinoDialect.prec_value(Precedence::Colon))?;
         if !parser.consume_token(&Token::Colon) {
             need(parser, "value")?;
         }

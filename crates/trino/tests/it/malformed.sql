@@ -111,7 +111,7 @@ SELECT lower(1)
 SELECT lower()
 ----
 SELECT lower('a', 'b')
---!`lower` takes 1 arguments, not 2
+--!`lower` takes
 ----
 SELECT abs('x')
 ----
