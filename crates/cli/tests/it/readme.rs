@@ -49,15 +49,13 @@ fn masked(text: &str) -> String {
 fn run(command: &str, folder: &Path) -> String {
     let binary = Path::new(env!("CARGO_BIN_EXE_traillake")).parent().unwrap();
     let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
-    let output = Command::new("sh")
-        .args(["-c", &format!("exec 2>&1\n{command}")])
-        .current_dir(folder)
-        .env("PATH", path)
-        .env("HOME", folder)
-        .env("COLUMNS", "120")
-        .env_remove("TRAILLAKE_LAKE")
-        .output()
-        .unwrap();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("exec 2>&1\n{command}")]).current_dir(folder);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TRAILLAKE_")) {
+        shell.env_remove(name);
+    }
+    shell.env("PATH", path).env("HOME", folder).env("COLUMNS", "120");
+    let output = shell.output().unwrap();
     String::from_utf8(output.stdout).unwrap()
 }
 

@@ -1,7 +1,7 @@
 //! What sqlglot reads as Trino's SQL is planned and run here, but for a short list of differences.
 //!
 //! `tests/oracle/statements.py` makes the statements; `.ci/run` installs sqlglot and names the file
-//! in `TRAILLAKE_ORACLE`. Without it nothing is compared, and the test says so.
+//! in `ORACLE_STATEMENTS`. Without it nothing is compared, and the test says so.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -19,8 +19,8 @@ fn differences() -> Vec<(String, String)> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn statements_that_sqlglot_reads_are_run() {
-    let Some(path) = std::env::var_os("TRAILLAKE_ORACLE") else {
-        eprintln!("SKIPPED: TRAILLAKE_ORACLE names no file of statements; `.ci/run` makes one");
+    let Some(path) = std::env::var_os("ORACLE_STATEMENTS") else {
+        eprintln!("SKIPPED: ORACLE_STATEMENTS names no file of statements; `.ci/run` makes one");
         return;
     };
     let text = std::fs::read_to_string(path).unwrap();
