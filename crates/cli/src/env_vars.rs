@@ -36,6 +36,9 @@ pub const XDG_STATE_HOME: &str = "XDG_STATE_HOME";
 /// The user's home folder.
 pub const HOME: &str = "HOME";
 
+/// Another S3 than Amazon's: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>.
+pub const AWS_ENDPOINT_URL_S3: &str = "AWS_ENDPOINT_URL_S3";
+
 /// The editor that the shell's `\e` opens, before [`EDITOR`].
 pub const VISUAL: &str = "VISUAL";
 /// The editor that the shell's `\e` opens; `vi` without one.

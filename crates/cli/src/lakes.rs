@@ -2,15 +2,17 @@
 
 use std::path::PathBuf;
 
-use traillake_store::{Error, Lake};
+use traillake_store::{Error, Lake, OpenOptions};
 
+use crate::buckets;
 use crate::failure::Problem;
 use crate::session::Session;
 
 /// Opens the lake for reading; creates nothing.
 pub async fn open(session: &Session) -> anyhow::Result<Lake> {
     let location = session.settings.lake();
-    Lake::open(&location).await.map_err(|error| match error {
+    let options = options(&location).await?;
+    Lake::open_with(&location, options).await.map_err(|error| match error {
         Error::NoLake { .. } => Problem::new(format!(
             "no lake at `{location}`; run `traillake ingest FOLDER` or `traillake demo`"
         ))
@@ -22,7 +24,28 @@ pub async fn open(session: &Session) -> anyhow::Result<Lake> {
 /// Opens the lake for writing, and creates it in a folder that is empty or absent.
 pub async fn open_or_create(session: &Session) -> anyhow::Result<Lake> {
     let location = session.settings.lake();
-    Lake::open_or_create(&location).await.map_err(|error| not_opened(&location, error))
+    let options = options(&location).await?;
+    let opened = Lake::open_or_create_with(&location, options).await;
+    opened.map_err(|error| not_opened(&location, error))
+}
+
+/// Returns whether there is a lake where the settings say; one of a newer format counts.
+pub async fn exists(session: &Session) -> anyhow::Result<bool> {
+    let location = session.settings.lake();
+    match Lake::open_with(&location, options(&location).await?).await {
+        Ok(_) | Err(Error::NewerFormat { .. }) => Ok(true),
+        Err(Error::NoLake { .. } | Error::NotALake { .. }) => Ok(false),
+        Err(error) => Err(not_opened(&location, error)),
+    }
+}
+
+/// Returns how a lake is opened: through S3 where its URL says so.
+async fn options(location: &str) -> anyhow::Result<OpenOptions> {
+    let bucket = match buckets::is_bucket(location) {
+        true => Some(buckets::lake(location).await?),
+        false => None,
+    };
+    Ok(OpenOptions { bucket, ..OpenOptions::default() })
 }
 
 /// Returns the folder of a lake on a local disk.
@@ -37,7 +60,10 @@ pub fn local_folder(location: &str) -> Option<PathBuf> {
 fn not_opened(location: &str, error: Error) -> anyhow::Error {
     match error {
         // These say everything, hint included.
-        Error::NotALake { .. } | Error::NoHardLinks { .. } | Error::Location { .. } => error.into(),
+        Error::NotALake { .. }
+        | Error::NoHardLinks { .. }
+        | Error::NoConditionalWrites { .. }
+        | Error::Location { .. } => error.into(),
         other => {
             anyhow::Error::new(other).context(format!("could not open the lake at `{location}`"))
         }

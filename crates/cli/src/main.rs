@@ -10,6 +10,7 @@ mod env_vars;
 mod quantities;
 mod times;
 
+mod buckets;
 mod lakes;
 mod machine;
 mod session;

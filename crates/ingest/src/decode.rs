@@ -3,18 +3,20 @@
 use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::Int64Type;
+use arrow::error::ArrowError;
 use traillake_cloudtrail::{
-    Batch, Decoder, Inspected, Limits, ObjectFault, ObjectKey, ObjectSummary,
+    Batch, Decoder, Inspected, Kind, Limits, ObjectFault, ObjectKey, ObjectSummary,
 };
 
 use crate::error::{Error, Result};
 use crate::inspect::{InspectedChunk, InspectedObject, Sight, open_again};
 use crate::progress::CancelFlag;
 use crate::report::FaultKind;
-use crate::source::SourceObject;
+use crate::source::{DigestStamp, SourceObject};
 use crate::spill::{SpilledRows, spill};
 
 /// A chunk, decoded.
@@ -145,6 +147,8 @@ struct Rows<'a> {
     /// Account in each object's key, and how many of its rows name another recipient.
     accounts: Vec<Option<String>>,
     foreign: Vec<u64>,
+    /// What stands beside each object that is a digest file.
+    stamps: Vec<Option<Box<DigestStamp>>>,
     options: &'a DecodeOptions,
 }
 
@@ -157,11 +161,18 @@ impl<'a> Rows<'a> {
             failure: None,
             accounts: chunk.objects.iter().map(|object| object.key.account.clone()).collect(),
             foreign: vec![0; chunk.objects.len()],
+            stamps: chunk.objects.iter().map(|object| object.object.digest_stamp.clone()).collect(),
             options,
         }
     }
 
-    fn push(&mut self, batch: Batch) -> ControlFlow<()> {
+    fn push(&mut self, mut batch: Batch) -> ControlFlow<()> {
+        if batch.kind == Kind::Digest {
+            match stamped(&batch.rows, &self.stamps) {
+                Ok(rows) => batch.rows = rows,
+                Err(error) => self.failure = Some(error.into()),
+            }
+        }
         self.count_foreign_recipients(&batch.rows);
         self.bytes += batch.rows.get_array_memory_size();
         self.batches.push(batch);
@@ -195,4 +206,27 @@ impl<'a> Rows<'a> {
             }
         }
     }
+}
+
+/// Returns rows of digest files with what S3 keeps beside each; `_object` is the number in `stamps`.
+fn stamped(
+    rows: &RecordBatch,
+    stamps: &[Option<Box<DigestStamp>>],
+) -> Result<RecordBatch, ArrowError> {
+    if stamps.iter().all(Option::is_none) {
+        return Ok(rows.clone());
+    }
+    let schema = rows.schema();
+    let numbers = rows.column(schema.index_of("_object")?).as_primitive::<Int64Type>();
+    let stamp_of = |number: &i64| stamps.get(usize::try_from(*number).ok()?)?.as_deref();
+    let mut columns = rows.columns().to_vec();
+    let mut fill = |name, part: fn(&DigestStamp) -> Option<&str>| {
+        let values = numbers.values().iter().map(|number| part(stamp_of(number)?));
+        columns[schema.index_of(name)?] = Arc::new(values.collect::<StringArray>());
+        Ok::<_, ArrowError>(())
+    };
+    fill("signature", |stamp| stamp.signature.as_deref())?;
+    fill("signatureAlgorithm", |stamp| stamp.signature_algorithm.as_deref())?;
+    fill("backfillGenerationTimestamp", |stamp| stamp.backfill_generation_timestamp.as_deref())?;
+    RecordBatch::try_new(rows.schema(), columns)
 }

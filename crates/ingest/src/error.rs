@@ -50,6 +50,14 @@ pub enum Error {
     /// Rows could not be put together.
     #[error("could not put rows together")]
     Rows(#[from] arrow::error::ArrowError),
+    /// A bucket that cannot be listed.
+    #[error("cannot list `{bucket}`: {reason}")]
+    Bucket {
+        /// Bucket and prefix.
+        bucket: String,
+        /// Why not, and what is missing.
+        reason: String,
+    },
     /// A worker stopped half way.
     #[error("a worker stopped half way")]
     Worker(#[source] tokio::task::JoinError),

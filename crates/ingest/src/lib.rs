@@ -1,4 +1,4 @@
-//! Here is a folder; bring in what is new, once.
+//! Here is a bucket or a folder; bring in what is new, once.
 //!
 //! Modules stand in the order in which data flows: a *source* lists its objects, the *plan* takes
 //! away what the ledger knows, the *pipeline* reads, decodes and groups the rest into rounds that
@@ -35,4 +35,5 @@ pub use pipeline::ingest;
 pub use plan::{Plan, PlanCell, PlanTally, check_sources, plan};
 pub use progress::{CancelFlag, Progress, Silent};
 pub use report::{Fault, FaultKind, IgnoredLine, IntakeLine, ObjectCounts, RecordCounts, Report};
+pub use source::Bucket;
 pub use tables::store_spec;

@@ -7,12 +7,16 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use traillake_cloudtrail::{Kind, Limits, ObjectKey};
 
+use crate::source::{Bucket, Reading};
+
 /// Where logs come from.
 pub enum Source {
     /// A file, a folder with everything below it, or an archive.
     Path(PathBuf),
     /// One stream: a log file or an archive.
     Stdin(Box<dyn Read + Send>),
+    /// A bucket of S3, or what is under a prefix of it.
+    Bucket(Bucket),
 }
 
 /// How a run goes about it.
@@ -30,6 +34,8 @@ pub struct IngestOptions {
     pub rehash: bool,
     /// Objects left out by their key.
     pub selection: Selection,
+    /// Brings in a bucket's oldest month first, not its newest.
+    pub oldest_first: bool,
     /// Records of a round, at most (a single object may exceed it).
     pub round_rows_max: u64,
     /// Objects of a round, at most.
@@ -46,6 +52,7 @@ impl IngestOptions {
             memory_bytes: 512 << 20,
             rehash: false,
             selection: Selection::default(),
+            oldest_first: false,
             round_rows_max: 1 << 20,
             round_objects_max: 1 << 15,
         }
@@ -69,6 +76,17 @@ impl IngestOptions {
         let chunk = 3 * self.chunk_bytes_max().max(1) as u64;
         let fitting = usize::try_from(self.memory_bytes / 2 / chunk).unwrap_or(usize::MAX);
         self.jobs.min(fitting).max(1)
+    }
+
+    /// Returns how buckets are read. What they send ahead of the workers is a small share: it is
+    /// compressed, and grows tenfold.
+    pub(crate) fn reading(&self) -> Reading {
+        Reading {
+            limits: self.limits(),
+            held_bytes_max: self.memory_bytes / 32,
+            temp_dir: self.temp_dir.clone(),
+            oldest_first: self.oldest_first,
+        }
     }
 
     /// Returns the bounds on what one object may cost.

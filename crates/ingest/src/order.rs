@@ -211,7 +211,8 @@ fn read_line(run: &mut BufReader<SpoolReader>) -> io::Result<Option<Listed>> {
     let (size_bytes, modified_at, etag) = stamp;
     let modified_at = modified_at.and_then(DateTime::from_timestamp_micros);
     let before = before.map(|(sha256, same_stamp)| Before { sha256, same_stamp });
-    let object = SourceObject { key, size_bytes, modified_at, etag, position, before };
+    let listed = SourceObject::listed(key, size_bytes, modified_at);
+    let object = SourceObject { etag, position, before, ..listed };
     Ok(Some(Listed { object, source, at, group_bytes }))
 }
 
@@ -222,14 +223,17 @@ mod tests {
     #[test]
     fn runs_set_aside_come_back_in_order_and_whole() {
         let folder = tempfile::tempdir().unwrap();
+        let listed = |number: u64| {
+            let key = format!("/logs/\"{}\"/\u{e9}.json", number * 7_919 % 1_000);
+            let modified_at = DateTime::from_timestamp_micros((number * 31 % 17) as i64);
+            SourceObject::listed(key, number, modified_at)
+        };
         let object = |number: u64| SourceObject {
-            key: format!("/logs/\"{}\"/\u{e9}.json", number * 7_919 % 1_000).into(),
-            size_bytes: number,
-            modified_at: DateTime::from_timestamp_micros((number * 31 % 17) as i64),
             etag: (number.is_multiple_of(3)).then(|| "e-tag".into()),
             position: number % 2,
             before: (number.is_multiple_of(5))
                 .then_some(Before { sha256: Some([7; 32]), same_stamp: true }),
+            ..listed(number)
         };
         let sorted = |held_max| {
             let mut objects = Objects::new(folder.path().to_path_buf());

@@ -24,7 +24,7 @@ use crate::inspect::{Chunk, inspect_chunk};
 use crate::listing::Listing;
 use crate::options::{IngestOptions, Source};
 use crate::order::{Listed, Objects};
-use crate::plan::{list, subtract_ledger};
+use crate::plan::{list, open, subtract_ledger};
 use crate::progress::{CancelFlag, Progress};
 use crate::report::{IntakeLine, Report};
 use crate::round::{Originals, Round};
@@ -59,19 +59,13 @@ pub async fn ingest(
     now: fn() -> DateTime<Utc>,
 ) -> Result<Report> {
     let mut report = Report::default();
-    let mut listing = list_and_tell(sources, &options, progress, cancel).await?;
-    begin(&mut report, &mut listing, progress);
-    let Listing { sources, objects, .. } = listing;
-    let planned_at = writer.token();
-    let objects = subtract_ledger(&writer, objects, &options, &mut report.objects).await?;
-    progress.planned(objects.count, objects.bytes);
-
-    let settled = Settled::default();
-    let copies = Copies::new(writer.clone(), options.rehash, settled.clone());
-    let chunks = hand_over(sources, objects, options.chunk_bytes_max(), cancel.clone());
-    let decoded = decode(chunks, copies, &options, cancel);
-    let rounds = Rounds { writer, planned_at, report, progress, settled, now, under_way: None };
-    let mut report = rounds.fill(decoded, &options, cancel).await?;
+    for group in open(sources, &options).await? {
+        let run = Run { writer: writer.clone(), options: &options, progress, cancel, now };
+        report = run.bring_in(group, report).await?;
+        if cancel.is_cancelled() {
+            break;
+        }
+    }
     report.cancelled = cancel.is_cancelled();
     if report.cancelled {
         report.objects.close();
@@ -79,10 +73,43 @@ pub async fn ingest(
     Ok(report)
 }
 
+/// One run, whatever it brings in.
+struct Run<'a> {
+    writer: Arc<StoreWriter>,
+    options: &'a IngestOptions,
+    progress: &'a dyn Progress,
+    cancel: &'a CancelFlag,
+    now: fn() -> DateTime<Utc>,
+}
+
+impl Run<'_> {
+    /// Brings in what one group of sources holds; `report` tells of the groups before it.
+    async fn bring_in(
+        self,
+        sources: Vec<Arc<dyn LogSource>>,
+        mut report: Report,
+    ) -> Result<Report> {
+        let Run { writer, options, progress, cancel, now } = self;
+        let mut listing = list_and_tell(sources, options, progress, cancel).await?;
+        begin(&mut report, &mut listing, progress);
+        let Listing { sources, objects, .. } = listing;
+        let planned_at = writer.token();
+        let objects = subtract_ledger(&writer, objects, options, &mut report.objects).await?;
+        progress.planned(objects.count, objects.bytes);
+
+        let settled = Settled::default();
+        let copies = Copies::new(writer.clone(), options.rehash, settled.clone());
+        let chunks = hand_over(sources, objects, options.chunk_bytes_max(), cancel.clone());
+        let decoded = decode(chunks, copies, options, cancel);
+        let rounds = Rounds { writer, planned_at, report, progress, settled, now, under_way: None };
+        rounds.fill(decoded, options, cancel).await
+    }
+}
+
 /// Lists the sources on a thread of its own, and tells what is passed over as it is met: there may
 /// be more of it than memory holds.
 async fn list_and_tell(
-    sources: Vec<Source>,
+    sources: Vec<Arc<dyn LogSource>>,
     options: &IngestOptions,
     progress: &dyn Progress,
     cancel: &CancelFlag,
@@ -102,8 +129,8 @@ async fn list_and_tell(
 
 /// Takes into the report what the listing alone decides.
 fn begin(report: &mut Report, listing: &mut Listing, progress: &dyn Progress) {
-    report.objects.found = listing.found();
-    report.objects.left_out = listing.left_out;
+    report.objects.found += listing.found();
+    report.objects.left_out += listing.left_out;
     for (reason, count) in &listing.ignored {
         report.ignore(*reason, *count);
     }

@@ -14,7 +14,7 @@ use crate::options::{IngestOptions, Source};
 use crate::order::{Listed, Objects, SortedObjects};
 use crate::progress::CancelFlag;
 use crate::report::{Fault, IgnoredLine, ObjectCounts};
-use crate::source::{Before, DiskSource, LogSource, SourceObject, StdinSource, open_roots};
+use crate::source::{Before, DiskSource, LogSource, SourceObject, StdinSource, open_roots, slices};
 
 /// Keys of one question to the ledger.
 const KEYS_MAX: usize = 8_192;
@@ -103,17 +103,21 @@ impl Standing {
     }
 }
 
-/// Checks that every source is there and shares no tree with the lake at `lake_folder`. Reads and
-/// creates nothing: a command calls it before it creates a lake.
+/// Checks that every source is there, that a bucket may be listed, and that no folder shares a tree
+/// with the lake at `lake_folder`. Creates nothing: a command calls it before it creates a lake.
 ///
 /// # Errors
-/// [`Error::Source`], [`Error::SpecialSource`], [`Error::LakeInSource`].
-pub fn check_sources(sources: &[Source], lake_folder: Option<&Path>) -> Result<()> {
-    let paths = sources.iter().filter_map(|source| match source {
-        Source::Path(path) => Some(path.clone()),
-        Source::Stdin(_) => None,
-    });
-    open_roots(&paths.collect::<Vec<_>>(), lake_folder).map(|_| ())
+/// [`Error::Source`], [`Error::SpecialSource`], [`Error::LakeInSource`], [`Error::Bucket`].
+pub async fn check_sources(sources: &[Source], lake_folder: Option<&Path>) -> Result<()> {
+    let mut paths = Vec::new();
+    for source in sources {
+        match source {
+            Source::Path(path) => paths.push(path.clone()),
+            Source::Bucket(bucket) => bucket.check().await?,
+            Source::Stdin(_) => {}
+        }
+    }
+    open_roots(&paths, lake_folder).map(|_| ())
 }
 
 /// Returns what a run over `sources` would read, without reading it. Without a `writer` nothing is
@@ -127,21 +131,23 @@ pub async fn plan(
     options: &IngestOptions,
     cancel: &CancelFlag,
 ) -> Result<Plan> {
-    let listing = list(sources, options, cancel, |_| {}).await?;
-    let mut plan = Plan {
-        ignored: listing.ignored.iter().map(|(why, count)| (why.to_string(), *count)).collect(),
-        left_out: listing.left_out,
-        faults: listing.faults,
-        ..Plan::default()
-    };
+    let mut plan = Plan::default();
     let mut cells: BTreeMap<Cell, PlanTally> = BTreeMap::new();
-    let mut objects = listing.objects.sorted();
-    while let Some(slice) = next_slice(writer, &mut objects).await? {
-        for (listed, known) in slice {
-            let standing = Standing::of(&listed.object, known.as_ref());
-            let (key, bytes) = (&listed.object.key, listed.object.size_bytes);
-            plan.total.count(standing, bytes);
-            cells.entry(cell_of(key)).or_default().count(standing, bytes);
+    for group in open(sources, options).await? {
+        let listing = list(group, options, cancel, |_| {}).await?;
+        for (why, count) in listing.ignored {
+            *plan.ignored.entry(why.to_string()).or_default() += count;
+        }
+        plan.left_out += listing.left_out;
+        plan.faults.extend(listing.faults);
+        let mut objects = listing.objects.sorted();
+        while let Some(slice) = next_slice(writer, &mut objects).await? {
+            for (listed, known) in slice {
+                let standing = Standing::of(&listed.object, known.as_ref());
+                let (key, bytes) = (&listed.object.key, listed.object.size_bytes);
+                plan.total.count(standing, bytes);
+                cells.entry(cell_of(key)).or_default().count(standing, bytes);
+            }
         }
     }
     plan.cells = cells
@@ -160,36 +166,55 @@ fn cell_of(key: &str) -> Cell {
     })
 }
 
-/// Opens the sources and lists them; what is passed over is told on the way.
+/// Lists sources; what is passed over is told on the way.
 pub(crate) async fn list(
-    sources: Vec<Source>,
+    sources: Vec<Arc<dyn LogSource>>,
     options: &IngestOptions,
     cancel: &CancelFlag,
     mut tell: impl FnMut(IgnoredLine) + Send + 'static,
 ) -> Result<Listing> {
     let (options, cancel) = (options.clone(), cancel.clone());
     let listed = tokio::task::spawn_blocking(move || {
-        let sources = open(sources, &options)?;
         Listing::of(sources, &options.selection, options.temp_dir, &cancel, &mut tell)
     });
     listed.await.map_err(Error::Worker)?
 }
 
-fn open(sources: Vec<Source>, options: &IngestOptions) -> Result<Vec<Arc<dyn LogSource>>> {
+/// Opens the sources and groups them by what is brought in together: everything on this machine,
+/// then the slices of each bucket.
+pub(crate) async fn open(
+    sources: Vec<Source>,
+    options: &IngestOptions,
+) -> Result<Vec<Vec<Arc<dyn LogSource>>>> {
+    let options = options.clone();
+    let opened = tokio::task::spawn_blocking(move || open_blocking(sources, &options));
+    opened.await.map_err(Error::Worker)?
+}
+
+fn open_blocking(
+    sources: Vec<Source>,
+    options: &IngestOptions,
+) -> Result<Vec<Vec<Arc<dyn LogSource>>>> {
     let (limits, temp_dir) = (options.limits(), &options.temp_dir);
     let mut paths = Vec::new();
-    let mut opened: Vec<Arc<dyn LogSource>> = Vec::new();
+    let mut here: Vec<Arc<dyn LogSource>> = Vec::new();
+    let mut groups = Vec::new();
     for source in sources {
         match source {
             Source::Path(path) => paths.push(path),
             Source::Stdin(mut input) => {
-                opened.push(StdinSource::open(&mut *input, &limits, temp_dir)?);
+                here.push(StdinSource::open(&mut *input, &limits, temp_dir)?);
+            }
+            Source::Bucket(bucket) => {
+                let slices = slices(&bucket, &options.selection, &options.reading())?;
+                groups.extend(slices.into_iter().map(|slice| vec![slice]));
             }
         }
     }
     let disk = DiskSource::open(&paths, options.lake_folder.as_deref(), &limits, temp_dir)?;
-    opened.push(Arc::new(disk));
-    Ok(opened)
+    here.push(Arc::new(disk));
+    groups.insert(0, here);
+    Ok(groups)
 }
 
 /// Returns the objects that the ledger does not know, and counts those it does. With `rehash` all

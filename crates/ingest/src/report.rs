@@ -150,6 +150,8 @@ pub enum FaultKind {
     Vanished,
     /// It changed while it was read.
     Changed,
+    /// In an archive class of S3, from which it has to be restored first.
+    Archived,
     /// An archive that breaks off; what stands before the break is read.
     Damaged,
     /// Refused as a whole; it is in the ledger with the reason.
@@ -164,6 +166,7 @@ impl fmt::Display for FaultKind {
             FaultKind::Unreadable => "unreadable",
             FaultKind::Vanished => "vanished",
             FaultKind::Changed => "changed",
+            FaultKind::Archived => "archived",
             FaultKind::Damaged => "damaged",
             FaultKind::Rejected => "rejected",
             FaultKind::Rejects => "rejects",

@@ -354,7 +354,7 @@ fn object_row(object: &SourceObject, key: ObjectKey) -> ObjectRow {
         size_bytes: object.size_bytes,
         etag: object.etag.as_deref().map(str::to_owned),
         modified_at: object.modified_at,
-        version_id: None,
+        version_id: object.version_id.as_deref().map(str::to_owned),
         sha256: None,
         inflated_sha256: None,
         kind: key.kind.map(|kind| kind.table().to_owned()),

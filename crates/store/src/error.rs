@@ -53,6 +53,12 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// A bucket that writes a name twice: two writers would both believe to have committed.
+    #[error("`{location}` does not refuse to write a name that is taken")]
+    NoConditionalWrites {
+        /// The location tried.
+        location: String,
+    },
     /// Format of a newer version.
     #[error("{what} has format version {found}, this traillake reads up to {supported}")]
     NewerFormat {
@@ -148,6 +154,7 @@ impl Error {
             Error::NotALake { .. }
             | Error::Location { .. }
             | Error::NoHardLinks { .. }
+            | Error::NoConditionalWrites { .. }
             | Error::StoreExists { .. }
             | Error::StoreName { .. }
             | Error::NotLive { .. }
@@ -165,6 +172,10 @@ impl Error {
             Error::NotALake { .. } => "name an empty folder, or one that does not exist yet",
             Error::NoHardLinks { .. } => {
                 "exFAT and FAT cannot hold a lake; use a folder on ext4, xfs, btrfs, APFS or NTFS"
+            }
+            Error::NoConditionalWrites { .. } => {
+                "a lake needs conditional writes (`If-None-Match`), as Amazon S3 and current MinIO \
+                 and Ceph have them"
             }
             Error::NewerFormat { .. } | Error::TableFeatures { .. } => "use a newer traillake",
             Error::NoStore { .. } => "`store list` shows the stores of the lake",

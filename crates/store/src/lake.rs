@@ -22,6 +22,8 @@ pub type Wrap = Arc<dyn Fn(Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> + Send 
 /// How a lake is opened.
 #[derive(Clone)]
 pub struct OpenOptions {
+    /// The place itself when it is no folder of this machine: a bucket, or a prefix of one.
+    pub bucket: Option<Arc<dyn ObjectStore>>,
     /// Put around the object store that everything of the lake goes through.
     pub wrap: Option<Wrap>,
     /// How files are made durable.
@@ -32,7 +34,7 @@ pub struct OpenOptions {
 
 impl Default for OpenOptions {
     fn default() -> OpenOptions {
-        OpenOptions { wrap: None, fsync: Arc::new(RealFsync), steps: None }
+        OpenOptions { bucket: None, wrap: None, fsync: Arc::new(RealFsync), steps: None }
     }
 }
 
@@ -68,11 +70,7 @@ impl Lake {
     /// # Errors
     /// As [`Lake::open`].
     pub async fn open_with(location: &str, options: OpenOptions) -> Result<Lake> {
-        let path = local_path(location)?;
-        if !path.exists() {
-            return Err(Error::NoLake { location: location.to_string() });
-        }
-        let (lake, _) = Lake::at(location, path, false, options)?;
+        let (lake, _) = Lake::at(location, false, options)?;
         lake.check().await?;
         Ok(lake)
     }
@@ -82,23 +80,44 @@ impl Lake {
     /// # Errors
     /// As [`Lake::open_or_create`].
     pub async fn open_or_create_with(location: &str, options: OpenOptions) -> Result<Lake> {
-        let (lake, folder) = Lake::at(location, local_path(location)?, true, options)?;
+        let (lake, folder) = Lake::at(location, true, options)?;
         let found = lake.check().await;
         if !matches!(found, Ok(()) | Err(Error::NoLake { .. })) {
             return found.map(|()| lake);
         }
         // Also in a lake that exists: it may have been copied to another file system.
-        let probed = folder
-            .probe_hard_links()
-            .map_err(|error| Error::storage(format!("write to `{location}`"), error))?;
-        probed.map_err(|source| Error::NoHardLinks { folder: location.into(), source })?;
-        if found.is_ok() {
-            return Ok(lake);
+        if let Some(folder) = &folder {
+            let probed = folder
+                .probe_hard_links()
+                .map_err(|error| Error::storage(format!("write to `{location}`"), error))?;
+            probed.map_err(|source| Error::NoHardLinks { folder: location.into(), source })?;
         }
-        let bytes = json!({ "format": layout::FORMAT, "what": "a lake of TrailLake" }).to_string();
-        put_new(&lake.objects, &lake.layout.lake_file(), bytes).await?;
-        lake.check().await?;
+        if found.is_err() {
+            let file = json!({ "format": layout::FORMAT, "what": "a lake of TrailLake" });
+            put_new(&lake.objects, &lake.layout.lake_file(), file.to_string()).await?;
+            lake.check().await?;
+        }
+        if folder.is_none() {
+            lake.probe_conditional_writes().await?;
+        }
         Ok(lake)
+    }
+
+    /// Tries to write a name that is taken, which a bucket must refuse: commits rest on it.
+    async fn probe_conditional_writes(&self) -> Result<()> {
+        let path = self.layout.lake_file();
+        let bytes = get(&self.objects, &path).await?.unwrap_or_default();
+        // Should it be written after all, it is as it was.
+        match self.objects.put_opts(&path, bytes.into(), PutMode::Create.into()).await {
+            Err(
+                object_store::Error::AlreadyExists { .. }
+                | object_store::Error::Precondition { .. },
+            ) => Ok(()),
+            Ok(_) | Err(object_store::Error::NotImplemented { .. }) => {
+                Err(Error::NoConditionalWrites { location: self.location.to_string() })
+            }
+            Err(error) => Err(Error::storage(format!("write `{path}`"), error)),
+        }
     }
 
     /// Whether there is a lake at `location`.
@@ -113,21 +132,22 @@ impl Lake {
         }
     }
 
+    /// Returns the lake unchecked, and its folder where it is one.
     fn at(
         location: &str,
-        path: PathBuf,
         create: bool,
         options: OpenOptions,
-    ) -> Result<(Lake, Arc<DurableFolder>)> {
-        if path.exists() && !path.is_dir() {
-            return Err(Error::NotALake { location: location.to_string() });
-        }
-        let folder = DurableFolder::open(&path, create, options.fsync)
-            .map_err(|error| Error::storage(format!("open the folder `{location}`"), error))?;
-        let folder = Arc::new(folder);
-        let objects: Arc<dyn ObjectStore> = match options.wrap {
-            Some(wrap) => wrap(folder.clone()),
-            None => folder.clone(),
+    ) -> Result<(Lake, Option<Arc<DurableFolder>>)> {
+        let (objects, folder) = match options.bucket {
+            Some(bucket) => (bucket, None),
+            None => {
+                let folder = Arc::new(open_folder(location, create, options.fsync)?);
+                (folder.clone() as Arc<dyn ObjectStore>, Some(folder))
+            }
+        };
+        let objects = match options.wrap {
+            Some(wrap) => wrap(objects),
+            None => objects,
         };
         let layout = Layout::new(Path::default());
         let lake = Lake { location: location.into(), layout, objects, steps: options.steps };
@@ -219,6 +239,18 @@ impl Lake {
         let (layout, objects) = (self.layout.clone(), self.objects.clone());
         StoreWriter::open(info, layout, objects, spec, self.steps.clone(), now).await
     }
+}
+
+fn open_folder(location: &str, create: bool, fsync: Arc<dyn Fsync>) -> Result<DurableFolder> {
+    let path = local_path(location)?;
+    if !create && !path.exists() {
+        return Err(Error::NoLake { location: location.to_string() });
+    }
+    if path.exists() && !path.is_dir() {
+        return Err(Error::NotALake { location: location.to_string() });
+    }
+    DurableFolder::open(&path, create, fsync)
+        .map_err(|error| Error::storage(format!("open the folder `{location}`"), error))
 }
 
 fn local_path(location: &str) -> Result<PathBuf> {

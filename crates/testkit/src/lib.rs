@@ -7,6 +7,7 @@
 //! | [`faults`] | an object store that stops, lies or waits; a disk that loses what was not synced |
 //! | [`trail`] | realistic CloudTrail trails of any size, as native files in their key layout |
 //! | [`demo`] | the small trail `traillake demo` carries, with its story and its truth |
+//! | [`s3`] | an S3 on this machine, whose answers can be counted and spoiled |
 //! | [`scenario`] | the runner of `testdata/scenarios` |
 //!
 //! *Invariant*: knows nothing of the other crates, so that each of them can depend on it in its
@@ -17,5 +18,6 @@
 pub mod demo;
 pub mod faults;
 pub mod random;
+pub mod s3;
 pub mod scenario;
 pub mod trail;

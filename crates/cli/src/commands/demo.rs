@@ -61,7 +61,7 @@ pub async fn run(session: &Session, args: DemoArgs) -> anyhow::Result<Outcome> {
     let sources = vec![trail.to_string_lossy().into_owned()];
     print(&format!("$ traillake --lake {location} ingest {}\n", trail.display()))?;
     let intake = Intake { sources, ..Intake::default() };
-    intake.check(session, &location)?;
+    intake.check(session, &location).await?;
     let lake = Lake::open_or_create(&location).await?;
     let store = session.settings.text("store");
     let taken = intake::bring_in(session, &lake, store, &intake, None).await?;

@@ -1,35 +1,46 @@
 //! `traillake ingest`
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::Args;
 use traillake_cloudtrail::Kind;
 use traillake_ingest::{CancelFlag, Selection};
-use traillake_store::Lake;
 
+use crate::buckets::BucketArgs;
 use crate::failure::{Outcome, Problem};
 use crate::intake::{self, Intake};
 use crate::lakes;
 use crate::output::ReportFormat;
-use crate::quantities::parse_size;
+use crate::quantities::{parse_duration, parse_size};
 use crate::session::Session;
 use crate::times::parse_time;
+
+/// The time between two looks of `--follow`.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// What can be typed after `traillake ingest`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   traillake ingest ./logs
-  traillake ingest ./logs --since 2021-01-01 --region us-east-1 --dry-run
+  traillake ingest s3://my-trail-bucket --since 2021-01-01 --region us-east-1 --dry-run
   tar -c logs | traillake ingest - --report intake.jsonl")]
 pub struct IngestArgs {
-    /// Folders, files and archives (zip, tar, tar.gz, tar.zst); `-` is standard input
+    /// Folders, files, archives (zip, tar, tar.gz, tar.zst) and `s3://bucket/prefix`; `-` is
+    /// standard input
     #[arg(value_name = "SOURCE", required = true)]
     sources: Vec<String>,
     /// Show what would be read: known, new and changed objects; read nothing
     #[arg(long)]
     dry_run: bool,
+    /// Go on: look for what is new again and again, until interrupted
+    #[arg(long, conflicts_with = "dry_run")]
+    follow: bool,
+    /// How often to look [default: 60s]
+    #[arg(long, value_name = "DURATION", requires = "follow", value_parser = parse_duration)]
+    every: Option<Duration>,
     /// Only objects delivered at or after this time, by the date in their key
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
@@ -45,6 +56,9 @@ pub struct IngestArgs {
     /// Only this kind of log: events, insights, aggregated or digests
     #[arg(long, value_name = "KIND", num_args = 1.., value_parser = parse_kind)]
     kind: Vec<Kind>,
+    /// Bring in a bucket's oldest month first, not its newest
+    #[arg(long)]
+    oldest_first: bool,
     /// Read known objects again, and tell those whose bytes changed
     #[arg(long)]
     rehash: bool,
@@ -66,6 +80,9 @@ pub struct IngestArgs {
         hide_possible_values = true
     )]
     format: ReportFormat,
+    /// How buckets are reached.
+    #[command(flatten)]
+    buckets: BucketArgs,
 }
 
 /// Brings in what is new, and reports what became of everything.
@@ -74,16 +91,23 @@ pub async fn run(session: &Session, args: IngestArgs) -> anyhow::Result<Outcome>
     let intake = Intake {
         sources: args.sources.clone(),
         selection: selection(&args, session.now)?,
+        buckets: args.buckets.clone(),
+        oldest_first: args.oldest_first,
         rehash: args.rehash,
         jobs: args.jobs.map(usize::from),
         memory_bytes: args.memory,
     };
-    intake.check(session, &location)?;
+    intake.check(session, &location).await?;
     if args.dry_run {
         return dry_run(session, &location, &intake, args.format).await;
     }
     let lake = lakes::open_or_create(session).await?;
     let store = session.settings.text("store");
+    if args.follow {
+        let every = args.every.unwrap_or(LOOK_EVERY);
+        let record = args.report.as_deref();
+        return intake::follow(session, &lake, store, &intake, every, record, args.format).await;
+    }
     let taken = intake::bring_in(session, &lake, store, &intake, args.report.as_deref()).await?;
     intake::account(&taken).print(args.format, session.terminal.stdout)?;
     Ok(match taken.report {
@@ -101,7 +125,7 @@ async fn dry_run(
     format: ReportFormat,
 ) -> anyhow::Result<Outcome> {
     let store = session.settings.text("store");
-    let writer = match Lake::is_lake(location).await? {
+    let writer = match lakes::exists(session).await? {
         false => None,
         true => {
             let lake = lakes::open(session).await?;
@@ -118,7 +142,7 @@ async fn dry_run(
     let _interrupt = intake::stop_on_interrupt(session, &cancel);
     let options = intake.options(session, location);
     let plan =
-        traillake_ingest::plan(writer.as_ref(), intake.sources()?, &options, &cancel).await?;
+        traillake_ingest::plan(writer.as_ref(), intake.sources().await?, &options, &cancel).await?;
     if cancel.is_cancelled() {
         return Ok(Outcome::Interrupted);
     }

@@ -158,7 +158,7 @@ async fn ask_without_lake(
     let folder = tempfile::Builder::new().prefix("traillake-").tempdir()?;
     let location = folder.path().join("lake").to_string_lossy().into_owned();
     let intake = Intake { sources, ..Intake::default() };
-    intake.check(session, &location)?;
+    intake.check(session, &location).await?;
     let lake = Lake::open_or_create(&location).await?;
     let store = session.settings.text("store");
     let taken = intake::bring_in(session, &lake, store, &intake, None).await?;

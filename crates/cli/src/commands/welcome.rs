@@ -1,9 +1,8 @@
 //! Bare `traillake`: the shell where there is a lake, else how to begin.
 
-use traillake_store::Lake;
-
 use super::shell::{self, ShellArgs};
 use crate::failure::Outcome;
+use crate::lakes;
 use crate::output::{Report, ReportFormat};
 use crate::session::Session;
 
@@ -19,7 +18,7 @@ traillake --help            everything else
 /// Opens the shell when somebody can type and there is a lake; else prints a short help.
 pub async fn run(session: &Session) -> anyhow::Result<Outcome> {
     let somebody_types = session.terminal.stdin && session.terminal.stdout;
-    if somebody_types && Lake::is_lake(&session.settings.lake()).await.unwrap_or(false) {
+    if somebody_types && lakes::exists(session).await.unwrap_or(false) {
         return shell::run(session, ShellArgs::default()).await;
     }
     Report { text: HELP.to_owned(), json: serde_json::Value::Null }

@@ -1,6 +1,7 @@
 //! Bringing logs in: what `ingest`, `demo` and `query --from` have in common.
 
 mod account;
+mod follow;
 mod progress;
 mod record;
 
@@ -12,12 +13,14 @@ use chrono::{DateTime, Utc};
 use traillake_ingest::{CancelFlag, IngestOptions, Report, Selection, Source};
 use traillake_store::Lake;
 
+use crate::buckets::{self, BucketArgs};
 use crate::failure::Problem;
 use crate::interrupt::Interrupt;
 use crate::session::Session;
 use crate::{lakes, machine};
 
 pub use account::{account, plan_account};
+pub use follow::follow;
 use progress::Listener;
 use record::IntakeRecord;
 
@@ -28,6 +31,10 @@ pub struct Intake {
     pub sources: Vec<String>,
     /// Which objects to look at.
     pub selection: Selection,
+    /// How buckets are reached.
+    pub buckets: BucketArgs,
+    /// A bucket's oldest month first.
+    pub oldest_first: bool,
     /// Read known objects again.
     pub rehash: bool,
     /// Objects decoded at once, where a flag says so.
@@ -46,8 +53,18 @@ pub struct Taken {
 
 impl Intake {
     /// Returns the sources, opened by nobody yet.
-    pub fn sources(&self) -> anyhow::Result<Vec<Source>> {
-        self.sources.iter().map(|text| source(text)).collect()
+    ///
+    /// # Errors
+    /// For a URL that names no source, and when the AWS configuration cannot be used.
+    pub async fn sources(&self) -> anyhow::Result<Vec<Source>> {
+        let mut sources = Vec::new();
+        for text in &self.sources {
+            sources.push(match buckets::is_bucket(text) {
+                true => Source::Bucket(buckets::source(text, &self.buckets).await?),
+                false => source(text)?,
+            });
+        }
+        Ok(sources)
     }
 
     /// Returns the options of a run on the lake at `location`.
@@ -61,15 +78,17 @@ impl Intake {
             .or_else(|| settings.size("ingest.memory"))
             .unwrap_or(options.memory_bytes);
         options.rehash = self.rehash;
+        options.oldest_first = self.oldest_first;
         options.selection = self.selection.clone();
         options
     }
 
     /// Refuses sources that are not there, and a lake inside a source, before a lake is made.
-    pub fn check(&self, session: &Session, location: &str) -> anyhow::Result<()> {
+    pub async fn check(&self, session: &Session, location: &str) -> anyhow::Result<()> {
         let options = self.options(session, location);
         let folder = options.lake_folder.as_deref();
-        Ok(traillake_ingest::check_sources(&self.sources()?, folder)?)
+        let sources = self.sources().await?;
+        Ok(traillake_ingest::check_sources(&sources, folder).await?)
     }
 }
 
@@ -90,7 +109,7 @@ pub async fn bring_in(
     let cancel = CancelFlag::default();
     let interrupt = stop_on_interrupt(session, &cancel);
     tracing::info!("ingest started");
-    let sources = intake.sources()?;
+    let sources = intake.sources().await?;
     let run = traillake_ingest::ingest(writer, sources, options, &listener, &cancel, Utc::now);
     let result = run.await;
     drop(interrupt);
@@ -116,7 +135,7 @@ fn source(text: &str) -> anyhow::Result<Source> {
         "-" => Ok(Source::Stdin(Box::new(std::io::stdin()))),
         url if url.contains("://") && !url.starts_with("file://") => {
             Err(Problem::new(format!("`{url}` cannot be read by this version"))
-                .hint("copy the logs to a folder first, or pipe an archive into `ingest -`")
+                .hint("write a path or `s3://bucket/prefix`, or pipe an archive into `ingest -`")
                 .into())
         }
         path => Ok(Source::Path(PathBuf::from(path.strip_prefix("file://").unwrap_or(path)))),

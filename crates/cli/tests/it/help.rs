@@ -1,5 +1,7 @@
 //! Every example in every `--help` runs.
 
+use traillake_testkit::s3::{ACCESS_KEY, S3, SECRET_KEY};
+
 use crate::folder::Folder;
 
 /// Every command, subcommands too.
@@ -26,6 +28,13 @@ pub fn commands(here: &Folder) -> Vec<Vec<String>> {
 #[test]
 fn every_example_runs() {
     let prepared = Folder::with_lake();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let s3 = runtime.block_on(S3::start(&["my-trail-bucket"])).unwrap();
+    let credentials = format!(
+        "export AWS_ENDPOINT_URL_S3={} AWS_ACCESS_KEY_ID={ACCESS_KEY} \
+         AWS_SECRET_ACCESS_KEY={SECRET_KEY}",
+        s3.endpoint()
+    );
     let commands = commands(&prepared);
     assert!(commands.len() > 12, "{commands:?}");
     for command in commands {
@@ -41,7 +50,7 @@ fn every_example_runs() {
             let copied =
                 here.sh(&format!("cp -r '{0}/lake' '{0}/logs' .", prepared.path("").display()));
             assert_eq!(copied.code, 0, "{}", copied.stderr);
-            let ran = here.sh(&format!("set -o pipefail; {example}"));
+            let ran = here.sh(&format!("{credentials}; set -o pipefail; {example}"));
             assert_eq!(ran.code, 0, "{example}: {}", ran.stderr);
         }
     }

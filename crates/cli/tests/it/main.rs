@@ -6,6 +6,7 @@ mod folder;
 mod ask;
 mod athena;
 mod bring_in;
+mod buckets;
 mod demo;
 mod find;
 mod formats;

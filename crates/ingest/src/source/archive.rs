@@ -52,14 +52,14 @@ impl ArchiveSource {
         ArchiveSource { place: Place::Disk(path), key, stamp, limits, temp_dir }
     }
 
-    /// Returns the archive that came in through a pipe.
+    /// Returns the archive that was set aside, from a pipe or a bucket.
     pub(crate) fn spooled(
         spool: Spool,
         key: String,
+        stamp: Stamp,
         limits: Limits,
         temp_dir: PathBuf,
     ) -> ArchiveSource {
-        let stamp = Stamp { size_bytes: spool.len(), modified_at: None };
         ArchiveSource { place: Place::Spool(spool), key, stamp, limits, temp_dir }
     }
 
@@ -177,14 +177,9 @@ impl LogSource for ArchiveSource {
             if object_key::other_service(&object).is_some() {
                 return found(Found::Ignored { object, reason: Ignored::OtherService });
             }
-            found(Found::Object(SourceObject {
-                key: unseen(object, position, &mut seen).into(),
-                size_bytes: size_of(member),
-                modified_at: self.stamp.modified_at,
-                etag: None,
-                position,
-                before: None,
-            }))
+            let key = unseen(object, position, &mut seen);
+            let listed = SourceObject::listed(key, size_of(member), self.stamp.modified_at);
+            found(Found::Object(SourceObject { position, ..listed }))
         });
         if let Some((kind, reason)) = fault {
             let _ = found(Found::Fault { object: self.key.clone(), kind, reason });

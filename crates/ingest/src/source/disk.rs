@@ -121,14 +121,7 @@ impl DiskSource {
                 Some(Inside::PerhapsLog) | None => {}
             }
         }
-        found(Found::Object(SourceObject {
-            key: key.into(),
-            size_bytes: stamp.size_bytes,
-            modified_at: stamp.modified_at,
-            etag: None,
-            position: 0,
-            before: None,
-        }))
+        found(Found::Object(SourceObject::listed(key, stamp.size_bytes, stamp.modified_at)))
     }
 
     fn archive(&self, path: &Path, key: String, stamp: Stamp) -> Found {

@@ -1,6 +1,7 @@
 //! Places that logs come from: each lists its objects and hands them over.
 
 mod archive;
+mod bucket;
 mod disk;
 mod spool;
 mod stdin;
@@ -14,6 +15,8 @@ use chrono::{DateTime, Utc};
 
 use crate::report::FaultKind;
 
+pub use bucket::Bucket;
+pub(crate) use bucket::{Reading, slices};
 pub(crate) use disk::{DiskSource, Stamp, check_unchanged, open_roots, open_unchanged};
 pub(crate) use spool::{Spool, SpoolReader};
 pub(crate) use stdin::StdinSource;
@@ -33,6 +36,42 @@ pub(crate) struct SourceObject {
     pub(crate) position: u64,
     /// What the ledger knew of the key; set by the plan when it is to be read again.
     pub(crate) before: Option<Before>,
+    /// The version of a bucket's object that was read; set by its reading.
+    pub(crate) version_id: Option<Box<str>>,
+    /// What stands beside a digest file; set by its reading.
+    pub(crate) digest_stamp: Option<Box<DigestStamp>>,
+}
+
+impl SourceObject {
+    /// Returns an object as a listing shows it.
+    pub(crate) fn listed(
+        key: impl Into<Box<str>>,
+        size_bytes: u64,
+        modified_at: Option<DateTime<Utc>>,
+    ) -> SourceObject {
+        SourceObject {
+            key: key.into(),
+            size_bytes,
+            modified_at,
+            etag: None,
+            position: 0,
+            before: None,
+            version_id: None,
+            digest_stamp: None,
+        }
+    }
+}
+
+/// What CloudTrail keeps in the S3 metadata of a digest file, and a verification needs.
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-digest-file-structure.html>
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct DigestStamp {
+    /// The signature, in hex.
+    pub(crate) signature: Option<String>,
+    /// How it was made.
+    pub(crate) signature_algorithm: Option<String>,
+    /// When a backfill digest was generated, as spelled.
+    pub(crate) backfill_generation_timestamp: Option<String>,
 }
 
 /// What the ledger knew of an object that is read again.
@@ -73,6 +112,8 @@ pub(crate) enum Ignored {
     SpecialFile,
     /// Another service's log under `AWSLogs/`.
     OtherService,
+    /// Another service's folder under `AWSLogs/` in a bucket, which is not listed.
+    OtherServiceFolder,
     /// Nothing in it is CloudTrail's.
     NotCloudTrail,
     /// No bytes at all, under a name that is not CloudTrail's.
@@ -87,6 +128,7 @@ impl fmt::Display for Ignored {
             Ignored::Link => "link in an archive",
             Ignored::SpecialFile => "special file",
             Ignored::OtherService => "another service's log",
+            Ignored::OtherServiceFolder => "another service's folder, not listed",
             Ignored::NotCloudTrail => "not CloudTrail",
             Ignored::Empty => "empty file",
         })
@@ -118,9 +160,6 @@ pub(crate) enum Found {
 }
 
 /// A place that logs come from. Both methods block and are called on a thread of their own.
-///
-/// A remote source fits behind it: it lists page by page into `found`, and keeps requests for the
-/// next objects under way while `take` is busy with one.
 pub(crate) trait LogSource: Send + Sync {
     /// Lists every object, in any order, until `found` breaks. What cannot be read is told as
     /// [`Found::Fault`]; the listing goes on.

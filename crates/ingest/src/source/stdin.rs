@@ -11,7 +11,7 @@ use traillake_cloudtrail::Limits;
 use traillake_cloudtrail::log_file::archive::{HEAD_BYTES, is_archive};
 
 use super::archive::ArchiveSource;
-use super::{Contents, Found, LogSource, SourceObject, Spool};
+use super::{Contents, Found, LogSource, SourceObject, Spool, Stamp};
 use crate::error::{Error, Result};
 
 /// What came through a pipe.
@@ -68,7 +68,9 @@ impl StdinSource {
         let read = spool.reader().take(HEAD_BYTES as u64).read_to_end(&mut head);
         read.map_err(|source| Error::Temporary { folder: folder(), source })?;
         if is_archive(&head) {
-            return Ok(Arc::new(ArchiveSource::spooled(spool, key, limits.clone(), folder())));
+            let stamp = Stamp { size_bytes: spool.len(), modified_at: None };
+            let archive = ArchiveSource::spooled(spool, key, stamp, limits.clone(), folder());
+            return Ok(Arc::new(archive));
         }
         Ok(Arc::new(StdinSource { key, spool }))
     }
@@ -76,14 +78,8 @@ impl StdinSource {
 
 impl LogSource for StdinSource {
     fn list(&self, found: &mut dyn FnMut(Found) -> ControlFlow<()>) {
-        let _ = found(Found::Object(SourceObject {
-            key: self.key.as_str().into(),
-            size_bytes: self.spool.len(),
-            modified_at: None,
-            etag: None,
-            position: 0,
-            before: None,
-        }));
+        let object = SourceObject::listed(self.key.as_str(), self.spool.len(), None);
+        let _ = found(Found::Object(object));
     }
 
     fn hand_over(

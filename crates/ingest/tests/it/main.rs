@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod archives;
+mod buckets;
 mod corpus;
 mod faults;
 mod oddities;
@@ -14,9 +15,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use arrow::array::AsArray;
 use chrono::{DateTime, Utc};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tempfile::TempDir;
 use traillake_ingest::{
     CancelFlag, Fault, IgnoredLine, IngestOptions, IntakeLine, Progress, Report, Source, ingest,
@@ -120,6 +123,24 @@ impl Bench {
         let snapshot = lake.store("default").await.unwrap().snapshot(None).await.unwrap();
         let files = snapshot.table(table).unwrap().files().await.unwrap();
         files.iter().map(|file| file.rows).sum()
+    }
+
+    /// The texts of a column of `table`, read from the files themselves.
+    fn texts(&self, table: &str, column: &str) -> Vec<Option<String>> {
+        let mut texts = Vec::new();
+        for path in files(&self.root().join("lake/stores/default").join(table)) {
+            if path.extension().is_none_or(|extension| extension != "parquet") {
+                continue;
+            }
+            let file = fs::File::open(path).unwrap();
+            let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
+            for batch in reader {
+                let batch = batch.unwrap();
+                let values = batch.column_by_name(column).unwrap().as_string::<i32>();
+                texts.extend(values.iter().map(|text| text.map(str::to_owned)));
+            }
+        }
+        texts
     }
 
     /// What the runs so far took in, by file name.

@@ -33,7 +33,7 @@ async fn links_and_special_files_are_counted_not_followed() {
     let ignored = bench.ignored();
     assert_eq!(ignored.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), names);
     assert!(ignored.contains(&("fifo.json".to_owned(), "special file".to_owned())));
-    let fifo = check_sources(&[Source::Path(fifo)], None);
+    let fifo = check_sources(&[Source::Path(fifo)], None).await;
     assert!(matches!(fifo, Err(Error::SpecialSource { .. })));
 }
 
@@ -66,19 +66,19 @@ async fn names_that_are_not_utf8_come_in() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lake_and_its_source_stay_apart() {
     let bench = Bench::new();
-    let check = |source: &Path, lake: &Path| {
-        let checked = check_sources(&[Source::Path(source.to_path_buf())], Some(lake));
+    let check = async |source: &Path, lake: &Path| {
+        let checked = check_sources(&[Source::Path(source.to_path_buf())], Some(lake)).await;
         matches!(checked, Err(Error::LakeInSource { .. }))
     };
     let logs = bench.logs();
-    assert!(check(&logs, &logs.join("lake")));
-    assert!(check(&logs, &logs.join("not/yet/there/lake")));
-    assert!(check(&logs, &logs), "the lake itself");
-    assert!(check(&logs, &bench.root()), "a source inside the lake");
-    assert!(check(&logs, &logs.join("x/../lake")) || !logs.join("x").exists());
-    assert!(!check(&logs, &bench.root().join("logs-lake")), "a name that only begins alike");
-    assert!(!check(&logs, &bench.root().join("lake")));
-    let absent = check_sources(&[Source::Path(logs.join("absent"))], None);
+    assert!(check(&logs, &logs.join("lake")).await);
+    assert!(check(&logs, &logs.join("not/yet/there/lake")).await);
+    assert!(check(&logs, &logs).await, "the lake itself");
+    assert!(check(&logs, &bench.root()).await, "a source inside the lake");
+    assert!(check(&logs, &logs.join("x/../lake")).await || !logs.join("x").exists());
+    assert!(!check(&logs, &bench.root().join("logs-lake")).await, "a name that only begins alike");
+    assert!(!check(&logs, &bench.root().join("lake")).await);
+    let absent = check_sources(&[Source::Path(logs.join("absent"))], None).await;
     assert!(matches!(absent, Err(Error::Source { .. })));
 }
 

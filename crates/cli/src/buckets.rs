@@ -1,0 +1,239 @@
+//! Buckets of S3, reached as the AWS CLI reaches them: its environment variables, profiles, single
+//! sign-on, processes, web identities, containers and instances; its flags where one is needed.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use clap::Args;
+use object_store::aws::{AmazonS3, AmazonS3Builder, AwsCredential, resolve_bucket_region};
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use object_store::{ClientOptions, CredentialProvider, ObjectStore};
+use tokio::sync::Mutex;
+use traillake_ingest::Bucket;
+use url::Url;
+
+use crate::env_vars;
+use crate::failure::Problem;
+
+/// Region of an endpoint that is not AWS's, where nothing names one.
+const REGION_ELSEWHERE: &str = "us-east-1";
+/// How long one request may take: a log of hundreds of megabytes comes in one.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(600);
+/// How long it may take to be connected.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long before they expire credentials are renewed.
+const RENEW_BEFORE: Duration = Duration::from_secs(300);
+
+/// How S3 is reached, in the words of the AWS CLI.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Buckets")]
+pub struct BucketArgs {
+    /// Use this profile of the AWS configuration files
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// Assume this role
+    #[arg(long, value_name = "ARN")]
+    role_arn: Option<String>,
+    /// External id that the role asks for
+    #[arg(long, value_name = "ID", requires = "role_arn")]
+    external_id: Option<String>,
+    /// Another S3 than Amazon's, or a VPC endpoint
+    #[arg(long, value_name = "URL")]
+    endpoint_url: Option<String>,
+    /// Pay for the requests to a bucket of somebody else
+    #[arg(long)]
+    requester_pays: bool,
+    /// Sign no request: for public buckets
+    #[arg(long, conflicts_with_all = ["profile", "role_arn"])]
+    no_sign_request: bool,
+}
+
+/// A place in S3: `s3://bucket/prefix`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    bucket: String,
+    /// Without a `/` at either end.
+    prefix: String,
+}
+
+/// Returns whether a text names a place in S3.
+pub fn is_bucket(text: &str) -> bool {
+    text.starts_with("s3://")
+}
+
+/// Returns the bucket or prefix that a URL names, as a source of logs.
+///
+/// # Errors
+/// For a URL without a bucket, and when the AWS configuration cannot be used.
+pub async fn source(url: &str, args: &BucketArgs) -> anyhow::Result<Bucket> {
+    let place = Place::parse(url)?;
+    let objects = client(&place.bucket, args).await?;
+    Ok(Bucket { name: place.bucket, prefix: place.prefix, objects: Arc::new(objects) })
+}
+
+/// Returns the bucket or prefix that a URL names, as the place of a lake.
+///
+/// # Errors
+/// As [`source`].
+pub async fn lake(url: &str) -> anyhow::Result<Arc<dyn ObjectStore>> {
+    let place = Place::parse(url)?;
+    let objects = client(&place.bucket, &BucketArgs::default()).await?;
+    Ok(match place.prefix.is_empty() {
+        true => Arc::new(objects),
+        false => Arc::new(PrefixStore::new(objects, Path::from(place.prefix))),
+    })
+}
+
+impl Place {
+    fn parse(text: &str) -> anyhow::Result<Place> {
+        let refused = |reason: &str| {
+            Problem::new(format!("`{text}` is no bucket: {reason}"))
+                .hint("write `s3://bucket` or `s3://bucket/prefix`")
+        };
+        let url = Url::parse(text).map_err(|error| refused(&error.to_string()))?;
+        let bucket = url.host_str().filter(|host| !host.is_empty());
+        let bucket = bucket.ok_or_else(|| refused("it has no name"))?.to_owned();
+        // Not the URL's path: it escapes what keys may hold.
+        let prefix = text.trim_start_matches("s3://").split_once('/').map_or("", |(_, key)| key);
+        Ok(Place { bucket, prefix: prefix.trim_matches('/').to_owned() })
+    }
+}
+
+/// Returns a client of one bucket.
+async fn client(bucket: &str, args: &BucketArgs) -> anyhow::Result<AmazonS3> {
+    let config = load(args).await;
+    let endpoint = args.endpoint_url.clone();
+    let endpoint = endpoint.or_else(|| env_vars::read(env_vars::AWS_ENDPOINT_URL_S3));
+    let endpoint = endpoint.or_else(|| config.endpoint_url().map(str::to_owned));
+    let options = ClientOptions::new()
+        .with_timeout(REQUEST_TIMEOUT)
+        .with_connect_timeout(CONNECT_TIMEOUT)
+        .with_allow_http(endpoint.as_deref().is_some_and(|url| url.starts_with("http://")));
+    let named = config.region().map(ToString::to_string);
+    let region = match &endpoint {
+        Some(_) => named.unwrap_or_else(|| REGION_ELSEWHERE.to_owned()),
+        // The bucket knows better than the profile where it is.
+        None => match (resolve_bucket_region(bucket, &options).await, named) {
+            (Ok(region), _) => region,
+            (Err(_), Some(region)) => region,
+            (Err(error), None) => {
+                let message = format!("could not find out the region of bucket `{bucket}`");
+                let hint = "name it with `AWS_REGION`, or in the profile";
+                return Err(Problem::new(message).hint(hint).because(error));
+            }
+        },
+    };
+    let mut builder = AmazonS3Builder::new()
+        .with_bucket_name(bucket)
+        .with_region(region)
+        .with_client_options(options)
+        .with_request_payer(args.requester_pays);
+    if let Some(endpoint) = endpoint {
+        builder = builder.with_endpoint(endpoint);
+    }
+    builder = match args.no_sign_request {
+        true => builder.with_skip_signature(true),
+        false => builder.with_credentials(Arc::new(credentials(&config, args).await?)),
+    };
+    builder.build().map_err(|error| {
+        Problem::new(format!("bucket `{bucket}` cannot be reached so")).because(error)
+    })
+}
+
+/// Returns the AWS configuration that environment and files give.
+async fn load(args: &BucketArgs) -> SdkConfig {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
+    if let Some(profile) = &args.profile {
+        loader = loader.profile_name(profile);
+    }
+    loader.load().await
+}
+
+async fn credentials(config: &SdkConfig, args: &BucketArgs) -> anyhow::Result<Credentials> {
+    let own = config.credentials_provider();
+    let provider = match &args.role_arn {
+        None => own.ok_or_else(|| Problem::new("the AWS configuration gives no credentials"))?,
+        Some(role) => {
+            let mut role = AssumeRoleProvider::builder(role)
+                .configure(config)
+                .session_name(concat!("traillake-", env!("CARGO_PKG_VERSION")));
+            if let Some(id) = &args.external_id {
+                role = role.external_id(id);
+            }
+            SharedCredentialsProvider::new(role.build().await)
+        }
+    };
+    Ok(Credentials { provider, held: Mutex::new(None) })
+}
+
+/// Credentials, renewed before they expire. The provider itself would ask for them at each request.
+struct Credentials {
+    provider: SharedCredentialsProvider,
+    held: Mutex<Option<Held>>,
+}
+
+struct Held {
+    credential: Arc<AwsCredential>,
+    expires_at: Option<SystemTime>,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials")
+    }
+}
+
+#[async_trait]
+impl CredentialProvider for Credentials {
+    type Credential = AwsCredential;
+
+    async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
+        let mut held = self.held.lock().await;
+        let soon = SystemTime::now() + RENEW_BEFORE;
+        if let Some(held) = held.as_ref()
+            && held.expires_at.is_none_or(|at| at > soon)
+        {
+            return Ok(held.credential.clone());
+        }
+        let found = self.provider.provide_credentials().await;
+        let found = found.map_err(|source| object_store::Error::Unauthenticated {
+            path: "credentials".to_owned(),
+            source: source.into(),
+        })?;
+        let credential = Arc::new(AwsCredential {
+            key_id: found.access_key_id().to_owned(),
+            secret_key: found.secret_access_key().to_owned(),
+            token: found.session_token().map(str::to_owned),
+        });
+        *held = Some(Held { credential: credential.clone(), expires_at: found.expiry() });
+        Ok(credential)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_a_bucket_and_a_prefix() {
+        let check = |url: &str, bucket: &str, prefix: &str| {
+            let place = Place::parse(url).unwrap();
+            assert_eq!((place.bucket.as_str(), place.prefix.as_str()), (bucket, prefix), "{url}");
+        };
+        check("s3://trail", "trail", "");
+        check("s3://trail/", "trail", "");
+        check("s3://trail/logs/AWSLogs/", "trail", "logs/AWSLogs");
+        check("s3://trail/a b/%20", "trail", "a b/%20");
+        assert!(Place::parse("s3:///logs").is_err());
+    }
+}

@@ -1,0 +1,117 @@
+//! An S3 bucket: objects under a prefix.
+//!
+//! *Walk* first: folder by folder down to the months of each region, so that other services' logs
+//! and what the selection leaves out are never listed. The months then make *slices*, newest first:
+//! each is listed and brought in before the next is, and what came in can be queried meanwhile.
+
+mod refusal;
+mod slice;
+mod walk;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use object_store::ObjectStore;
+use object_store::path::Path;
+use traillake_cloudtrail::Limits;
+
+use crate::error::{Error, Result};
+use crate::options::Selection;
+use crate::source::LogSource;
+
+use refusal::Attempt;
+use slice::Slice;
+
+/// A bucket, or what is under a prefix of it.
+#[derive(Clone)]
+pub struct Bucket {
+    /// Its name, as keys of the ledger spell it: `s3://<name>/<key>`.
+    pub name: String,
+    /// Where to look, without a `/` at its start; empty: everywhere.
+    pub prefix: String,
+    /// The bucket itself. Reading it needs `s3:ListBucket` and `s3:GetObject`.
+    pub objects: Arc<dyn ObjectStore>,
+}
+
+impl fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl fmt::Display for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.uri(&self.prefix))
+    }
+}
+
+impl Bucket {
+    /// Returns what the ledger knows an object by.
+    fn uri(&self, key: &str) -> String {
+        format!("s3://{}/{key}", self.name)
+    }
+
+    /// Returns the key in the bucket of what the ledger knows as `uri`.
+    fn key_of<'a>(&self, uri: &'a str) -> &'a str {
+        let key = uri.strip_prefix("s3://").and_then(|rest| rest.strip_prefix(self.name.as_str()));
+        key.and_then(|key| key.strip_prefix('/')).unwrap_or(uri)
+    }
+
+    /// Asks for the first objects: whether there is such a bucket, and whether it may be listed.
+    ///
+    /// # Errors
+    /// [`Error::Bucket`], which names the permission that is missing.
+    pub(crate) async fn check(&self) -> Result<()> {
+        let prefix = Path::from(self.prefix.as_str());
+        match self.objects.list(Some(&prefix)).next().await {
+            Some(Err(error)) => Err(self.refused(&error)),
+            Some(Ok(_)) | None => Ok(()),
+        }
+    }
+
+    fn refused(&self, error: &object_store::Error) -> Error {
+        let (_, reason) = refusal::of(error, Attempt::List, self, &self.prefix);
+        Error::Bucket { bucket: self.to_string(), reason }
+    }
+}
+
+/// How a bucket is read.
+#[derive(Debug, Clone)]
+pub(crate) struct Reading {
+    /// Bounds on one object.
+    pub(crate) limits: Limits,
+    /// Bytes, as stored, that are held between the bucket and the workers.
+    pub(crate) held_bytes_max: u64,
+    /// Folder for objects too large to hold.
+    pub(crate) temp_dir: PathBuf,
+    /// Oldest slices first.
+    pub(crate) oldest_first: bool,
+}
+
+/// Walks a bucket and returns its slices in the order in which they are to be brought in. Blocks.
+///
+/// # Errors
+/// [`Error::Bucket`] when the bucket itself cannot be listed. What cannot be listed below its top
+/// becomes a fault of the first slice.
+pub(crate) fn slices(
+    bucket: &Bucket,
+    selection: &Selection,
+    reading: &Reading,
+) -> Result<Vec<Arc<dyn LogSource>>> {
+    let runtime = tokio::runtime::Handle::current();
+    let walked = runtime.block_on(walk::walk(bucket, selection))?;
+    let bucket = Arc::new(bucket.clone());
+    let slice = |folders, met| {
+        let slice = Slice::new(bucket.clone(), folders, met, reading.clone());
+        Arc::new(slice) as Arc<dyn LogSource>
+    };
+    let mut slices = vec![slice(walked.undated, walked.met)];
+    let mut months: Vec<Vec<String>> = walked.months.into_values().collect();
+    if !reading.oldest_first {
+        months.reverse();
+    }
+    slices.extend(months.into_iter().map(|folders| slice(folders, Vec::new())));
+    Ok(slices)
+}

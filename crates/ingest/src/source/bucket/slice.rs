@@ -1,0 +1,361 @@
+//! A slice of a bucket: some of its folders, listed and read.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use futures::stream::{self, Stream, StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{Attribute, GetOptions, GetRange, GetResult, ObjectMeta};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use traillake_cloudtrail::log_file::archive::{HEAD_BYTES, is_archive};
+use traillake_cloudtrail::log_file::is_foreign;
+use traillake_cloudtrail::{ObjectKey, object_key};
+
+use super::refusal::{self, Attempt};
+use super::walk::Met;
+use super::{Bucket, Reading};
+use crate::report::FaultKind;
+use crate::source::archive::ArchiveSource;
+use crate::source::{Contents, DigestStamp, Found, Ignored, LogSource, SourceObject, Spool, Stamp};
+
+/// Folders that are listed at a time.
+const LISTED_AT_ONCE: usize = 16;
+/// Objects that are looked into at a time while they are listed.
+const LOOKED_AT_ONCE: usize = 16;
+/// Objects that are read at a time.
+const READ_AT_ONCE: usize = 32;
+/// How often an object is read before it counts as unreadable. The client has tried each request
+/// several times by then; these are for bodies that broke off.
+const ATTEMPTS_MAX: u32 = 4;
+/// The wait before the second attempt; it doubles with each.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Some folders of a bucket.
+pub(super) struct Slice {
+    bucket: Arc<Bucket>,
+    folders: Vec<String>,
+    /// What the walk met; told once.
+    met: Mutex<Vec<Met>>,
+    reading: Reading,
+}
+
+impl Slice {
+    pub(super) fn new(
+        bucket: Arc<Bucket>,
+        folders: Vec<String>,
+        met: Vec<Met>,
+        reading: Reading,
+    ) -> Slice {
+        Slice { bucket, folders, met: Mutex::new(met), reading }
+    }
+
+    /// Returns what is in the folders, in the order in which S3 answers.
+    fn listed_all(&self) -> impl Stream<Item = Found> {
+        let met = std::mem::take(&mut *self.met.lock().unwrap_or_else(PoisonError::into_inner));
+        let listings = self.folders.iter().map(move |folder| {
+            let path = Path::from(folder.as_str());
+            let listing = self.bucket.objects.list(Some(&path));
+            listing.map(move |listed| match listed {
+                Ok(object) => Met::Object(object),
+                Err(error) => {
+                    let (kind, reason) = refusal::of(&error, Attempt::List, &self.bucket, folder);
+                    Met::Found(Found::Fault { object: self.bucket.uri(folder), kind, reason })
+                }
+            })
+        });
+        let listed = stream::iter(listings).flatten_unordered(LISTED_AT_ONCE);
+        let looked = stream::iter(met).chain(listed).map(|met| async {
+            match met {
+                Met::Object(object) => self.look_at(object).await,
+                Met::Found(found) => found,
+            }
+        });
+        looked.buffer_unordered(LOOKED_AT_ONCE)
+    }
+
+    async fn look_at(&self, object: ObjectMeta) -> Found {
+        let key = object.location.as_ref();
+        let uri = self.bucket.uri(key);
+        let ignored = |reason| Found::Ignored { object: uri.clone(), reason };
+        if object_key::is_junk(key) {
+            return ignored(Ignored::Junk);
+        }
+        if object_key::other_service(key).is_some() {
+            return ignored(Ignored::OtherService);
+        }
+        // An object that CloudTrail named is its log; only others cost a request.
+        let is_ours = ObjectKey::parse(key).is_some_and(|key| key.is_cloudtrail);
+        if !is_ours && object.size == 0 {
+            return ignored(Ignored::Empty);
+        }
+        if !is_ours {
+            let range = GetRange::Bounded(0..object.size.min(HEAD_BYTES as u64));
+            let options = GetOptions::default().with_range(Some(range));
+            // One that cannot be read is an object too: reading it will fail, and be counted.
+            let head = match self.bucket.objects.get_opts(&object.location, options).await {
+                Ok(head) => head.bytes().await.ok(),
+                Err(_) => None,
+            };
+            match head {
+                Some(head) if is_archive(&head) => return self.archive(object, uri).await,
+                Some(head) if is_foreign(&head) => return ignored(Ignored::NotCloudTrail),
+                _ => {}
+            }
+        }
+        Found::Object(self.listed(&object))
+    }
+
+    fn listed(&self, object: &ObjectMeta) -> SourceObject {
+        let key = self.bucket.uri(object.location.as_ref());
+        let modified_at = Some(cut_to_micros(object.last_modified));
+        let etag = object.e_tag.as_deref().map(Into::into);
+        SourceObject { etag, ..SourceObject::listed(key, object.size, modified_at) }
+    }
+
+    /// An archive is set aside whole: it is read from its end, and by its members.
+    async fn archive(&self, object: ObjectMeta, uri: String) -> Found {
+        let listed = self.listed(&object);
+        let stamp = Stamp::listed(&listed);
+        let fetch = Fetch { bucket: self.bucket.clone(), reading: self.reading.clone() };
+        match fetch.attempts(&listed, Keep::Spooled).await {
+            Ok((Contents::Spooled(spool), _)) => {
+                let (limits, temp_dir) = (&self.reading.limits, &self.reading.temp_dir);
+                let archive =
+                    ArchiveSource::spooled(spool, uri, stamp, limits.clone(), temp_dir.clone());
+                Found::Source(Arc::new(archive))
+            }
+            Ok(_) => Found::Object(listed),
+            Err((kind, reason)) => Found::Fault { object: uri, kind, reason },
+        }
+    }
+}
+
+impl LogSource for Slice {
+    fn list(&self, found: &mut dyn FnMut(Found) -> ControlFlow<()>) {
+        let runtime = Handle::current();
+        let mut listed = std::pin::pin!(self.listed_all());
+        // `found` may wait, which nothing inside `block_on` may.
+        while let Some(next) = runtime.block_on(listed.next()) {
+            if found(next).is_break() {
+                return;
+            }
+        }
+    }
+
+    fn hand_over(
+        &self,
+        objects: Vec<SourceObject>,
+        take: &mut dyn FnMut(SourceObject, Contents) -> ControlFlow<()>,
+    ) {
+        let runtime = Handle::current();
+        let fetch = Fetch { bucket: self.bucket.clone(), reading: self.reading.clone() };
+        let mut waiting = objects.into_iter().peekable();
+        let mut under_way = UnderWay::default();
+        loop {
+            let bytes_max = self.reading.held_bytes_max;
+            while let Some(next) = waiting.next_if(|next| under_way.has_room(next, bytes_max)) {
+                under_way.push(next, &runtime, &fetch);
+            }
+            let Some((reading, object)) = under_way.pop() else { return };
+            let (object, contents) = match runtime.block_on(reading) {
+                Ok(read) => read,
+                Err(_) => {
+                    let reason = "its reading stopped half way".to_owned();
+                    (object, Contents::Failed(FaultKind::Unreadable, reason))
+                }
+            };
+            if take(object, contents).is_break() {
+                return;
+            }
+        }
+    }
+}
+
+/// Objects being read, in the order in which they are handed over.
+#[derive(Default)]
+struct UnderWay {
+    readings: VecDeque<(JoinHandle<(SourceObject, Contents)>, SourceObject)>,
+    bytes: u64,
+}
+
+impl UnderWay {
+    fn has_room(&self, next: &SourceObject, bytes_max: u64) -> bool {
+        let fits = self.bytes.saturating_add(next.size_bytes) <= bytes_max;
+        self.readings.is_empty() || (fits && self.readings.len() < READ_AT_ONCE)
+    }
+
+    fn push(&mut self, object: SourceObject, runtime: &Handle, fetch: &Fetch) {
+        self.bytes = self.bytes.saturating_add(object.size_bytes);
+        let (fetch, wanted) = (fetch.clone(), object.clone());
+        let reading = runtime.spawn(async move { fetch.read(wanted).await });
+        self.readings.push_back((reading, object));
+    }
+
+    fn pop(&mut self) -> Option<(JoinHandle<(SourceObject, Contents)>, SourceObject)> {
+        let (reading, object) = self.readings.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(object.size_bytes);
+        Some((reading, object))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.readings.iter().for_each(|(reading, _)| reading.abort());
+    }
+}
+
+/// Whether bytes are held or set aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    Held,
+    Spooled,
+}
+
+/// Reads objects of a bucket.
+#[derive(Clone)]
+struct Fetch {
+    bucket: Arc<Bucket>,
+    reading: Reading,
+}
+
+/// What S3 keeps beside an object's bytes.
+#[derive(Default)]
+struct Beside {
+    version_id: Option<Box<str>>,
+    digest_stamp: Option<Box<DigestStamp>>,
+}
+
+impl Fetch {
+    async fn read(&self, mut object: SourceObject) -> (SourceObject, Contents) {
+        let small = object.size_bytes <= self.reading.limits.in_memory_bytes_max as u64;
+        let keep = if small { Keep::Held } else { Keep::Spooled };
+        match self.attempts(&object, keep).await {
+            Ok((contents, beside)) => {
+                object.version_id = beside.version_id;
+                object.digest_stamp = beside.digest_stamp;
+                (object, contents)
+            }
+            Err((kind, reason)) => (object, Contents::Failed(kind, reason)),
+        }
+    }
+
+    /// Reads an object, again when its body breaks off.
+    async fn attempts(
+        &self,
+        object: &SourceObject,
+        keep: Keep,
+    ) -> Result<(Contents, Beside), (FaultKind, String)> {
+        let key = self.bucket.key_of(&object.key);
+        let mut pause = PAUSE;
+        for attempt in 1.. {
+            match self.attempt(object, key, keep).await {
+                Err(error) if attempt < ATTEMPTS_MAX && refusal::is_passing(&error) => {
+                    tracing::debug!(key, %error, attempt, "read again");
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                Err(error) => {
+                    return Err(refusal::of(&error, Attempt::Read, &self.bucket, key));
+                }
+                Ok(read) => return Ok(read),
+            }
+        }
+        Err((FaultKind::Unreadable, "could not be read".to_owned()))
+    }
+
+    async fn attempt(
+        &self,
+        object: &SourceObject,
+        key: &str,
+        keep: Keep,
+    ) -> object_store::Result<(Contents, Beside)> {
+        let path = Path::parse(key)?;
+        // What was overwritten since its listing is another object, for the next run.
+        let options = GetOptions::default().with_if_match(object.etag.as_deref());
+        let result = self.bucket.objects.get_opts(&path, options).await?;
+        check_unchanged(object, &result)?;
+        let beside = beside(&result);
+        let contents = match keep {
+            Keep::Held => {
+                let bytes = result.bytes().await?;
+                check_length(object, bytes.len() as u64)?;
+                Contents::Held(Arc::from(&*bytes))
+            }
+            Keep::Spooled => Contents::Spooled(self.set_aside(object, result).await?),
+        };
+        Ok((contents, beside))
+    }
+
+    async fn set_aside(
+        &self,
+        object: &SourceObject,
+        result: GetResult,
+    ) -> object_store::Result<Spool> {
+        let temp_dir = self.reading.temp_dir.clone();
+        let mut body = result.into_stream();
+        let runtime = Handle::current();
+        let written = tokio::task::spawn_blocking(move || {
+            Spool::write(&temp_dir, |output| {
+                let mut next = || runtime.block_on(body.try_next());
+                while let Some(piece) = next().map_err(std::io::Error::other)? {
+                    let piece: Bytes = piece;
+                    output.write_all(&piece)?;
+                }
+                Ok(())
+            })
+        });
+        let (spool, ()) = written.await?.map_err(broken)?;
+        check_length(object, spool.len())?;
+        Ok(spool)
+    }
+}
+
+fn beside(result: &GetResult) -> Beside {
+    let metadata = |name: &'static str| {
+        let value = result.attributes.get(&Attribute::Metadata(name.into()));
+        value.map(|value| value.as_ref().to_owned())
+    };
+    let stamp = DigestStamp {
+        signature: metadata("signature"),
+        signature_algorithm: metadata("signature-algorithm"),
+        backfill_generation_timestamp: metadata("backfill-generation-timestamp"),
+    };
+    Beside {
+        version_id: result.meta.version.as_deref().map(Into::into),
+        digest_stamp: (stamp != DigestStamp::default()).then(|| Box::new(stamp)),
+    }
+}
+
+/// Refuses an object that was written since its listing, where no ETag told S3 to. A response says
+/// the time in whole seconds.
+fn check_unchanged(object: &SourceObject, result: &GetResult) -> object_store::Result<()> {
+    let listed = object.modified_at.map(|at| at.timestamp());
+    if object.etag.is_some() || listed == Some(result.meta.last_modified.timestamp()) {
+        return Ok(());
+    }
+    let path = result.meta.location.to_string();
+    Err(object_store::Error::Precondition { path, source: "written since its listing".into() })
+}
+
+/// Refuses a body that is shorter or longer than its listing said.
+fn check_length(object: &SourceObject, bytes: u64) -> object_store::Result<()> {
+    if bytes == object.size_bytes {
+        return Ok(());
+    }
+    let expected = object.size_bytes;
+    Err(broken(std::io::Error::other(format!("{bytes} of {expected} bytes came"))))
+}
+
+fn broken(source: std::io::Error) -> object_store::Error {
+    object_store::Error::Generic { store: "S3", source: source.into() }
+}
+
+/// The ledger keeps microseconds.
+fn cut_to_micros(at: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(at.timestamp_micros()).unwrap_or(at)
+}

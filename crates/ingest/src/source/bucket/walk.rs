@@ -1,0 +1,247 @@
+//! The folders of a bucket that are worth listing.
+//!
+//! CloudTrail writes to `<prefix>AWSLogs/[<organization>/]<account>/<service>/<region>/yyyy/mm/dd/`.
+//! A folder that is not of that layout is listed whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Months, NaiveDate, NaiveTime, Utc};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use object_store::path::Path;
+use object_store::{ListResult, ObjectMeta};
+use traillake_cloudtrail::{ObjectKey, object_key};
+
+use super::Bucket;
+use super::refusal::{self, Attempt};
+use crate::error::Result;
+use crate::options::Selection;
+use crate::source::{Found, Ignored};
+
+/// Folders that are asked for at a time.
+const ASKED_AT_ONCE: usize = 32;
+/// Folders above `AWSLogs` that are looked through for it; deeper ones are listed whole.
+const DEPTH_ABOVE_MAX: usize = 3;
+
+/// The last folder above accounts.
+const ROOT: &str = "AWSLogs";
+
+/// What a walk finds.
+#[derive(Default)]
+pub(super) struct Walked {
+    /// Folders by month of delivery, `yyyy/mm`.
+    pub(super) months: BTreeMap<String, Vec<String>>,
+    /// Folders outside of CloudTrail's layout.
+    pub(super) undated: Vec<String>,
+    /// What was met on the way: objects between folders, folders passed over, faults.
+    pub(super) met: Vec<Met>,
+}
+
+/// Something between the folders.
+pub(super) enum Met {
+    /// An object.
+    Object(ObjectMeta),
+    /// Anything else.
+    Found(Found),
+}
+
+/// What is to be done with a folder.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Look at the folders in it.
+    Enter,
+    /// List it whole, with its month where it has one.
+    List(Option<String>),
+    /// It is another service's.
+    Other,
+    /// The selection leaves all of it out.
+    Leave,
+}
+
+/// Walks down from the bucket's prefix.
+///
+/// # Errors
+/// When the prefix itself cannot be listed.
+pub(super) async fn walk(bucket: &Bucket, selection: &Selection) -> Result<Walked> {
+    let mut walked = Walked::default();
+    let top = bucket.prefix.trim_end_matches('/').to_owned();
+    let top_depth = depth(&top);
+    match verdict(&top, 0, selection) {
+        Verdict::Enter => {}
+        verdict => {
+            walked.take(top, verdict, bucket);
+            return Ok(walked);
+        }
+    }
+    let mut pending = vec![top];
+    let mut asked = FuturesUnordered::new();
+    loop {
+        while asked.len() < ASKED_AT_ONCE
+            && let Some(folder) = pending.pop()
+        {
+            asked.push(async { (ask(bucket, &folder).await, folder) });
+        }
+        let Some((answer, folder)) = asked.next().await else { return Ok(walked) };
+        let listed = match answer {
+            Ok(listed) => listed,
+            Err(error) if depth(&folder) == top_depth => return Err(bucket.refused(&error)),
+            Err(error) => {
+                let (kind, reason) = refusal::of(&error, Attempt::List, bucket, &folder);
+                let object = bucket.uri(&folder);
+                walked.met.push(Met::Found(Found::Fault { object, kind, reason }));
+                continue;
+            }
+        };
+        walked.met.extend(listed.objects.into_iter().map(Met::Object));
+        for below in listed.common_prefixes {
+            let below = String::from(below);
+            match verdict(&below, depth(&below) - top_depth, selection) {
+                Verdict::Enter => pending.push(below),
+                verdict => walked.take(below, verdict, bucket),
+            }
+        }
+    }
+}
+
+async fn ask(bucket: &Bucket, folder: &str) -> object_store::Result<ListResult> {
+    bucket.objects.list_with_delimiter(Some(&Path::from(folder))).await
+}
+
+impl Walked {
+    fn take(&mut self, folder: String, verdict: Verdict, bucket: &Bucket) {
+        match verdict {
+            Verdict::List(Some(month)) => self.months.entry(month).or_default().push(folder),
+            Verdict::List(None) | Verdict::Enter => self.undated.push(folder),
+            Verdict::Other => {
+                let (object, reason) = (bucket.uri(&folder), Ignored::OtherServiceFolder);
+                self.met.push(Met::Found(Found::Ignored { object, reason }));
+            }
+            Verdict::Leave => tracing::info!(folder, "outside of the selection, not listed"),
+        }
+    }
+}
+
+/// Returns how many folders deep a folder is.
+fn depth(folder: &str) -> usize {
+    folder.split('/').filter(|part| !part.is_empty()).count()
+}
+
+/// Judges a folder, `below` levels below the prefix.
+fn verdict(folder: &str, below: usize, selection: &Selection) -> Verdict {
+    if !folder.split('/').any(|part| part == ROOT) {
+        return if below < DEPTH_ABOVE_MAX { Verdict::Enter } else { Verdict::List(None) };
+    }
+    let inside = format!("{folder}/-");
+    if object_key::other_service(&inside).is_some() {
+        return Verdict::Other;
+    }
+    let Some(key) = ObjectKey::parse(&inside) else { return Verdict::List(None) };
+    if !admits(selection, &key) {
+        return Verdict::Leave;
+    }
+    let mut parts = folder.rsplit_once(ROOT).map_or(folder, |(_, rest)| rest).split('/').skip(1);
+    let parts: Vec<&str> = match parts.next() {
+        Some(org) if org.starts_with("o-") => parts.collect(),
+        first => first.into_iter().chain(parts).collect(),
+    };
+    match parts.as_slice() {
+        [] => Verdict::Enter,
+        [_] | [_, _] if key.account.is_some() => Verdict::Enter,
+        [_, _, _] | [_, _, _, _] if key.region.is_some() => Verdict::Enter,
+        [_, _, _, year, month, day @ ..] if key.region.is_some() => {
+            month_verdict(year, month, day, selection)
+        }
+        _ => Verdict::List(None),
+    }
+}
+
+/// Returns whether what a folder says of account, region and kind belongs to the selection: only
+/// what it says can leave it out.
+fn admits(selection: &Selection, key: &ObjectKey) -> bool {
+    fn listed<T: Ord>(set: &BTreeSet<T>, value: Option<&T>) -> bool {
+        set.is_empty() || value.is_none_or(|value| set.contains(value))
+    }
+    listed(&selection.accounts, key.account.as_ref())
+        && listed(&selection.regions, key.region.as_ref())
+        && listed(&selection.kinds, key.kind.as_ref())
+}
+
+/// Judges the folder of a month or a day. A month that the selection cuts is entered.
+fn month_verdict(year: &str, month: &str, day: &[&str], selection: &Selection) -> Verdict {
+    let label = Some(format!("{year}/{month}"));
+    let number = |text: &str| text.parse::<u32>().ok();
+    let first = day.first().map_or(Some(1), |day| number(day));
+    let first = year.parse::<i32>().ok().zip(number(month)).zip(first);
+    let first = first.and_then(|((y, m), d)| NaiveDate::from_ymd_opt(y, m, d));
+    let end = match day.is_empty() {
+        true => first.and_then(|first| first.checked_add_months(Months::new(1))),
+        false => first.and_then(|first| first.succ_opt()),
+    };
+    let Some((first, end)) = first.zip(end).map(|(first, end)| (midnight(first), midnight(end)))
+    else {
+        return Verdict::List(None);
+    };
+    let begins_before = selection.since.is_some_and(|since| first < since);
+    let ends_after = selection.until.is_some_and(|until| end > until);
+    if selection.since.is_some_and(|since| end <= since)
+        || selection.until.is_some_and(|until| first >= until)
+    {
+        Verdict::Leave
+    } else if day.is_empty() && (begins_before || ends_after) {
+        Verdict::Enter
+    } else {
+        Verdict::List(label)
+    }
+}
+
+fn midnight(date: NaiveDate) -> DateTime<Utc> {
+    date.and_time(NaiveTime::MIN).and_utc()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_says_what_to_do_with_it() {
+        let all = Selection::default();
+        let day = |d| midnight(NaiveDate::from_ymd_opt(2024, 3, d).unwrap());
+        let some = Selection {
+            since: Some(day(10)),
+            accounts: ["111122223333".to_owned()].into(),
+            regions: ["us-east-1".to_owned()].into(),
+            ..Selection::default()
+        };
+        let check = |folder: &str, selection: &Selection, expected: Verdict| {
+            assert_eq!(verdict(folder, 1, selection), expected, "{folder}");
+        };
+        let month = |text: &str| Verdict::List(Some(text.to_owned()));
+        let ours = "logs/AWSLogs/o-abc1234567/111122223333/CloudTrail";
+        check("logs", &all, Verdict::Enter);
+        check("logs/AWSLogs", &all, Verdict::Enter);
+        check("AWSLogs/o-abc1234567", &all, Verdict::Enter);
+        check("AWSLogs/111122223333", &all, Verdict::Enter);
+        check("AWSLogs/111122223333/Config", &all, Verdict::Other);
+        check("AWSLogs/111122223333/vpcflowlogs", &all, Verdict::Other);
+        check(ours, &all, Verdict::Enter);
+        check(&format!("{ours}-Digest/us-east-1/2024/03"), &all, month("2024/03"));
+        check(&format!("{ours}/us-east-1"), &all, Verdict::Enter);
+        check(&format!("{ours}/us-east-1/2024"), &all, Verdict::Enter);
+        check(&format!("{ours}/us-east-1/2024/03"), &all, month("2024/03"));
+        check(&format!("{ours}/us-east-1/2024/xx"), &all, Verdict::List(None));
+        check(&format!("{ours}/us-east-1/2024/02"), &some, Verdict::Leave);
+        check(&format!("{ours}/us-east-1/2024/03"), &some, Verdict::Enter);
+        check(&format!("{ours}/us-east-1/2024/03/09"), &some, Verdict::Leave);
+        check(&format!("{ours}/us-east-1/2024/03/10"), &some, month("2024/03"));
+        check(&format!("{ours}/us-east-1/2024/04"), &some, month("2024/04"));
+        check(&format!("{ours}/eu-west-1"), &some, Verdict::Leave);
+        check("AWSLogs/444455556666", &some, Verdict::Leave);
+    }
+
+    #[test]
+    fn what_lies_deep_outside_of_the_layout_is_listed_whole() {
+        let all = Selection::default();
+        assert_eq!(verdict("a/b/c", 3, &all), Verdict::List(None));
+        assert_eq!(verdict("a/b/c", 2, &all), Verdict::Enter);
+    }
+}

@@ -1,0 +1,265 @@
+//! Buckets: an S3 on this machine in, a lake out, whatever S3 does meanwhile.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use object_store::path::Path;
+use object_store::{Attribute, AttributeValue, Attributes, ObjectStoreExt, PutOptions};
+use traillake_ingest::{
+    Bucket, CancelFlag, Error, RecordCounts, Report, Selection, Source, check_sources, plan,
+};
+use traillake_testkit::s3::{Asked, S3, Spoiled};
+use traillake_testkit::trail::{Filling, Trail, TrailOptions};
+
+use crate::{Bench, gzip, key, log};
+
+const BUCKET: &str = "trail";
+
+/// An S3 with one bucket, and a lake to bring it into.
+struct World {
+    s3: S3,
+    bench: Bench,
+}
+
+impl World {
+    async fn new() -> World {
+        World { s3: S3::start(&[BUCKET]).await.unwrap(), bench: Bench::new() }
+    }
+
+    fn source(&self, prefix: &str) -> Source {
+        let objects = Arc::new(self.s3.client(BUCKET).unwrap());
+        Source::Bucket(Bucket { name: BUCKET.to_owned(), prefix: prefix.to_owned(), objects })
+    }
+
+    async fn ingest(&self) -> Report {
+        let sources = vec![self.source("")];
+        self.bench.run(sources, &*self.bench.lines, &CancelFlag::default()).await
+    }
+
+    fn put(&self, key: &str, bytes: impl AsRef<[u8]>) {
+        let path = self.s3.bucket_folder(BUCKET).join(key);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    /// Writes a trail of several accounts, regions and months.
+    fn put_trail(&self, objects: u64) -> Trail {
+        let trail = Trail::new(TrailOptions {
+            accounts: 3,
+            regions: 2,
+            days: 90,
+            objects,
+            filling: Filling::Median(6),
+            duplicate_share: 0.05,
+            ..TrailOptions::default()
+        });
+        trail.write_to(&self.s3.bucket_folder(BUCKET), 2).unwrap();
+        trail
+    }
+}
+
+fn truth(trail: &Trail) -> RecordCounts {
+    let truth = trail.truth();
+    RecordCounts {
+        records: truth.records,
+        stored: truth.events,
+        duplicates: truth.duplicates,
+        ..RecordCounts::default()
+    }
+}
+
+fn count(asked: &[Asked], of: impl Fn(&Asked) -> bool) -> usize {
+    asked.iter().filter(|asked| of(asked)).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_comes_in_once_newest_month_first() {
+    let world = World::new().await;
+    let trail = world.put_trail(240);
+    world.put("AWSLogs/111122223333/Config/eu-west-1/2024/5/6/x.json.gz", gzip("{}"));
+    world.put("AWSLogs/111122223333/vpcflowlogs/eu-west-1/2024/05/06/x.log.gz", gzip("x"));
+    world.put("notes.txt", "not a log");
+    world.put("empty.txt", "");
+
+    let report = world.ingest().await;
+    assert!(report.is_clean(), "{report:#?}");
+    assert_eq!(report.records, truth(&trail));
+    assert_eq!(world.bench.rows("events").await, report.records.stored);
+    assert_eq!(report.ignored["another service's folder, not listed"], 2);
+    assert_eq!(report.ignored["not CloudTrail"], 1);
+    assert_eq!(report.ignored["empty file"], 1);
+    let asked = world.s3.asked();
+    let others = |asked: &Asked| asked.is_listing() && asked.query.contains("Config");
+    assert_eq!(count(&asked, others), 0, "another service's folder was listed");
+
+    let lines = world.bench.lines.taken_in.lock().unwrap().clone();
+    let months: Vec<String> =
+        lines.iter().map(|line| line.delivered_at.as_ref().unwrap()[..7].to_owned()).collect();
+    assert!(months.is_sorted_by(|a, b| a >= b), "newest month first");
+    assert!(months.first() > months.last(), "several months");
+    assert!(lines[0].object.starts_with("s3://trail/AWSLogs/"), "{}", lines[0].object);
+    assert!(lines[0].logical_key.starts_with("AWSLogs/"));
+
+    let again = world.ingest().await;
+    assert_eq!((again.objects.known, again.objects.read), (240, 0));
+    assert_eq!(count(&world.s3.asked(), |asked| asked.path.ends_with(".json.gz")), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_is_selected_is_listed() {
+    let mut world = World::new().await;
+    let trail = world.put_trail(120);
+    let day = |text: &str| Some(format!("{text}T00:00:00Z").parse().unwrap());
+    let folder = world.s3.bucket_folder(BUCKET).join("AWSLogs/o-trail00lake");
+    let mut accounts: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    accounts.sort();
+    let first_day = TrailOptions::default().first_day;
+    let since = first_day.checked_add_days(chrono::Days::new(40)).unwrap();
+    let until = first_day.checked_add_days(chrono::Days::new(45)).unwrap();
+    world.bench.options.selection = Selection {
+        since: day(&since.to_string()),
+        until: day(&until.to_string()),
+        accounts: [accounts[1].clone()].into(),
+        ..Selection::default()
+    };
+    let sources = vec![world.source("")];
+    let options = &world.bench.options;
+    let planned = plan(None, sources, options, &CancelFlag::default()).await.unwrap();
+    assert!(planned.total.new_objects > 0 && planned.total.new_objects < trail.objects() / 3);
+    let asked = world.s3.asked();
+    for other in [&accounts[0], &accounts[2]] {
+        let inside = format!("{other}%2F");
+        assert_eq!(count(&asked, |asked| asked.query.contains(&inside)), 0, "{other} was listed");
+    }
+    assert!(planned.cells.iter().all(|cell| cell.account.as_ref() == Some(&accounts[1])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_s3_does_nothing_is_lost_or_doubled() {
+    for (name, spoiled) in [
+        ("slow down", Spoiled::Refused(503, "SlowDown")),
+        ("internal error", Spoiled::Refused(500, "InternalError")),
+        ("answer lost", Spoiled::DoneThenRefused(500, "InternalError")),
+        ("torn body", Spoiled::BrokenOff(40)),
+    ] {
+        let world = World::new().await;
+        let trail = world.put_trail(90);
+        world.s3.spoil(move |number, _| number.is_multiple_of(5).then_some(spoiled));
+        let report = world.ingest().await;
+        assert!(report.is_clean(), "{name}: {report:#?}");
+        assert_eq!(report.records, truth(&trail), "{name}");
+        assert_eq!(world.bench.rows("events").await, report.records.stored, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_cannot_be_read_is_named_with_what_is_missing() {
+    let check = async |spoiled: Spoiled, kind: &str, words: &str| {
+        let world = World::new().await;
+        world.put(&key(1, "good"), gzip(log(0..3)));
+        world.put(&key(2, "bad"), gzip(log(3..6)));
+        world.s3.spoil(move |_, asked| asked.path.contains("_bad.").then_some(spoiled));
+        let report = world.ingest().await;
+        assert_eq!((report.objects.read, report.objects.failed), (1, 1), "{words}");
+        let fault = &report.faults[0];
+        assert_eq!(fault.kind.to_string(), kind, "{}", fault.reason);
+        assert!(fault.reason.contains(words), "{}", fault.reason);
+        assert!(fault.object.ends_with("_bad.json.gz"));
+        world.s3.heal();
+        let report = world.ingest().await;
+        assert_eq!((report.objects.known, report.objects.read), (1, 1), "it stays new");
+    };
+    check(Spoiled::Refused(403, "AccessDenied"), "unreadable", "`s3:GetObject`").await;
+    check(Spoiled::Refused(403, "InvalidObjectState"), "archived", "restore it").await;
+    check(Spoiled::Refused(400, "ExpiredToken"), "unreadable", "have expired").await;
+    check(Spoiled::Refused(404, "NoSuchKey"), "vanished", "vanished").await;
+    check(Spoiled::Refused(412, "PreconditionFailed"), "changed", "overwritten").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_may_not_be_listed_is_refused_at_once() {
+    let world = World::new().await;
+    world.s3.spoil(|_, _| Some(Spoiled::Refused(403, "AccessDenied")));
+    let refused = check_sources(&[world.source("logs/")], None).await;
+    let Err(Error::Bucket { bucket, reason }) = refused else { panic!("{refused:?}") };
+    assert_eq!(bucket, "s3://trail/logs/");
+    assert!(reason.contains("`s3:ListBucket` on `arn:aws:s3:::trail`"), "{reason}");
+    world.s3.heal();
+    let objects = Arc::new(world.s3.client("absent").unwrap());
+    let absent = Bucket { name: "absent".to_owned(), prefix: String::new(), objects };
+    let refused = check_sources(&[Source::Bucket(absent)], None).await.unwrap_err();
+    assert!(refused.to_string().contains("there is no bucket `absent`"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_overwritten_after_its_listing_comes_in_as_it_is_then() {
+    let world = World::new().await;
+    let (name, path) = (key(1, "a"), world.s3.bucket_folder(BUCKET).join(key(1, "a")));
+    world.put(&name, gzip(log(0..3)));
+    let overwritten = AtomicBool::new(false);
+    let newer = gzip(log(0..4));
+    world.s3.spoil(move |_, asked| {
+        if asked.path.ends_with("_a.json.gz") && !overwritten.swap(true, Ordering::Relaxed) {
+            fs::write(&path, &newer).unwrap();
+        }
+        None
+    });
+    let report = world.ingest().await;
+    assert_eq!((report.objects.failed, report.records.stored), (1, 0), "{report:#?}");
+    let report = world.ingest().await;
+    assert_eq!((report.objects.read, report.records.stored), (1, 4));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_objects_and_archives_come_in_from_a_bucket() {
+    let mut world = World::new().await;
+    world.bench.options.memory_bytes = 4 << 20;
+    let lines: Vec<String> = (0..4_000).map(crate::event).collect();
+    world.put("exports/large.ndjson", lines.join("\n"));
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, ids) in [("a.json", 5_000..5_003), ("b.json", 5_003..5_007)] {
+        let bytes = log(ids);
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_cksum();
+        archive.append_data(&mut header, name, bytes.as_bytes()).unwrap();
+    }
+    world.put("old/logs.tar", archive.into_inner().unwrap());
+    let report = world.ingest().await;
+    assert!(report.is_clean(), "{report:#?}");
+    assert_eq!((report.objects.read, report.records.stored), (3, 4_007));
+    assert!(world.bench.line("a.json").object.ends_with("s3://trail/old/logs.tar!/a.json"));
+    let again = world.ingest().await;
+    assert_eq!((again.objects.known, again.objects.read), (3, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_s3_keeps_beside_a_digest_is_kept_with_it() {
+    let world = World::new().await;
+    let name = "AWSLogs/111122223333/CloudTrail-Digest/eu-west-1/2024/05/06/\
+                111122223333_CloudTrail-Digest_eu-west-1_main_eu-west-1_20240506T120000Z.json.gz";
+    let digest = r#"{"awsAccountId":"111122223333","digestStartTime":"2024-05-06T11:00:00Z","digestEndTime":"2024-05-06T12:00:00Z","digestS3Bucket":"trail","digestS3Object":"x","digestPublicKeyFingerprint":"aa","digestSignatureAlgorithm":"SHA256withRSA","logFiles":[]}"#;
+    let metadata = [("signature", "0a1b"), ("signature-algorithm", "SHA256withRSA")];
+    let metadata =
+        metadata.map(|(name, text)| (Attribute::Metadata(name.into()), AttributeValue::from(text)));
+    let options =
+        PutOptions { attributes: Attributes::from_iter(metadata), ..PutOptions::default() };
+    let client = world.s3.client(BUCKET).unwrap();
+    let (path, bytes) = (Path::from(name), gzip(digest));
+    object_store::ObjectStore::put_opts(&client, &path, bytes.into(), options).await.unwrap();
+    assert!(client.head(&path).await.unwrap().size > 0);
+
+    let report = world.ingest().await;
+    assert!(report.is_clean(), "{report:#?}");
+    assert_eq!(world.bench.rows("digests").await, 1);
+    let column = world.bench.texts("digests", "signature");
+    assert_eq!(column, [Some("0a1b".to_owned())]);
+    let column = world.bench.texts("digests", "signatureAlgorithm");
+    assert_eq!(column, [Some("SHA256withRSA".to_owned())]);
+    let column = world.bench.texts("digests", "backfillGenerationTimestamp");
+    assert_eq!(column, [None]);
+}

@@ -1,0 +1,239 @@
+//! An S3 on this machine: `s3s-fs` behind a port, with every request counted and any answer spoiled.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::{BackoffConfig, RetryConfig};
+use s3s::auth::SimpleAuth;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// The access key that the server knows.
+pub const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
+/// Its secret.
+pub const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+
+type Body = UnsyncBoxBody<Bytes, s3s::StdError>;
+
+/// One request as the server saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// `GET`, `PUT`, …
+    pub method: String,
+    /// `/bucket/key`, as sent.
+    pub path: String,
+    /// What follows the `?`, as sent.
+    pub query: String,
+}
+
+impl Asked {
+    /// Returns whether it asks for a listing.
+    pub fn is_listing(&self) -> bool {
+        self.method == "GET" && self.query.contains("list-type=2")
+    }
+
+    /// Returns whether it asks for the bytes of an object.
+    pub fn is_reading(&self) -> bool {
+        self.method == "GET" && !self.is_listing()
+    }
+}
+
+/// What goes wrong with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spoiled {
+    /// It is refused with this status and S3 error code, and nothing happens.
+    Refused(u16, &'static str),
+    /// It is done, and then answered with this status and code.
+    DoneThenRefused(u16, &'static str),
+    /// Its answer breaks off after so many bytes.
+    BrokenOff(usize),
+}
+
+/// Chooses what goes wrong with a request, given its number from 0.
+type Spoiler = Arc<dyn Fn(usize, &Asked) -> Option<Spoiled> + Send + Sync>;
+
+/// A running server; it stops when it is dropped.
+pub struct S3 {
+    folder: TempDir,
+    address: SocketAddr,
+    desk: Arc<Desk>,
+    accepting: JoinHandle<()>,
+}
+
+/// What the connections share.
+struct Desk {
+    service: S3Service,
+    asked: Mutex<Vec<Asked>>,
+    spoiler: Mutex<Option<Spoiler>>,
+}
+
+impl S3 {
+    /// Starts a server with the buckets named, all empty.
+    ///
+    /// # Errors
+    /// When there is no port or no temporary folder.
+    pub async fn start(buckets: &[&str]) -> io::Result<S3> {
+        let folder = tempfile::tempdir()?;
+        for bucket in buckets {
+            std::fs::create_dir(folder.path().join(bucket))?;
+        }
+        let files = s3s_fs::FileSystem::new(folder.path())
+            .map_err(|error| io::Error::other(format!("{error:?}")))?;
+        let mut builder = S3ServiceBuilder::new(files);
+        builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        let (asked, spoiler) = (Mutex::new(Vec::new()), Mutex::new(None));
+        let desk = Arc::new(Desk { service: builder.build(), asked, spoiler });
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
+        let accepting = tokio::spawn(accept(listener, desk.clone()));
+        Ok(S3 { folder, address, desk, accepting })
+    }
+
+    /// Returns its URL, for `--endpoint-url`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Returns a client of one bucket that gives up soon.
+    ///
+    /// # Errors
+    /// When the client cannot be made.
+    pub fn client(&self, bucket: &str) -> object_store::Result<AmazonS3> {
+        let retry = RetryConfig {
+            backoff: BackoffConfig {
+                init_backoff: std::time::Duration::from_millis(1),
+                max_backoff: std::time::Duration::from_millis(5),
+                base: 2.0,
+            },
+            max_retries: 3,
+            retry_timeout: std::time::Duration::from_secs(10),
+        };
+        AmazonS3Builder::new()
+            .with_bucket_name(bucket)
+            .with_region("us-east-1")
+            .with_endpoint(self.endpoint())
+            .with_allow_http(true)
+            .with_access_key_id(ACCESS_KEY)
+            .with_secret_access_key(SECRET_KEY)
+            .with_retry(retry)
+            .build()
+    }
+
+    /// Returns the folder in which the server keeps a bucket: a file an object.
+    pub fn bucket_folder(&self, bucket: &str) -> std::path::PathBuf {
+        self.folder.path().join(bucket)
+    }
+
+    /// Returns what was asked since the last call.
+    pub fn asked(&self) -> Vec<Asked> {
+        std::mem::take(&mut *self.desk.asked.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Lets `spoiler` choose what goes wrong from now on; it is told how many requests came since.
+    pub fn spoil(
+        &self,
+        spoiler: impl Fn(usize, &Asked) -> Option<Spoiled> + Send + Sync + 'static,
+    ) {
+        self.asked();
+        let mut chosen = self.desk.spoiler.lock().unwrap_or_else(PoisonError::into_inner);
+        *chosen = Some(Arc::new(spoiler));
+    }
+
+    /// Lets nothing go wrong any more.
+    pub fn heal(&self) {
+        *self.desk.spoiler.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+impl Drop for S3 {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, desk: Arc<Desk>) {
+    while let Ok((socket, _)) = listener.accept().await {
+        let desk = desk.clone();
+        tokio::spawn(async move {
+            let answer = service_fn(move |request| {
+                let desk = desk.clone();
+                async move { Ok::<_, Infallible>(desk.answer(request).await) }
+            });
+            let builder = Builder::new(TokioExecutor::new());
+            // A connection that breaks is the client's business.
+            let _ = builder.serve_connection(TokioIo::new(socket), answer).await;
+        });
+    }
+}
+
+impl Desk {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let asked = Asked {
+            method: request.method().to_string(),
+            path: request.uri().path().to_owned(),
+            query: request.uri().query().unwrap_or_default().to_owned(),
+        };
+        let number = {
+            let mut all = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+            all.push(asked.clone());
+            all.len() - 1
+        };
+        let spoiler = self.spoiler.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let spoiled = spoiler.and_then(|spoiler| spoiler(number, &asked));
+        if let Some(Spoiled::Refused(status, code)) = spoiled {
+            return refusal(status, code);
+        }
+        let response = match self.service.call(request.map(s3s::Body::from)).await {
+            Ok(response) => response,
+            Err(error) => return refusal(500, leaked(format!("{error:?}"))),
+        };
+        match spoiled {
+            Some(Spoiled::DoneThenRefused(status, code)) => refusal(status, code),
+            Some(Spoiled::BrokenOff(bytes)) => broken_off(response, bytes).await,
+            Some(Spoiled::Refused(..)) | None => response.map(|body| body.boxed_unsync()),
+        }
+    }
+}
+
+/// An error of the server itself, of which a test has few.
+fn leaked(text: String) -> &'static str {
+    Box::leak(text.into_boxed_str())
+}
+
+fn refusal(status: u16, code: &str) -> Response<Body> {
+    let text = format!("<Error><Code>{code}</Code><Message>spoiled</Message></Error>");
+    let mut response = Response::new(full(Bytes::from(text)));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+    response
+}
+
+/// The first bytes of an answer that claims to be whole.
+async fn broken_off(response: Response<s3s::Body>, bytes: usize) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
+    let whole = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let length = whole.len();
+    let first = whole.slice(..bytes.min(length));
+    parts.headers.insert(hyper::header::CONTENT_LENGTH, length.into());
+    let pieces = futures::stream::iter([
+        Ok(hyper::body::Frame::data(first)),
+        Err::<_, s3s::StdError>(io::Error::other("broken off").into()),
+    ]);
+    Response::from_parts(parts, http_body_util::StreamBody::new(pieces).boxed_unsync())
+}
+
+fn full(bytes: Bytes) -> Body {
+    Full::new(bytes).map_err(|never: Infallible| match never {}).boxed_unsync()
+}
