@@ -5,6 +5,7 @@
 //! | module | the question it answers |
 //! |---|---|
 //! | `engine` | what happens to a statement, step by step? |
+//! | `options` | what is an engine told? |
 //! | `definitions` | what of the scripts that define Athena's tables? |
 //! | `resolve` | which table does a name mean? |
 //! | `pins` | which snapshot of which store, and what tables are made over it? |
@@ -36,6 +37,7 @@ mod limits;
 mod mentions;
 mod meter;
 mod notes;
+mod options;
 mod pins;
 mod plain;
 mod prune;
@@ -52,9 +54,10 @@ mod views;
 use arrow::array::{ArrayRef, RecordBatch};
 
 pub use answer::{Answer, SnapshotName, Statistics};
-pub use engine::{Alias, Engine, EngineOptions, Lookup};
+pub use engine::Engine;
 pub use error::{Error, ErrorKind, Result};
 pub use notes::{Note, NoteKind};
+pub use options::{Alias, EngineOptions, Lookup};
 pub use traillake_trino::{Parameters, Value};
 
 /// How the original bytes of a record come back from its row: known to whoever decoded it, handed
