@@ -12,6 +12,7 @@ mod set_operations;
 mod subquery_values;
 mod total;
 mod unnest_subquery;
+mod zones;
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ pub(crate) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
         Arc::new(rows::DissolveRows),
         Arc::new(marks::KeepMarks),
         Arc::new(calls::ResolveCalls),
+        Arc::new(zones::MeetInUtc),
         Arc::new(compare_rule::CompareText),
     ]
 }

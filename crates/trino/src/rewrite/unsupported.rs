@@ -167,7 +167,6 @@ pub(crate) fn expr(expr: &Expr) -> Result<(), SqlError> {
         Expr::JsonAccess { .. } => ("`:` before a member", "write `x.member` or `json_extract`"),
         Expr::Collate { .. } => ("COLLATE", "`lower(x)` compares without case"),
         Expr::Convert { .. } => ("CONVERT", "write `CAST(x AS type)`"),
-        Expr::Overlay { .. } => ("OVERLAY", "write `substr` and `||`"),
         Expr::MatchAgainst { .. } => ("MATCH … AGAINST", "write `x LIKE '%text%'`"),
         Expr::OuterJoin(_) => ("`(+)`", "write LEFT JOIN"),
         Expr::Prior(_) => ("PRIOR", "write WITH RECURSIVE"),

@@ -176,7 +176,11 @@ impl<'a> Rows<'a> {
     /// Returns the array as the result: a constant when all arguments are.
     pub(crate) fn finish(&self, array: ArrayRef) -> Result<ColumnarValue> {
         if self.all_constant() && array.len() == 1 {
-            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?));
+            return Ok(ColumnarValue::Scalar(match array.data_type() {
+                // `try_from_array` loses the marks of the elements.
+                DataType::List(_) => ScalarValue::List(Arc::new(array.as_list().clone())),
+                _ => ScalarValue::try_from_array(&array, 0)?,
+            }));
         }
         Ok(ColumnarValue::Array(array))
     }
