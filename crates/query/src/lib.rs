@@ -18,7 +18,7 @@
 //! | `late` | which values are made for result rows only? |
 //! | `store_table`, `prune`, `scan`, `meter` | which files are read, and how much of them? |
 //! | `run`, `explain`, `limits`, `answer` | how does the answer leave, in which form, under which limits? |
-//! | `notes`, `error`, `plain` | what is said beside it, or instead of it? |
+//! | `notes`, `error` | what is said beside it, or instead of it? |
 //!
 //! Invariants: a query sees one snapshot of each store and cannot write; nothing here reads the
 //! clock, the environment or a path that a statement names.
@@ -39,7 +39,6 @@ mod meter;
 mod notes;
 mod options;
 mod pins;
-mod plain;
 mod prune;
 mod resolve;
 mod run;

@@ -1,5 +1,6 @@
 //! Plan rules, run before DataFusion's own: the plan still says what the user wrote.
 
+mod ambiguous;
 mod calls;
 mod chain;
 pub(crate) mod compare;
@@ -26,6 +27,7 @@ use datafusion::optimizer::AnalyzerRule;
 /// Returns the rules in the order they must run.
 pub(crate) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     vec![
+        Arc::new(ambiguous::RefuseAmbiguous),
         Arc::new(lateral_unnest::LateralUnnest),
         Arc::new(unnest_subquery::UnnestSubquery),
         Arc::new(subquery_values::SubqueryValues),
