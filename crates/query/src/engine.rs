@@ -4,7 +4,6 @@
 //! packed → optimized → physical plan → batches, each brought to its final form as it leaves.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,25 +12,24 @@ use arrow::datatypes::Schema;
 use chrono::{DateTime, Utc};
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
-    MemorySchemaProvider, SchemaProvider, TableProvider,
+    MemorySchemaProvider, SchemaProvider,
 };
-use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement;
 use tokio::time::Instant;
-use traillake_store::{At, Lake, StoreInfo};
+use traillake_store::{Lake, StoreInfo};
 use traillake_trino::{Names, Parameters, Parsed, SqlError, StatementKind, TableName};
 
-use crate::Rebuild;
 use crate::answer::{Answer, Notes, SnapshotName};
 use crate::directory::{Directory, Table};
 use crate::error::{Error, InOurWords, Result};
 use crate::limits::Limits;
 use crate::meter::Meter;
 use crate::notes::{Note, NoteKind};
+use crate::options::{EngineOptions, Lookup, names_of};
 use crate::pins::{Pin, Pins};
 use crate::resolve::{
     CATALOG, INFORMATION_SCHEMA, INFORMATION_TABLES, Resolved, Resolver, STORE_TABLES, SYSTEM,
@@ -42,64 +40,6 @@ use crate::scan::ScanLog;
 use crate::{
     definitions, gate, hidden, late, mentions, resolve, runtime, show, stored_ranges, views,
 };
-
-/// What an engine is told.
-#[derive(Debug, Clone)]
-pub struct EngineOptions {
-    /// The store in which names without a schema are looked up.
-    pub store: String,
-    /// Memory that all queries together may use; beyond it they spill.
-    pub memory_bytes: u64,
-    /// The folder they spill into.
-    pub temp_dir: PathBuf,
-    /// The longest a query may take.
-    pub timeout: Option<Duration>,
-    /// The most rows an answer may have.
-    pub rows_max: Option<u64>,
-    /// An older state of the lake.
-    pub at: Option<At>,
-    /// The present.
-    pub now: DateTime<Utc>,
-    /// Only records at or after this time.
-    pub since: Option<DateTime<Utc>>,
-    /// Only records before this time.
-    pub until: Option<DateTime<Utc>>,
-    /// How original bytes come back from a row.
-    pub rebuild: Arc<dyn Rebuild>,
-    /// Tables beside the lake.
-    pub lookups: Vec<Lookup>,
-    /// Further names of the lake's tables.
-    pub aliases: Vec<Alias>,
-    /// Threads a query may keep busy.
-    pub partitions: usize,
-}
-
-/// A table handed in.
-#[derive(Debug, Clone)]
-pub struct Lookup {
-    /// Its name in statements.
-    pub name: String,
-    /// Its rows, at least one batch (which may be empty), all of one schema.
-    pub batches: Vec<RecordBatch>,
-}
-
-impl Lookup {
-    pub(crate) fn provider(&self) -> std::result::Result<Arc<dyn TableProvider>, DataFusionError> {
-        let Some(first) = self.batches.first() else {
-            return Err(DataFusionError::Plan(format!("the table `{}` has no columns", self.name)));
-        };
-        Ok(Arc::new(MemTable::try_new(first.schema(), vec![self.batches.clone()])?))
-    }
-}
-
-/// A further name of a table, for statements that were written for another place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Alias {
-    /// The name, with its database where it has one: `security.trail`.
-    pub name: String,
-    /// The table it means, as a statement would name it: `cloudtrail_logs`, `archive.events`.
-    pub table: String,
-}
 
 /// Answers statements about one lake. Cheap to clone.
 #[derive(Clone)]
@@ -134,7 +74,7 @@ impl Engine {
         let stores: Arc<[StoreInfo]> = lake.stores().await?.into();
         let pin = Pin::new(&lake, &options.store, options.at).await?;
         let lookups: Arc<[Lookup]> = options.lookups.clone().into();
-        let lookup_names = lookup_names(&lookups)?;
+        let lookup_names = names_of(&lookups)?;
         let inside = |error| Error::Fault { detail: format!("{error}") };
         let state = runtime::state(&options, &pin).map_err(inside)?;
         let mut inner = Inner {
@@ -193,26 +133,6 @@ impl Engine {
             .map(|field| (field.name().clone(), traillake_trino::type_names::trino_type(field)));
         Ok(described.collect())
     }
-}
-
-fn lookup_names(lookups: &[Lookup]) -> Result<Vec<String>> {
-    let mut names: Vec<String> = Vec::new();
-    for lookup in lookups {
-        let refused =
-            |reason: &str| Error::Lookup { name: lookup.name.clone(), reason: reason.to_string() };
-        let is = |name: &str| name.eq_ignore_ascii_case(&lookup.name);
-        if STORE_TABLES.iter().any(|name| is(name)) {
-            return Err(refused("the lake has a table of that name"));
-        }
-        if names.iter().any(|name| is(name)) {
-            return Err(refused("two tables have that name"));
-        }
-        if lookup.batches.is_empty() {
-            return Err(refused("it has no columns"));
-        }
-        names.push(lookup.name.clone());
-    }
-    Ok(names)
 }
 
 /// A statement ready to run.

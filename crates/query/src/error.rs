@@ -5,8 +5,6 @@ use std::time::Duration;
 use datafusion::error::DataFusionError;
 use traillake_trino::{Names, SqlError};
 
-use crate::plain::plain;
-
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -211,9 +209,7 @@ impl InOurWords {
     }
 
     fn statement(&self, error: &DataFusionError) -> Error {
-        let mut explained = traillake_trino::explain_error(error, &self.names, &self.sql);
-        explained.message = plain(&explained.message);
-        Error::sql(explained, &self.sql)
+        Error::sql(traillake_trino::explain_error(error, &self.names, &self.sql), &self.sql)
     }
 }
 

@@ -5,6 +5,7 @@
 //! | module | the question it answers |
 //! |---|---|
 //! | `engine` | what happens to a statement, step by step? |
+//! | `options` | what is an engine told? |
 //! | `definitions` | what of the scripts that define Athena's tables? |
 //! | `resolve` | which table does a name mean? |
 //! | `pins` | which snapshot of which store, and what tables are made over it? |
@@ -17,7 +18,7 @@
 //! | `late` | which values are made for result rows only? |
 //! | `store_table`, `prune`, `scan`, `meter` | which files are read, and how much of them? |
 //! | `run`, `explain`, `limits`, `answer` | how does the answer leave, in which form, under which limits? |
-//! | `notes`, `error`, `plain` | what is said beside it, or instead of it? |
+//! | `notes`, `error` | what is said beside it, or instead of it? |
 //!
 //! Invariants: a query sees one snapshot of each store and cannot write; nothing here reads the
 //! clock, the environment or a path that a statement names.
@@ -36,8 +37,8 @@ mod limits;
 mod mentions;
 mod meter;
 mod notes;
+mod options;
 mod pins;
-mod plain;
 mod prune;
 mod resolve;
 mod run;
@@ -52,9 +53,10 @@ mod views;
 use arrow::array::{ArrayRef, RecordBatch};
 
 pub use answer::{Answer, SnapshotName, Statistics};
-pub use engine::{Alias, Engine, EngineOptions, Lookup};
+pub use engine::Engine;
 pub use error::{Error, ErrorKind, Result};
 pub use notes::{Note, NoteKind};
+pub use options::{Alias, EngineOptions, Lookup};
 pub use traillake_trino::{Parameters, Value};
 
 /// How the original bytes of a record come back from its row: known to whoever decoded it, handed

@@ -16,8 +16,8 @@ use traillake_store::{At, Lake, LiveFile, StoreInfo, StoreSnapshot, TableSnapsho
 
 use crate::Rebuild;
 use crate::directory::Directory;
-use crate::engine::Lookup;
 use crate::meter::Meter;
+use crate::options::Lookup;
 use crate::resolve::{INFORMATION_SCHEMA, Resolved, SYSTEM};
 use crate::scan::ScanLog;
 use crate::store_table::{Given, StoreTable};

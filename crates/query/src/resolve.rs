@@ -3,9 +3,9 @@
 use traillake_store::StoreInfo;
 use traillake_trino::{Kind, Names, SqlError, TableName};
 
-use crate::engine::Alias;
 use crate::error::Error;
 use crate::notes::{Note, NoteKind};
+use crate::options::Alias;
 use crate::views::ATHENA;
 
 /// The catalog of everything.

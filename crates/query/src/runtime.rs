@@ -13,7 +13,7 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::prelude::SessionContext;
 
-use crate::engine::EngineOptions;
+use crate::options::EngineOptions;
 use crate::pins::{Pin, lake_url};
 use crate::stored_ranges::StoredRanges;
 

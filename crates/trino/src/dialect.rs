@@ -76,6 +76,18 @@ impl Dialect for TrinoDialect {
         }
     }
 
+    /// `value:member` of other databases is refused where it stands: read as an operator, its
+    /// member would swallow a word that belongs to something else.
+    fn parse_infix(
+        &self,
+        parser: &mut Parser,
+        _expr: &Expr,
+        _precedence: u8,
+    ) -> Option<Result<Expr, ParserError>> {
+        let next = parser.peek_token();
+        (next.token == Token::Colon).then(|| parser.expected("an operator", next))
+    }
+
     fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
         let Token::Word(word) = &parser.peek_token_ref().token else { return None };
         if word.quote_style.is_some() {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use datafusion::sql::sqlparser::tokenizer::Span;
 use thiserror::Error;
 
 /// What the caller must do about an error; front ends map it to their own codes.
@@ -51,6 +52,17 @@ impl SqlError {
     pub fn at(mut self, line: usize, column: usize, length: usize) -> Self {
         (self.line, self.column, self.length) = (line, column, length.max(1));
         self
+    }
+
+    /// Returns the error at a place the parser knows.
+    #[must_use]
+    pub(crate) fn placed(self, Span { start, end }: Span) -> Self {
+        if start.line == 0 {
+            return self;
+        }
+        let length =
+            if end.line == start.line { end.column.saturating_sub(start.column) } else { 1 };
+        self.at(start.line as usize, start.column as usize, length as usize)
     }
 
     /// Returns the error with a hint.

@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use crate::dialect::TrinoDialect;
+use crate::explain::placed;
 use crate::rewrite::{self, headers::Headers, mistakes, recognise};
 use crate::tokens::{Tokens, tokenize};
 use crate::{Kind, Names, Parameters, SqlError};
@@ -70,12 +71,14 @@ pub fn parse(sql: &str, names: &Names) -> Result<Parsed, SqlError> {
         .with_recursion_limit(DEPTH_MAX)
         .with_tokens_with_locations(tokens.clone());
     let outcome = parse_statement(&mut parser, &words);
-    let (kind, mut statement) = outcome.map_err(|error| mistakes::explain(error, &tokens))?;
-    expect_end(&mut parser, &tokens)?;
+    let as_typed = || typed.restored(&tokens);
+    let (kind, mut statement) = outcome.map_err(|fault| mistakes::explain(fault, &as_typed()))?;
+    expect_end(&mut parser).map_err(|at| mistakes::after_the_end(at, &as_typed()))?;
 
     let mut notes = Vec::new();
     let headers = Headers::of(&statement, &typed);
-    rewrite::apply(&mut statement, &typed, names, &mut notes)?;
+    rewrite::apply(&mut statement, &typed, names, &mut notes)
+        .map_err(|error| placed(error, names, sql))?;
     let statement = match kind {
         StatementKind::Explain { analyze } => explain(statement, analyze),
         _ => Statement::Statement(Box::new(statement)),
@@ -167,16 +170,22 @@ fn not_read_only(parser: &Parser) -> ParseFault {
     ParseFault::Sql(error)
 }
 
-fn expect_end(parser: &mut Parser, tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
+/// What stands after the statement.
+pub(crate) struct Rest {
+    pub(crate) next: TokenWithSpan,
+    /// Whether a semicolon has ended the statement.
+    pub(crate) ended: bool,
+}
+
+fn expect_end(parser: &mut Parser) -> Result<(), Rest> {
     let mut ended = false;
     while parser.consume_token(&Token::SemiColon) {
         ended = true;
     }
-    let next = parser.peek_token();
-    if next.token == Token::EOF {
-        return Ok(());
+    match parser.peek_token() {
+        next if next.token == Token::EOF => Ok(()),
+        next => Err(Rest { next, ended }),
     }
-    Err(mistakes::after_the_end(&next, ended, tokens))
 }
 
 fn explain(statement: ast::Statement, analyze: bool) -> Statement {

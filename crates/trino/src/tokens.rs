@@ -29,6 +29,17 @@ impl Typed {
     ) -> &'a str {
         self.0.get(&place(ident.span.start)).map_or(ident.value.as_str(), String::as_str)
     }
+
+    /// Returns the tokens with every word as the user typed it.
+    pub(crate) fn restored(&self, tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
+        let mut tokens = tokens.to_vec();
+        for TokenWithSpan { token, span } in &mut tokens {
+            if let (Token::Word(word), Some(typed)) = (token, self.0.get(&place(span.start))) {
+                word.value.clone_from(typed);
+            }
+        }
+        tokens
+    }
 }
 
 fn place(location: Location) -> (u64, u64) {

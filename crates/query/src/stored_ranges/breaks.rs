@@ -10,6 +10,8 @@ use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Between, BinaryExpr, Expr, Operator};
 
+use traillake_trino::functions::unit_micros;
+
 use super::{Range, evaluate};
 use crate::views::time_text::{TimeForm, write, written};
 
@@ -128,7 +130,22 @@ impl Breaks<'_> {
                 }
                 None => false,
             },
+            Leaf::Units { from, length, step } => {
+                self.at_units(from, length, step, constant).is_some()
+            }
         }
+    }
+
+    /// `date_diff(…)` is compared with a number. Units are counted towards zero, so that a number
+    /// of them begins or ends with that many, or with one more or one less.
+    fn at_units(&mut self, from: i64, length: i64, step: i64, count: &ScalarValue) -> Option<()> {
+        let ScalarValue::Int64(Some(count)) = count else { return None };
+        for count in [count.checked_sub(1)?, *count, count.checked_add(1)?] {
+            let at = count.checked_mul(length)?.checked_add(from)?;
+            let next_step = |at: i64| Some(at.checked_add(step - 1)?.div_euclid(step) * step);
+            self.moments.extend([next_step(at)?, next_step(at.checked_add(1)?)?]);
+        }
+        Some(())
     }
 
     /// `eventtime LIKE '2026-03-1%'`.
@@ -227,6 +244,9 @@ enum Leaf {
     Text(usize),
     /// The time itself, in units of so many microseconds.
     Moment(i64),
+    /// How many units of a length lie between a moment and the time, which has steps of its own, all
+    /// in microseconds; the length is negative where the time comes first.
+    Units { from: i64, length: i64, step: i64 },
 }
 
 impl Leaf {
@@ -245,12 +265,26 @@ impl Leaf {
             Expr::ScalarFunction(call) if call.func.name() == "substr" => {
                 beginning(call).map(Leaf::Text)
             }
+            Expr::ScalarFunction(call) if call.func.name() == "date_diff" => units(call),
             expr => {
                 let (_, form) = written(expr)?;
                 (form == TimeForm::Whole).then_some(Leaf::Text(usize::MAX))
             }
         }
     }
+}
+
+/// The units of `date_diff(unit, time, constant)`, or with the constant first; none of units whose
+/// length is not always the same.
+fn units(call: &ScalarFunction) -> Option<Leaf> {
+    let [Expr::Literal(unit, _), first, second] = call.args.as_slice() else { return None };
+    let length = unit_micros(unit.try_as_str().flatten()?)?;
+    let (time, moment, length) = match constant(second) {
+        Some(moment) => (first, moment, -length),
+        None => (second, constant(first)?, length),
+    };
+    let Leaf::Moment(step) = Leaf::of(time)? else { return None };
+    Some(Leaf::Units { from: micros(&moment)?, length, step })
 }
 
 /// The length of `substr(eventtime, 1, length)`, up to the second.

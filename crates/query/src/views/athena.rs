@@ -8,6 +8,7 @@ use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::{Expr, lit};
 
 use super::flag_text::flag_text;
+use super::lake::{federation, on_behalf_of, session_issuer};
 use super::renamed_fields::renamed_fields;
 use super::time_text::{TimeForm, time_text};
 use super::{Physical, Row, TIME};
@@ -89,46 +90,20 @@ pub(super) fn hidden_column(name: &str, physical: &Physical<'_>) -> Result<Optio
 const RESOURCE: &[(&str, &str)] = &[("ARN", "arn"), ("accountId", "accountId"), ("type", "type")];
 
 fn user_identity(physical: &Physical<'_>) -> Result<Row> {
-    let row = physical.row(&[
-        ("type", "userIdentity_type"),
-        ("principalid", "userIdentity_principalId"),
-        ("arn", "userIdentity_arn"),
-        ("accountid", "userIdentity_accountId"),
-        ("invokedby", "userIdentity_invokedBy"),
-        ("accesskeyid", "userIdentity_accessKeyId"),
-        ("username", "userIdentity_userName"),
-    ])?;
-    let on_behalf_of = physical.row(&[
-        ("userid", "userIdentity_onBehalfOf_userId"),
-        ("identitystorearn", "userIdentity_onBehalfOf_identityStoreArn"),
-    ])?;
-    Ok(row
-        .with_row("onbehalfof", on_behalf_of)
+    let names = ["type", "principalId", "arn", "accountId", "invokedBy", "accessKeyId", "userName"];
+    Ok(physical
+        .row("userIdentity", &names)?
+        .with_row("onbehalfof", on_behalf_of(physical)?)
         .with_row("sessioncontext", session_context(physical)?))
 }
 
 fn session_context(physical: &Physical<'_>) -> Result<Row> {
-    let attributes = physical.row(&[
-        ("mfaauthenticated", "userIdentity_mfaAuthenticated"),
-        ("creationdate", "userIdentity_creationDate"),
-    ])?;
-    let issuer = physical.row(&[
-        ("type", "userIdentity_sessionIssuer_type"),
-        ("principalid", "userIdentity_sessionIssuer_principalId"),
-        ("arn", "userIdentity_sessionIssuer_arn"),
-        ("accountid", "userIdentity_sessionIssuer_accountId"),
-        ("username", "userIdentity_sessionIssuer_userName"),
-    ])?;
-    let federation = physical.row(&[
-        ("federatedprovider", "userIdentity_webIdFederationData_federatedProvider"),
-        ("attributes", "userIdentity_webIdFederationData_attributes"),
-    ])?;
-    let delivery = physical.column("userIdentity_ec2RoleDelivery")?;
-    Ok(Row::empty()
+    let attributes = physical.row("userIdentity", &["mfaAuthenticated", "creationDate"])?;
+    let row = Row::empty()
         .with_row("attributes", attributes)
-        .with_row("sessionissuer", issuer)
-        .with("ec2roledelivery", delivery.clone(), delivery.is_not_null())
-        .with_row("webidfederationdata", federation))
+        .with_row("sessionissuer", session_issuer(physical)?);
+    let row = physical.with_field(row, "ec2RoleDelivery", "userIdentity_ec2RoleDelivery")?;
+    Ok(row.with_row("webidfederationdata", federation(physical)?))
 }
 
 /// Why an event was sent later or again (CloudTrail User Guide, "CloudTrail record contents").
@@ -150,9 +125,5 @@ fn addendum(physical: &Physical<'_>) -> Result<Row> {
 }
 
 fn tls_details(physical: &Physical<'_>) -> Result<Row> {
-    physical.row(&[
-        ("tlsversion", "tlsDetails_tlsVersion"),
-        ("ciphersuite", "tlsDetails_cipherSuite"),
-        ("clientprovidedhostheader", "tlsDetails_clientProvidedHostHeader"),
-    ])
+    physical.row("tlsDetails", &["tlsVersion", "cipherSuite", "clientProvidedHostHeader"])
 }

@@ -73,78 +73,60 @@ const RESOURCE: &[(&str, &str)] =
     &[("accountId", "accountId"), ("type", "type"), ("ARN", "arn"), ("ARNPrefix", "arnPrefix")];
 
 fn user_identity(physical: &Physical<'_>) -> Result<Row> {
-    let row = physical.row(&[
-        ("type", "userIdentity_type"),
-        ("principalId", "userIdentity_principalId"),
-        ("arn", "userIdentity_arn"),
-        ("accountId", "userIdentity_accountId"),
-        ("accessKeyId", "userIdentity_accessKeyId"),
-        ("userName", "userIdentity_userName"),
-    ])?;
-    let rest = physical.row(&[
-        ("invokedBy", "userIdentity_invokedBy"),
-        ("identityProvider", "userIdentity_identityProvider"),
-        ("credentialId", "userIdentity_credentialId"),
-    ])?;
-    let on_behalf_of = physical.row(&[
-        ("userId", "userIdentity_onBehalfOf_userId"),
-        ("identityStoreArn", "userIdentity_onBehalfOf_identityStoreArn"),
-    ])?;
-    let in_scope_of = physical.row(&[
-        ("sourceArn", "userIdentity_inScopeOf_sourceArn"),
-        ("sourceAccount", "userIdentity_inScopeOf_sourceAccount"),
-        ("issuerType", "userIdentity_inScopeOf_issuerType"),
-        ("credentialsIssuedTo", "userIdentity_inScopeOf_credentialsIssuedTo"),
-        // AWS's schema page spells it so, with an i for the l.
-        ("credentiaisIssuedTo", "userIdentity_inScopeOf_credentialsIssuedTo"),
-    ])?;
-    let delegate = physical.row(&[("accountId", "userIdentity_invokedByDelegate_accountId")])?;
-    let row = row
+    let identity = "userIdentity";
+    let names = ["type", "principalId", "arn", "accountId", "accessKeyId", "userName"];
+    let in_scope_of = "userIdentity_inScopeOf";
+    let names_of_scope = ["sourceArn", "sourceAccount", "issuerType", "credentialsIssuedTo"];
+    let scope = physical.row(in_scope_of, &names_of_scope)?;
+    // AWS's schema page spells it so, with an i for the l.
+    let (misspelt, issued_to) =
+        ("credentiaisIssuedTo", "userIdentity_inScopeOf_credentialsIssuedTo");
+    let scope = physical.with_field(scope, misspelt, issued_to)?;
+    let delegate = physical.row("userIdentity_invokedByDelegate", &["accountId"])?;
+    let mut row = physical
+        .row(identity, &names)?
         .with_row("sessionContext", session_context(physical)?)
-        .with_row("onBehalfOf", on_behalf_of)
-        .with_row("inScopeOf", in_scope_of)
+        .with_row("onBehalfOf", on_behalf_of(physical)?)
+        .with_row("inScopeOf", scope)
         .with_row("invokedByDelegate", delegate);
-    Ok(rest.fields.into_iter().fold(row, |row, (name, value)| {
-        let present = value.clone().is_not_null();
-        row.with(&name, value, present)
-    }))
+    for name in ["invokedBy", "identityProvider", "credentialId"] {
+        row = physical.with_field(row, name, &format!("{identity}_{name}"))?;
+    }
+    Ok(row)
 }
 
 fn session_context(physical: &Physical<'_>) -> Result<Row> {
     let created = physical.column("userIdentity_creationDate")?;
-    let attributes = physical.row(&[("mfaAuthenticated", "userIdentity_mfaAuthenticated")])?.with(
+    let attributes = physical.row("userIdentity", &["mfaAuthenticated"])?.with(
         "creationDate",
         record_time(created.clone()),
         created.is_not_null(),
     );
-    let issuer = physical.row(&[
-        ("type", "userIdentity_sessionIssuer_type"),
-        ("principalId", "userIdentity_sessionIssuer_principalId"),
-        ("arn", "userIdentity_sessionIssuer_arn"),
-        ("accountId", "userIdentity_sessionIssuer_accountId"),
-        ("userName", "userIdentity_sessionIssuer_userName"),
-    ])?;
-    let federation = physical.row(&[
-        ("federatedProvider", "userIdentity_webIdFederationData_federatedProvider"),
-        ("attributes", "userIdentity_webIdFederationData_attributes"),
-    ])?;
-    let row = physical.row(&[
-        ("sourceIdentity", "userIdentity_sourceIdentity"),
-        ("ec2RoleDelivery", "userIdentity_ec2RoleDelivery"),
-        ("ec2IssuedInVpc", "userIdentity_ec2IssuedInVpc"),
-        ("assumedRoot", "userIdentity_assumedRoot"),
-    ])?;
-    Ok(row
+    let names = ["sourceIdentity", "ec2RoleDelivery", "ec2IssuedInVpc", "assumedRoot"];
+    Ok(physical
+        .row("userIdentity", &names)?
         .with_row("attributes", attributes)
-        .with_row("sessionIssuer", issuer)
-        .with_row("webIdFederationData", federation))
+        .with_row("sessionIssuer", session_issuer(physical)?)
+        .with_row("webIdFederationData", federation(physical)?))
+}
+
+/// For whom IAM Identity Center acted.
+pub(super) fn on_behalf_of(physical: &Physical<'_>) -> Result<Row> {
+    physical.row("userIdentity_onBehalfOf", &["userId", "identityStoreArn"])
+}
+
+/// Whose session it is.
+pub(super) fn session_issuer(physical: &Physical<'_>) -> Result<Row> {
+    let names = ["type", "principalId", "arn", "accountId", "userName"];
+    physical.row("userIdentity_sessionIssuer", &names)
+}
+
+/// Who vouched for a session that began with a web identity.
+pub(super) fn federation(physical: &Physical<'_>) -> Result<Row> {
+    physical.row("userIdentity_webIdFederationData", &["federatedProvider", "attributes"])
 }
 
 fn tls_details(physical: &Physical<'_>) -> Result<Row> {
-    physical.row(&[
-        ("tlsVersion", "tlsDetails_tlsVersion"),
-        ("cipherSuite", "tlsDetails_cipherSuite"),
-        ("clientProvidedHostHeader", "tlsDetails_clientProvidedHostHeader"),
-        ("keyExchange", "tlsDetails_keyExchange"),
-    ])
+    let names = ["tlsVersion", "cipherSuite", "clientProvidedHostHeader", "keyExchange"];
+    physical.row("tlsDetails", &names)
 }

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use datafusion::common::{Column, JoinType, Result, ScalarValue};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
 
 use crate::Rebuild;
 use crate::late::{LateKind, late_column};
@@ -146,20 +146,21 @@ pub(crate) struct Source<'a> {
 /// When the physical columns do not fit, which would be a fault of this module.
 pub(crate) fn view(table: &str, source: Source<'_>, hidden: &[&str]) -> Result<LogicalPlan> {
     match table {
-        "events" => build(source, lake::columns, hidden),
-        ATHENA => build(source, athena::columns, hidden),
-        "insights" => build(source, insights::columns, hidden),
-        "aggregated" => build(source, aggregated::columns, hidden),
-        _ => build(source, digests::columns, &[]),
+        "events" => build(source, false, lake::columns, hidden),
+        ATHENA => build(source, true, athena::columns, hidden),
+        "insights" => build(source, false, insights::columns, hidden),
+        "aggregated" => build(source, false, aggregated::columns, hidden),
+        _ => build(source, false, digests::columns, &[]),
     }
 }
 
 fn build(
     source: Source<'_>,
+    lower_case: bool,
     columns: impl Fn(&Physical<'_>) -> Result<Vec<Expr>>,
     hidden: &[&str],
 ) -> Result<LogicalPlan> {
-    let physical = Physical { stored: source.stored };
+    let physical = Physical { stored: source.stored, lower_case };
     let mut exprs = columns(&physical)?;
     for name in hidden {
         exprs.push(hidden_column(name, &physical, &source)?);
@@ -212,6 +213,8 @@ fn hidden_column(name: &str, physical: &Physical<'_>, source: &Source<'_>) -> Re
 /// The physical columns a view is made of. A column that an older lake does not have is NULL.
 pub(crate) struct Physical<'a> {
     stored: &'a SchemaRef,
+    /// Whether the names of fields are in lower case.
+    lower_case: bool,
 }
 
 impl Physical<'_> {
@@ -232,20 +235,21 @@ impl Physical<'_> {
         names.iter().map(|name| self.column(name)).collect()
     }
 
-    /// A row of text columns: `fields` are pairs of a field's name and its physical column.
-    fn row(&self, fields: &[(&str, &str)]) -> Result<Row> {
-        let columns: Vec<&str> = fields.iter().map(|(_, column)| *column).collect();
-        let fields =
-            fields.iter().map(|(name, column)| Ok((name.to_string(), self.column(column)?)));
-        Ok(Row { present: self.any(&columns)?, fields: fields.collect::<Result<_>>()? })
+    /// A row of text columns: the field `name` is the physical column `prefix_name`.
+    fn row(&self, prefix: &str, names: &[&str]) -> Result<Row> {
+        let mut row = Row::empty();
+        for name in names {
+            row = self.with_field(row, name, &format!("{prefix}_{name}"))?;
+        }
+        Ok(row)
     }
 
-    /// Whether any of the columns holds a value.
-    fn any(&self, names: &[&str]) -> Result<Expr> {
-        let known = names.iter().filter(|name| self.has(name));
-        let present = known.map(|name| Ok(self.column(name)?.is_not_null()));
-        let present = present.collect::<Result<Vec<_>>>()?.into_iter().reduce(Expr::or);
-        Ok(present.unwrap_or_else(|| Expr::Literal(ScalarValue::Boolean(Some(false)), None)))
+    /// Adds the field `name`, which is the physical column `column`.
+    fn with_field(&self, row: Row, name: &str, column: &str) -> Result<Row> {
+        let value = self.column(column)?;
+        let name = if self.lower_case { name.to_lowercase() } else { name.to_string() };
+        let present = if self.has(column) { value.clone().is_not_null() } else { lit(false) };
+        Ok(row.with(&name, value, present))
     }
 }
 
@@ -258,8 +262,7 @@ struct Row {
 impl Row {
     /// A row without fields, never present.
     fn empty() -> Row {
-        let never = Expr::Literal(ScalarValue::Boolean(Some(false)), None);
-        Row { present: never, fields: Vec::new() }
+        Row { present: lit(false), fields: Vec::new() }
     }
 
     /// Adds a field that counts for the row's presence.

@@ -201,7 +201,19 @@ async fn a_search_that_cannot_be_says_why() {
         ("SELECT 1 FROM events a WHERE mentions(b, 'x')", "`b` is no table of events in FROM"),
         ("SELECT 1 FROM events WHERE mentions('x', 'y')", "takes (term) or (table, term)"),
         ("SELECT 1 FROM events WHERE mentions('')", "must not be empty"),
-        ("SELECT 1 FROM events WHERE mentions(7)", "`mentions`"),
+        ("SELECT 1 FROM events WHERE mentions(7)", "the term to look for is a varchar, not bigint"),
+        (
+            "SELECT 1 FROM events WHERE mentions(events, ARRAY['x'])",
+            "the term to look for is a varchar, not array(varchar)",
+        ),
+        (
+            "SELECT 1 FROM events WHERE mentions_any('x')",
+            "the terms to look for are an array of varchars, not varchar",
+        ),
+        (
+            "SELECT mentioned(ARRAY[7]) FROM events",
+            "the terms to look for are an array of varchars, not array(bigint)",
+        ),
     ] {
         let error: Error = refused(&engine, sql).await;
         assert!(error.render().contains(message), "{sql}\n{}", error.render());

@@ -100,6 +100,33 @@ async fn the_latest_rows_are_found_in_the_newest_file() {
     check(&engine, athena, &rows, newest_only).await;
 }
 
+/// More rows than a row group takes, a second apart: the file has two.
+const TWO_ROW_GROUPS: usize = 220_000;
+
+#[tokio::test]
+async fn the_latest_rows_are_found_in_the_newest_row_group() {
+    let lake = TestLake::empty().await;
+    let event = |second: usize| {
+        let (day, hour, minute) = (second / 86_400 + 1, second / 3_600 % 24, second / 60 % 60);
+        let time = format!("2024-05-{day:02}T{hour:02}:{minute:02}:{:02}Z", second % 60);
+        Event::new(&format!("e{second:06}"), &time, "iam.amazonaws.com", "GetUser")
+    };
+    let events: Vec<Event> = (0..TWO_ROW_GROUPS).map(event).collect();
+    lake.commit("default", &events, &[]).await;
+    let engine = one_thread(&lake).await;
+    let newest: Vec<String> =
+        (TWO_ROW_GROUPS - 100..TWO_ROW_GROUPS).rev().map(|n| format!("e{n:06}")).collect();
+    let newest: Vec<&str> = newest.iter().map(String::as_str).collect();
+    let sql = "SELECT eventID FROM events ORDER BY eventTime DESC LIMIT 100";
+    check(&engine, sql, &newest, |read| {
+        read.files_total == 1
+            && read.row_groups_read == 1
+            && read.row_groups_skipped == 1
+            && read.rows_read <= TWO_ROW_GROUPS as u64 / 2
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_needle_is_found_by_bloom_filters() {
     let lake = half_a_year().await;
@@ -306,8 +333,19 @@ async fn days_of_a_timestamp_skip_files_too() {
             "eventTime >= date_format(date_add('day', -3, timestamp '2024-07-01 00:00:00'), '%Y-%m-%d %H:%i:%s')",
             "1",
         ),
+        ("date_diff('day', eventTime, timestamp '2024-07-01 00:00:00') < 31", "40"),
+        ("date_diff('hour', timestamp '2024-06-28 00:00:00', eventTime) >= 0", "1"),
+        ("date_diff('hour', timestamp '2024-06-28 03:00:00', eventTime) BETWEEN 0 AND 5", "1"),
+        ("date_diff('week', timestamp '2024-06-28 03:00:00', eventTime) = 0", "8"),
+        ("date_diff('day', eventTime, date '2024-06-29') IN (0, 1)", "2"),
+        ("24 * 30 > date_diff('hour', eventTime, timestamp '2024-07-01 00:00:00')", "39"),
     ] {
         let sql = format!("SELECT count(*) FROM events WHERE {condition}");
         check(&engine, &sql, &[rows], |read| read.files_planned == 1).await;
     }
+    let to_come = "SELECT count(*) FROM events WHERE date_diff('hour', eventTime, now()) < 0";
+    check(&engine, to_come, &["0"], |read| read.files_planned == 0).await;
+    let athena = "SELECT count(*) FROM cloudtrail_logs
+                  WHERE date_diff('day', from_iso8601_timestamp(eventtime), timestamp '2024-06-28 03:00:00 UTC') < 1";
+    check(&engine, athena, &["1"], |read| read.files_planned == 1).await;
 }

@@ -1,5 +1,6 @@
 //! Plan rules, run before DataFusion's own: the plan still says what the user wrote.
 
+mod ambiguous;
 mod calls;
 mod chain;
 pub(crate) mod compare;
@@ -12,6 +13,7 @@ mod set_operations;
 mod subquery_values;
 mod total;
 mod unnest_subquery;
+mod zones;
 
 use std::sync::Arc;
 
@@ -25,6 +27,7 @@ use datafusion::optimizer::AnalyzerRule;
 /// Returns the rules in the order they must run.
 pub(crate) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     vec![
+        Arc::new(ambiguous::RefuseAmbiguous),
         Arc::new(lateral_unnest::LateralUnnest),
         Arc::new(unnest_subquery::UnnestSubquery),
         Arc::new(subquery_values::SubqueryValues),
@@ -32,6 +35,7 @@ pub(crate) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
         Arc::new(rows::DissolveRows),
         Arc::new(marks::KeepMarks),
         Arc::new(calls::ResolveCalls),
+        Arc::new(zones::MeetInUtc),
         Arc::new(compare_rule::CompareText),
     ]
 }

@@ -2,6 +2,7 @@
 //! known. None of its own words about plans, types or itself gets through.
 
 mod known;
+mod place;
 mod types;
 
 use datafusion::arrow::error::ArrowError;
@@ -19,15 +20,24 @@ pub(crate) const MANY_ROWS: &str = "a subquery that stands for a value has more 
 /// the statement `sql` and a did-you-mean where they are known.
 pub fn explain_error(error: &DataFusionError, names: &Names, sql: &str) -> SqlError {
     let error = first(error);
-    let place = place(error);
+    let place = place_of(error);
     let root = error.find_root();
     let explained = match root {
         DataFusionError::SchemaError(schema, _) => unknown_column(schema, names, place, sql),
         other => in_our_words(other, names),
     };
     match place {
-        Some((line, column, length)) if explained.line == 0 => explained.at(line, column, length),
-        _ => explained,
+        _ if explained.line > 0 => explained,
+        Some((line, column, length)) => explained.at(line, column, length),
+        None => placed(explained, names, sql),
+    }
+}
+
+/// Returns the error with the place of what it names, when it has none and that can be told.
+pub(crate) fn placed(error: SqlError, names: &Names, sql: &str) -> SqlError {
+    match (error.line, place::of_named(&error.message, names, sql)) {
+        (0, Some(span)) => error.placed(span),
+        _ => error,
     }
 }
 
@@ -39,7 +49,7 @@ fn first(error: &DataFusionError) -> &DataFusionError {
     }
 }
 
-fn place(error: &DataFusionError) -> Option<(usize, usize, usize)> {
+fn place_of(error: &DataFusionError) -> Option<(usize, usize, usize)> {
     let span = error.diagnostic()?.span?;
     let (start, end) = (span.start, span.end);
     let length = if end.line == start.line { end.column.saturating_sub(start.column) } else { 1 };
@@ -114,7 +124,7 @@ fn in_our_words(error: &DataFusionError, names: &Names) -> SqlError {
         | DataFusionError::Internal(message)
         | DataFusionError::Configuration(message) => message.clone(),
         DataFusionError::ArrowError(arrow, _) => match arrow.as_ref() {
-            ArrowError::DivideByZero => "division by zero".to_owned(),
+            ArrowError::DivideByZero => DIVIDE_BY_ZERO.to_owned(),
             ArrowError::CastError(message)
             | ArrowError::ComputeError(message)
             | ArrowError::ParseError(message)
@@ -133,16 +143,41 @@ fn in_our_words(error: &DataFusionError, names: &Names) -> SqlError {
         DataFusionError::NotImplemented(_) => Kind::Unsupported,
         _ => Kind::Semantic,
     };
-    let message = types::in_trinos(message);
+    let message = match starts_with(message, DIVIDE_BY_ZERO) {
+        true => "division by zero".to_owned(),
+        false => types::in_trinos(message),
+    };
     match is_foreign(&message) {
         true => SqlError::new(Kind::Unsupported, "this statement is not supported"),
         false => SqlError::new(kind, first_in_lower_case(&message)),
     }
 }
 
+/// What Arrow says of a division by zero.
+const DIVIDE_BY_ZERO: &str = "divide by zero";
+
+/// Words that stand before a message and say nothing about the statement.
+const PREFIXES: [&str; 8] = [
+    "internal error: ",
+    "arrow error: ",
+    "error during planning: ",
+    "execution error: ",
+    "schema error: ",
+    "cast error: ",
+    "compute error: ",
+    "invalid argument error: ",
+];
+
+fn starts_with(text: &str, start: &str) -> bool {
+    text.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start))
+}
+
 /// Takes the wrappings off a message: ours stands inside DataFusion's report on a function.
 fn innermost(message: &str) -> &str {
     let mut text = message;
+    while let Some(prefix) = PREFIXES.iter().find(|prefix| starts_with(text, prefix)) {
+        text = text[prefix.len()..].trim_start();
+    }
     for wrapping in ["user-defined coercion failed with: ", "Error during planning: "] {
         if let Some((_, inner)) = text.split_once(wrapping) {
             text = inner;

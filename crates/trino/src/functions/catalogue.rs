@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use super::Function;
+
 /// Functions that DataFusion has with Trino's meaning, and special forms the planner knows.
 const SHARED: &str = "abs array_agg array_distinct array_except array_intersect array_union atan2 \
     avg bool_and bool_or chr coalesce corr count covar_pop covar_samp cume_dist current_date \
@@ -17,9 +19,11 @@ const REWRITTEN: &[(&str, &str)] = &[
     ("bitwise_and_agg", ""),
     ("bitwise_or_agg", ""),
     ("bitwise_xor_agg", ""),
+    ("cast", "also `x::type`"),
     ("count_if", ""),
     ("current_timestamp", "a timestamp(9) with time zone"),
     ("current_timezone", "always UTC"),
+    ("current_user", "always `traillake`"),
     ("every", ""),
     ("extract", "every field of Trino's"),
     ("geometric_mean", ""),
@@ -36,11 +40,13 @@ const REWRITTEN: &[(&str, &str)] = &[
     ("multimap_agg", ""),
     ("position", "`position(part IN text)`"),
     ("stddev", ""),
+    ("try_cast", ""),
     ("variance", ""),
 ];
 
-/// Functions that answer otherwise than Trino's, and how.
+/// Functions and operators that answer otherwise than Trino's, and how.
 const DIFFERENT: &[(&str, &str)] = &[
+    ("+, -, *", "of integers, a result out of range wraps around; Trino's fails"),
     ("approx_distinct", "another sketch, so another estimate; no error bound as argument"),
     ("approx_most_frequent", "counts exactly, whatever the capacity"),
     ("approx_percentile", "a t-digest; the value is a double whatever the type of `x`"),
@@ -62,7 +68,6 @@ const DIFFERENT: &[(&str, &str)] = &[
          errors; `$` matches at the very end only, not before a last newline too",
     ),
     ("regr_count", "DataFusion's; counts as bigint"),
-    ("sum", "a bigint that overflows wraps around; Trino's fails"),
     (
         "hour, minute, second, millisecond",
         "of dates and timestamps only, not of times of day and intervals",
@@ -93,8 +98,7 @@ const ABSENT: &[(&str, &str)] = &[
         "the SQL standard's second names for what `CAST(x AS json)`, `json_format` and UNNEST do",
         "json_scalar json_serialize json_table",
     ),
-    ("nobody has asked for it: `substr` and `concat` do it", "overlay"),
-    ("needs Unicode's tables of compositions, which nothing else here needs", "normalize"),
+    ("would need one more dependency, and nearly all texts of CloudTrail's are ASCII", "normalize"),
     ("stems of words are not about events", "word_stem"),
     ("Teradata's names for `date_parse` and `date_format`", "index to_char to_date to_timestamp"),
     ("a time of day with a zone has no type here", "current_time"),
@@ -111,8 +115,22 @@ const ABSENT: &[(&str, &str)] = &[
         "row pattern recognition, which CloudTrail Lake does not have",
         "classifier first last match_number next permute prev",
     ),
-    ("geometry is not about events", "ST_* bing_tile* great_circle_distance to_geometry"),
-    ("machine learning is not about events", "learn_* classify regress features"),
+    (
+        "geometry is not about events",
+        "ST_* bing_tile* convex_hull_agg from_encoded_polyline from_geojson_geometry geometry_* \
+         great_circle_distance line_interpolate_point line_interpolate_points line_locate_point \
+         simplify_geometry spatial_partitioning spatial_partitions to_encoded_polyline \
+         to_geojson_geometry to_geometry to_spherical_geography",
+    ),
+    (
+        "machine learning is not about events, and a query sends nothing to a model",
+        "ai_* classify evaluate_classifier_predictions features learn_* regress",
+    ),
+    (
+        "table functions: `UNNEST(sequence(1, 10))` makes rows, and a SELECT names its columns",
+        "TABLE(exclude_columns(…)) TABLE(sequence(…))",
+    ),
+    ("of catalogs and types that are not here", "random_string variant_is_null"),
 ];
 
 /// Returns the reference of functions, `docs/sql-functions.md`.
@@ -131,7 +149,7 @@ pub fn reference() -> String {
             write_line(&mut out, &format!("\n## {title}\n\n| call | answer | |\n|---|---|---|"));
         }
         let syntax = function.syntax.replace('|', "\\|");
-        let doc = function.doc.replace('|', "\\|");
+        let doc = format!("{}{}", function.doc.replace('|', "\\|"), also_called(function));
         let whose = if function.url.starts_with("https:") { "Trino" } else { "TrailLake" };
         write_line(&mut out, &format!("| `{syntax}` | {doc} | [{whose}]({}) |", function.url));
     }
@@ -163,6 +181,21 @@ pub fn reference() -> String {
         write_line(&mut out, &format!("| {reason} | {} |", listed(&names.join(" "))));
     }
     out
+}
+
+/// The further names of a function that its syntax does not say.
+fn also_called(function: &Function) -> String {
+    let said = |name: &str| {
+        let mut words = function.syntax.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        words.any(|word| word == name)
+    };
+    let names = function.udf.aliases().iter();
+    let names = names.filter(|name| !name.starts_with('$') && !said(name));
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    match names.is_empty() {
+        true => String::new(),
+        false => format!(" Also called {}.", names.join(", ")),
+    }
 }
 
 fn write_line(out: &mut String, line: &str) {

@@ -33,6 +33,11 @@ pub(crate) fn rewrite(
             args.extend(substring_for.as_deref().cloned());
             tree::call("substr", args, span)
         }
+        Expr::Overlay { expr: value, overlay_what, overlay_from, overlay_for } => {
+            let args = [value, overlay_what, overlay_from].map(|arg| (**arg).clone());
+            let length = overlay_for.as_deref().cloned();
+            tree::call("overlay", args.into_iter().chain(length).collect(), span)
+        }
         Expr::Trim { expr: value, trim_where, trim_what, trim_characters } => {
             let name = match trim_where {
                 Some(TrimWhereField::Leading) => "ltrim",

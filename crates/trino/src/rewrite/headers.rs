@@ -16,7 +16,7 @@ use super::scope::Scope;
 use crate::tokens::Typed;
 
 /// Stands between a repeated name and its number; no identifier a user types holds it.
-const REPEATED: char = '\u{1}';
+pub(crate) const REPEATED: char = '\u{1}';
 
 /// The headers of the outermost query, as typed.
 #[derive(Clone, Debug, Default)]

@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::recognise::recognise;
 use super::unsupported;
-use crate::parse::{ParseFault, lower_first};
+use crate::parse::{ParseFault, Rest, lower_first};
 use crate::{Kind, SqlError};
 
 /// Operators of other languages, and SQL's.
@@ -105,24 +105,19 @@ pub(crate) fn explain(fault: ParseFault, tokens: &[TokenWithSpan]) -> SqlError {
 }
 
 /// What stands after a whole statement.
-pub(crate) fn after_the_end(
-    next: &TokenWithSpan,
-    ended: bool,
-    tokens: &[TokenWithSpan],
-) -> SqlError {
+pub(crate) fn after_the_end(Rest { next, ended }: Rest, tokens: &[TokenWithSpan]) -> SqlError {
     let place = (next.span.start.line as usize, next.span.start.column as usize);
     if ended {
-        return at_token(Kind::Syntax, "a second statement starts here", next)
+        return at_token(Kind::Syntax, "a second statement starts here", &next)
             .with_hint("run one statement at a time");
     }
-    if let Some(mistake) = position(tokens, place).and_then(|at| recognise(tokens, at)) {
+    let at = position(tokens, place);
+    if let Some(mistake) = at.and_then(|at| recognise(tokens, at)) {
         return mistake;
     }
-    at_token(
-        Kind::Syntax,
-        format!("expected the end of the statement, found `{}`", next.token),
-        next,
-    )
+    let found = at.map_or(&next, |at| &tokens[at]);
+    let message = format!("expected the end of the statement, found `{}`", found.token);
+    at_token(Kind::Syntax, message, found)
 }
 
 fn significant(tokens: &[TokenWithSpan]) -> impl Iterator<Item = &TokenWithSpan> {

@@ -110,9 +110,11 @@ impl VisitorMut for Rewriter<'_> {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> Flow {
         self.scope.add_relations(select);
+        // Before names that stand twice get others.
+        let supported = unsupported::select(select);
         headers::name_items(select, &self.scope);
         limits::flatten_groups(select);
-        flow(unsupported::select(select).and_then(|()| windows::rewrite(select)))
+        flow(supported.and_then(|()| windows::rewrite(select)))
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> Flow {

@@ -36,6 +36,7 @@ pub(crate) fn recognise(tokens: &[TokenWithSpan], at: usize) -> Option<SqlError>
         .run_together()
         .or_else(|| place.placeholder())
         .or_else(|| place.second_select())
+        .or_else(|| place.colon())
         .or_else(|| place.clause_out_of_order())
         .or_else(|| place.mistyped())
         .or_else(|| place.comma())
@@ -99,13 +100,24 @@ impl<'a> Place<'a> {
         Some(super::mistakes::placeholder(&inside, self.found()))
     }
 
+    /// `… SELECT`, also after a colon where a semicolon was meant.
     fn second_select(&self) -> Option<SqlError> {
-        let is_select = keyword(&self.found().token) == Some(Keyword::SELECT);
-        is_select.then(|| {
+        let is_select = |token: &TokenWithSpan| keyword(&token.token) == Some(Keyword::SELECT);
+        let colon = self.found().token == Token::Colon;
+        let found = is_select(self.found());
+        (found || (colon && self.after().next().is_some_and(is_select))).then(|| {
             at_token(Kind::Syntax, "a second SELECT starts here", self.found()).with_hint(
                 "run one statement at a time, or join them with UNION ALL; a query inside \
                  another stands in parentheses",
             )
+        })
+    }
+
+    /// `requestParameters:bucketName`.
+    fn colon(&self) -> Option<SqlError> {
+        (self.found().token == Token::Colon).then(|| {
+            at_token(Kind::Unsupported, "`:` before a member is not supported", self.found())
+                .with_hint("write `x.member` or `json_extract`")
         })
     }
 

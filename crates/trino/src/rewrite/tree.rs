@@ -75,11 +75,5 @@ pub(crate) fn args_of(function: &Function) -> Option<Vec<Expr>> {
 
 /// Returns an error at the identifier's place.
 pub(crate) fn error_at(kind: Kind, message: impl Into<String>, span: Span) -> SqlError {
-    let error = SqlError::new(kind, message);
-    let (start, end) = (span.start, span.end);
-    if start.line == 0 {
-        return error;
-    }
-    let length = if end.line == start.line { end.column.saturating_sub(start.column) } else { 1 };
-    error.at(start.line as usize, start.column as usize, length as usize)
+    SqlError::new(kind, message).placed(span)
 }

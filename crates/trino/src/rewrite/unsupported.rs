@@ -4,8 +4,8 @@
 //! and refuses others with its own syntax tree as the message.
 
 use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, JoinConstraint, JoinOperator, Query, Select, SelectItem, SetExpr,
-    Spanned, TableFactor, WildcardAdditionalOptions,
+    Distinct, Expr, GroupByExpr, Ident, JoinConstraint, JoinOperator, Query, Select, SelectItem,
+    SetExpr, Spanned, TableFactor, WildcardAdditionalOptions,
 };
 use datafusion::sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan};
 
@@ -79,8 +79,25 @@ pub(crate) fn query(query: &Query) -> Result<(), SqlError> {
     }
 }
 
+/// `SELECT a 'b'`: a text is no name.
+fn quoted_as_text(name: &Ident) -> Result<(), SqlError> {
+    match name.quote_style {
+        Some('\'') => {
+            let message = format!("a text, `'{}'`, stands where a name is expected", name.value);
+            Err(tree::error_at(Kind::Syntax, message, name.span)
+                .with_hint(format!("a name stands in double quotes: \"{}\"", name.value)))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Clauses of a SELECT that would be dropped or refused with a syntax tree.
 pub(crate) fn select(select: &Select) -> Result<(), SqlError> {
+    for item in &select.projection {
+        if let SelectItem::ExprWithAlias { alias, .. } = item {
+            quoted_as_text(alias)?;
+        }
+    }
     let span = select.select_token.0.span;
     let refuse = |present: bool, name: &str, instead: &str| match present {
         true => Err(refused(name, span).with_hint(instead.to_owned())),
@@ -140,6 +157,12 @@ pub(crate) fn select(select: &Select) -> Result<(), SqlError> {
 
 /// Relations that are no tables.
 pub(crate) fn table(factor: &TableFactor) -> Result<(), SqlError> {
+    if let TableFactor::Table { alias: Some(alias), .. }
+    | TableFactor::Derived { alias: Some(alias), .. }
+    | TableFactor::UNNEST { alias: Some(alias), .. } = factor
+    {
+        quoted_as_text(&alias.name)?;
+    }
     match factor {
         TableFactor::Table { args: Some(_), name, .. } | TableFactor::Function { name, .. } => {
             Err(refused(&format!("the table function `{name}`"), factor.span())
@@ -164,10 +187,8 @@ pub(crate) fn expr(expr: &Expr) -> Result<(), SqlError> {
         Expr::RLike { .. } => ("RLIKE", "write `regexp_like(x, 'pattern')`"),
         Expr::Dictionary(_) => ("`{…}`", "write `MAP(ARRAY['key'], ARRAY['value'])`"),
         Expr::Map(_) => ("`MAP {…}`", "write `MAP(ARRAY['key'], ARRAY['value'])`"),
-        Expr::JsonAccess { .. } => ("`:` before a member", "write `x.member` or `json_extract`"),
         Expr::Collate { .. } => ("COLLATE", "`lower(x)` compares without case"),
         Expr::Convert { .. } => ("CONVERT", "write `CAST(x AS type)`"),
-        Expr::Overlay { .. } => ("OVERLAY", "write `substr` and `||`"),
         Expr::MatchAgainst { .. } => ("MATCH … AGAINST", "write `x LIKE '%text%'`"),
         Expr::OuterJoin(_) => ("`(+)`", "write LEFT JOIN"),
         Expr::Prior(_) => ("PRIOR", "write WITH RECURSIVE"),

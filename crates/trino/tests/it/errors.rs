@@ -1,6 +1,7 @@
 //! Faults point at their place and say what to do.
 
-use traillake_trino::{Kind, Parameters, StatementKind, Value, parse};
+use datafusion::error::DataFusionError;
+use traillake_trino::{Kind, Names, Parameters, StatementKind, Value, explain_error, parse};
 
 use crate::support::Session;
 
@@ -35,6 +36,17 @@ async fn known_mistakes_have_hints() {
     check("SELECT eventID FROM events SELECT 2", Syntax, (1, 28), "one statement at a time").await;
     check("SELECT * FROM $EDS_ID", Parameter, (1, 15), "`$EDS_ID` is a placeholder").await;
     check("SELECT * FROM <event_data_store>", Parameter, (1, 15), "placeholder").await;
+    let sql = "SELECT eventID AS id, 1 AS Eds FROM <EDS ID>";
+    check(sql, Parameter, (1, 37), "`EDS ID` is a placeholder").await;
+    check(
+        "SELECT 1 FROM events WHERE eventID='x': select 2 FROM events",
+        Syntax,
+        (1, 39),
+        "one statement at a time",
+    )
+    .await;
+    let member = "SELECT requestParameters:bucketName FROM events";
+    check(member, Kind::Unsupported, (1, 25), "write `x.member`").await;
     check("SELECT ‘x’", Syntax, (1, 8), "straight quotes").await;
     check("SELECT 'x", Syntax, (1, 8), "terminated").await;
     check("", Syntax, (0, 0), "empty").await;
@@ -62,7 +74,7 @@ async fn unknown_names_are_placed_and_guessed() {
     check("SELECT evntName FROM events", UnknownName, (1, 8), "did you mean `eventName`").await;
     check("SELECT lowr(eventName) FROM events", UnknownName, (1, 8), "does not exist").await;
     check("SELECT 1 FROM evnts", UnknownName, (1, 15), "did you mean `events`").await;
-    check("SELECT userIdentity.arm FROM events", Semantic, (0, 0), "did you mean `arn`").await;
+    check("SELECT userIdentity.arm FROM events", Semantic, (1, 21), "did you mean `arn`").await;
     check(
         "SELECT userIdentity.type, count(*) FROM events GROUP BY userIdentity.arn",
         Semantic,
@@ -70,7 +82,97 @@ async fn unknown_names_are_placed_and_guessed() {
         "`userIdentity` must be in GROUP BY",
     )
     .await;
-    check("SELECT eventName.x FROM events", Semantic, (0, 0), "json_extract_scalar").await;
+    check("SELECT eventName.x FROM events", Semantic, (1, 18), "json_extract_scalar").await;
+}
+
+#[tokio::test]
+async fn what_a_message_names_is_where_the_caret_is() {
+    use Kind::Semantic;
+    for (sql, place, says) in [
+        (
+            "SELECT eventID\nFROM events WHERE eventTime > 'yesterday'",
+            (2, 31),
+            "`'yesterday'` is compared with a timestamp but is none",
+        ),
+        ("SELECT 1 FROM events WHERE eventTime BETWEEN 'x' AND 'y'", (1, 46), "`'x'` is compared"),
+        ("SELECT 1 FROM events WHERE readOnly = 'maybe'", (1, 39), "`'maybe'` is compared"),
+        ("SELECT CAST('12x' AS bigint)", (1, 13), "cannot cast '12x' to bigint"),
+        ("SELECT 1, BIGINT '12x'", (1, 18), "cannot cast '12x' to bigint"),
+        ("SELECT CAST('2023-99-01' AS date)", (1, 13), "2023-99-01"),
+        ("SELECT TIMESTAMP 'noon'", (1, 18), "noon"),
+        ("SELECT json_extract(eventName, '$..a') FROM events", (1, 32), "invalid JSON path"),
+        ("SELECT json_value(eventName, 'lax $.') FROM events", (1, 30), "the JSON path"),
+        ("SELECT ARRAY[1, 2][5]", (1, 20), "array subscript must be less than or equal"),
+        ("SELECT ARRAY[1, 2][-1]", (1, 21), "array subscript is negative"),
+        ("SELECT ARRAY[1, 2][0]", (1, 20), "indices start at 1"),
+        ("SELECT userIdentity.sessionContext.issuer FROM events", (1, 36), "has no field `issuer`"),
+        ("SELECT date_add('fortnight', 1, eventTime) FROM events", (1, 17), "not a unit of time"),
+        (
+            "SELECT x FROM (SELECT 1 AS x, 2 AS x)",
+            (1, 8),
+            "column `x` is ambiguous: two columns have that name",
+        ),
+    ] {
+        check(sql, Semantic, place, says).await;
+    }
+    check("SELECT eventName 'n' FROM events", Kind::Syntax, (1, 18), "double quotes: \"n\"").await;
+    check("SELECT 1 FROM events 'e'", Kind::Syntax, (1, 22), "double quotes: \"e\"").await;
+    check("SELECT eventName AS 'n' FROM events", Kind::Syntax, (1, 21), "where a name is").await;
+}
+
+/// A value that fails may read like a text elsewhere in the statement, which is right.
+#[tokio::test]
+async fn no_caret_stands_under_what_may_be_right() {
+    let sql = "SELECT CAST(eventName AS bigint) FROM events WHERE eventName = 'GetObject'";
+    check(sql, Kind::Semantic, (0, 0), "cannot cast 'GetObject' to bigint").await;
+    let sql = "SELECT CAST('x' AS bigint), CAST('x' AS double)";
+    check(sql, Kind::Semantic, (0, 0), "cannot cast 'x' to").await;
+}
+
+#[tokio::test]
+async fn columns_of_one_name_can_be_shown_but_not_named() {
+    let session = Session::new().await;
+    let one = async |sql: &str| session.run(sql).await.map(|answer| answer.rows);
+    let twice = "SELECT eventID, eventID FROM events";
+    assert_eq!(one("SELECT * FROM (SELECT 1 AS x, 2 AS x)").await.unwrap(), [["1", "2"]]);
+    let ordered = one(&format!("{twice} ORDER BY eventID LIMIT 1")).await;
+    assert_eq!(ordered.unwrap(), [["e1", "e1"]]);
+    let joined = "SELECT a.eventID, b.eventID FROM events a JOIN events b ON a.bytes < b.bytes";
+    for order in ["ORDER BY a.eventID, b.eventID", "ORDER BY 1, 2"] {
+        let rows = one(&format!("{joined} {order}")).await;
+        assert_eq!(rows.unwrap(), [["e1", "e2"], ["e1", "e3"], ["e2", "e3"]], "{order}");
+    }
+    let beside = "SELECT e.eventID FROM events e, (SELECT 1 AS eventID, 2 AS eventID) t \
+                  WHERE e.eventID = 'e1'";
+    assert_eq!(one(beside).await.unwrap(), [["e1"]]);
+    let both = format!("SELECT * FROM ({twice}) INTERSECT SELECT * FROM ({twice})");
+    assert_eq!(one(&format!("SELECT count(*) FROM ({both})")).await.unwrap(), [["4"]]);
+    for (sql, column) in [
+        ("WITH t AS (SELECT 1 AS x, 2 AS x) SELECT t.x FROM t", 42),
+        ("SELECT count(*) FROM (SELECT 1 AS x, 2 AS x) WHERE x = 1", 52),
+        ("SELECT eventID FROM (SELECT * FROM events, (SELECT 1 AS x, 2 AS x)) WHERE x = 1", 75),
+    ] {
+        check(sql, Kind::Semantic, (1, column), "ambiguous").await;
+    }
+}
+
+#[test]
+fn messages_lose_what_only_the_engine_knows() {
+    for (message, expected) in [
+        ("arrow error: Divide by zero error", "division by zero"),
+        (
+            "internal error: Function 'sum' failed to match any signature, errors: …",
+            "`sum` does not take values of these types",
+        ),
+        (
+            "arrow error: Cast error: Cannot cast string 'x' to value of Int64 type",
+            "cannot cast 'x' to bigint",
+        ),
+        ("execution error: there is no table `events2`", "there is no table `events2`"),
+    ] {
+        let error = DataFusionError::Execution(message.to_owned());
+        assert_eq!(explain_error(&error, &Names::new(), "").message, expected);
+    }
 }
 
 #[tokio::test]

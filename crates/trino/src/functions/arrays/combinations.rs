@@ -1,10 +1,9 @@
 //! `combinations(array, n)`.
 
-use datafusion::arrow::array::Array;
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
 
-use super::lists::{self, Nested};
+use super::lists;
 use crate::functions::Function;
 use crate::functions::support::{Rows, Scalar, Takes};
 
@@ -29,30 +28,19 @@ fn udf() -> ScalarUDF {
 }
 
 fn invoke(rows: &Rows) -> Result<ColumnarValue> {
-    let list = lists::list(rows, 0)?;
-    let sizes = rows.integer(1)?;
-    let mut nested = Nested::default();
-    for row in 0..list.len() {
-        let (Some(size), true) = (sizes.get(row), list.is_valid(row)) else {
-            nested.push_null();
-            continue;
-        };
+    lists::grouped(rows, |length, size| {
         if size < 0 {
             return exec_err!("combination size must not be negative: {size}");
         }
         if size > SIZE_MAX {
             return exec_err!("combination size must not exceed {SIZE_MAX}: {size}");
         }
-        let range = lists::range(&list, row);
         let size = size as usize;
-        if count(range.len(), size) * size as u128 > ELEMENTS_MAX {
+        if count(length, size) * size as u128 > ELEMENTS_MAX {
             return exec_err!("combinations exceed max size");
         }
-        nested.push(groups(range.len(), size).into_iter().map(|group| {
-            group.into_iter().map(|at| range.start + at as u32).collect::<Vec<_>>()
-        }))?;
-    }
-    nested.finish(rows, list.values())
+        Ok(groups(length, size))
+    })
 }
 
 /// Returns how many groups of `size` there are among `length` elements.

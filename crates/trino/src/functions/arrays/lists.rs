@@ -76,47 +76,37 @@ pub(crate) fn array_of_arrays(args: &ReturnFieldArgs) -> Result<FieldRef> {
     Ok(Arc::new(Field::new("", DataType::List(Arc::new(inner)), true)))
 }
 
-/// Arrays of arrays under construction, by the places of the elements they take.
-#[derive(Default)]
-pub(crate) struct Nested {
-    places: Vec<u32>,
-    inner: Vec<usize>,
-    outer: Vec<usize>,
-    valid: Vec<bool>,
-}
-
-impl Nested {
-    /// Adds a row: one array for every item.
-    pub(crate) fn push(&mut self, arrays: impl Iterator<Item = Vec<u32>>) -> Result<()> {
-        let before = self.inner.len();
-        for array in arrays {
-            self.inner.push(array.len());
-            self.places.extend(array);
+/// Returns the elements of arrays in groups, as arrays of arrays: `groups` gives the places of each
+/// group's elements for the length of an array and the second argument, a number.
+pub(crate) fn grouped(
+    rows: &Rows,
+    groups: impl Fn(usize, i64) -> Result<Vec<Vec<usize>>>,
+) -> Result<ColumnarValue> {
+    let DataType::List(inner) = rows.args.return_field.data_type() else {
+        return exec_err!("an array of arrays is made");
+    };
+    let DataType::List(element) = inner.data_type() else {
+        return exec_err!("an array of arrays is made");
+    };
+    let (list, numbers) = (list(rows, 0)?, rows.integer(1)?);
+    let (mut places, mut group_lengths) = (Vec::new(), Vec::new());
+    let (mut lengths, mut valid) = (Vec::new(), Vec::new());
+    for row in 0..list.len() {
+        let number = numbers.get(row).filter(|_| list.is_valid(row));
+        let range = range(&list, row);
+        let made = number.map_or(Ok(Vec::new()), |number| groups(range.len(), number))?;
+        lengths.push(made.len());
+        valid.push(number.is_some());
+        for group in made {
+            group_lengths.push(group.len());
+            places.extend(group.into_iter().map(|place| range.start + place as u32));
         }
-        self.outer.push(self.inner.len() - before);
-        self.valid.push(true);
-        check_total(self.places.len())
+        check_total(places.len())?;
     }
-
-    pub(crate) fn push_null(&mut self) {
-        self.outer.push(0);
-        self.valid.push(false);
-    }
-
-    /// Returns the arrays of arrays of `values`.
-    pub(crate) fn finish(self, rows: &Rows, values: &ArrayRef) -> Result<ColumnarValue> {
-        let DataType::List(inner) = rows.args.return_field.data_type() else {
-            return exec_err!("an array of arrays is made");
-        };
-        let DataType::List(element) = inner.data_type() else {
-            return exec_err!("an array of arrays is made");
-        };
-        let values = take(values, &UInt32Array::from(self.places), None)?;
-        let offsets = OffsetBuffer::from_lengths(self.inner);
-        let arrays = ListArray::try_new(Arc::clone(element), offsets, values, None)?;
-        let nulls = Some(NullBuffer::from(self.valid));
-        rows.finish(made(rows, self.outer, Arc::new(arrays), nulls)?)
-    }
+    let values = take(list.values(), &UInt32Array::from(places), None)?;
+    let offsets = OffsetBuffer::from_lengths(group_lengths);
+    let arrays = ListArray::try_new(Arc::clone(element), offsets, values, None)?;
+    rows.finish(made(rows, lengths, Arc::new(arrays), Some(NullBuffer::from(valid)))?)
 }
 
 /// Returns a list of the call's type.

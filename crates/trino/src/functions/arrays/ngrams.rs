@@ -1,10 +1,9 @@
 //! `ngrams(array, n)`.
 
-use datafusion::arrow::array::Array;
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
 
-use super::lists::{self, Nested};
+use super::lists;
 use crate::functions::Function;
 use crate::functions::support::{Rows, Scalar, Takes};
 
@@ -28,27 +27,15 @@ fn udf() -> ScalarUDF {
 }
 
 fn invoke(rows: &Rows) -> Result<ColumnarValue> {
-    let list = lists::list(rows, 0)?;
-    let sizes = rows.integer(1)?;
-    let mut nested = Nested::default();
-    for row in 0..list.len() {
-        let (Some(size), true) = (sizes.get(row), list.is_valid(row)) else {
-            nested.push_null();
-            continue;
-        };
+    lists::grouped(rows, |length, size| {
         if size < 1 {
             return exec_err!("N must be positive");
         }
-        let range = lists::range(&list, row);
-        let size = usize::try_from(size).unwrap_or(usize::MAX).min(range.len());
-        let count = range.len() - size + 1;
+        let size = usize::try_from(size).unwrap_or(usize::MAX).min(length);
+        let count = length - size + 1;
         if count.saturating_mul(size) > ELEMENTS_MAX {
             return exec_err!("`ngrams` makes at most {ELEMENTS_MAX} elements");
         }
-        nested.push((0..count as u32).map(|at| {
-            let first = range.start + at;
-            (first..first + size as u32).collect::<Vec<_>>()
-        }))?;
-    }
-    nested.finish(rows, list.values())
+        Ok((0..count).map(|first| (first..first + size).collect()).collect())
+    })
 }

@@ -18,7 +18,8 @@ use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarUDF};
 use crate::functions::json::{typed, write};
 use crate::functions::support::{Rows, Scalar, Takes, Texts, constant_text, invalid, is_text};
 use crate::functions::text::as_text;
-use crate::functions::time::{clock, read};
+use crate::functions::time::clock;
+use crate::functions::time::read::{self, Read};
 use crate::map;
 use crate::rewrite::internal::{CAST, TRY_CAST};
 use crate::type_names::{TrinoType, trino_type};
@@ -36,15 +37,17 @@ pub(crate) fn target(name: &str, value: Option<&str>) -> Result<TrinoType> {
     // A literal `TIMESTAMP '…'` has the digits and the zone that its text has.
     if name.ends_with("literal") {
         let read = value.and_then(read::timestamp);
-        let (digits, zoned) = read.map_or((3, false), |read| (read.digits, read.zoned));
-        return Ok(TrinoType::Timestamp(digits.max(3), zoned || name.contains("zone")));
+        let (digits, zone) = read.map_or((3, None), |read| (read.digits, read.zone));
+        let zoned = zone.is_some() || name.contains("zone");
+        return Ok(TrinoType::Timestamp(digits.max(3), zoned));
     }
     TrinoType::parse(name).or_else(|message| plan_err!("{message}"))
 }
 
 fn returns(args: &ReturnFieldArgs) -> Result<FieldRef> {
     let name = constant_text(args, 1).unwrap_or_default();
-    let target = target(name, constant_text(args, 0))?;
+    let text = constant_text(args, 0);
+    let target = target(name, text)?;
     let from = &args.arg_fields[0];
     if let (TrinoType::Timestamp(..) | TrinoType::Date, true) =
         (&target, from.data_type().is_numeric() || *from.data_type() == DataType::Boolean)
@@ -54,7 +57,27 @@ fn returns(args: &ReturnFieldArgs) -> Result<FieldRef> {
             trino_type(from)
         );
     }
-    Ok(Arc::new(target.field("")))
+    if from.data_type().is_temporal()
+        && matches!(
+            target,
+            TrinoType::Integer(_) | TrinoType::Real | TrinoType::Double | TrinoType::Decimal(..)
+        )
+    {
+        return plan_err!(
+            "cannot cast {} to {target}; `to_unixtime` gives seconds",
+            trino_type(from)
+        );
+    }
+    let field = target.field("");
+    Ok(Arc::new(match (field.data_type(), text.and_then(read::timestamp)) {
+        (DataType::Timestamp(unit, Some(_)), Some(Read { zone: Some(zone), .. }))
+            if name.ends_with("literal") =>
+        {
+            let zoned = DataType::Timestamp(*unit, Some(clock::zone_name(zone)));
+            field.with_data_type(zoned)
+        }
+        _ => field,
+    }))
 }
 
 fn invoke(rows: &Rows, lenient: bool) -> Result<ColumnarValue> {
@@ -65,7 +88,11 @@ fn invoke(rows: &Rows, lenient: bool) -> Result<ColumnarValue> {
         false => None,
     };
     let target = target(name.constant().unwrap_or_default(), first)?;
-    let array = cast(&value, rows.field(0), &target, lenient)?;
+    let mut array = cast(&value, rows.field(0), &target, lenient)?;
+    if let DataType::Timestamp(_, Some(_)) = array.data_type() {
+        // The same moment on the clock of the literal's zone.
+        array = arrow_cast(&array, rows.args.return_field.data_type(), lenient)?;
+    }
     match rows.args.args[0] {
         ColumnarValue::Scalar(_) => rows.finish(array),
         ColumnarValue::Array(_) => Ok(ColumnarValue::Array(array)),

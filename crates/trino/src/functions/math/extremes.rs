@@ -5,12 +5,13 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, UInt32Array, make_comparator};
 use datafusion::arrow::compute::{SortOptions, cast, concat, take};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::{Result, plan_datafusion_err};
+use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::type_coercion::binary::type_union_resolution;
 use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarUDF};
 
 use crate::functions::Function;
-use crate::functions::support::{Rows, Scalar, Takes};
+use crate::functions::support::{Rows, Scalar, Takes, is_text};
+use crate::type_names::trino_type;
 
 const URL: &str = "https://trino.io/docs/current/functions/comparison.html";
 
@@ -37,9 +38,25 @@ fn udf(name: &'static str, invoke: fn(&Rows) -> Result<ColumnarValue>) -> Scalar
 fn common(args: &ReturnFieldArgs) -> Result<FieldRef> {
     let types: Vec<DataType> =
         args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
-    let common = type_union_resolution(&types)
-        .ok_or_else(|| plan_datafusion_err!("the arguments have no common type"))?;
-    Ok(Arc::new(Field::new("", common, true)))
+    match type_union_resolution(&types) {
+        Some(common) if types.iter().all(|each| is_alike(each, &common)) => {
+            Ok(Arc::new(Field::new("", common, true)))
+        }
+        _ => {
+            let names: Vec<String> =
+                args.arg_fields.iter().map(|field| trino_type(field)).collect();
+            plan_err!("the arguments have no common type: {}", names.join(", "))
+        }
+    }
+}
+
+/// Whether Trino takes values of one type for the other: text is no number, time or boolean.
+fn is_alike(a: &DataType, b: &DataType) -> bool {
+    a.is_null()
+        || b.is_null()
+        || (is_text(a) == is_text(b)
+            && a.is_numeric() == b.is_numeric()
+            && a.is_temporal() == b.is_temporal())
 }
 
 fn pick(rows: &Rows, largest: bool) -> Result<ColumnarValue> {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ListBuilder, StringBuilder};
 use datafusion::common::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
+use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarUDF};
 
 use super::event::Found;
-use super::wanted::Wanted;
+use super::wanted::{Wanted, check_terms};
 use crate::functions::Function;
 use crate::functions::support::{Rows, Scalar, Takes, varchars};
 
@@ -23,7 +23,8 @@ pub(super) fn function() -> Function {
 }
 
 fn udf() -> ScalarUDF {
-    Scalar::new("mentioned", &[Takes::Any, Takes::Array], varchars, invoke).udf()
+    let returns = |args: &ReturnFieldArgs| check_terms(args).and_then(|()| varchars(args));
+    Scalar::new("mentioned", &[Takes::Any, Takes::Any], returns, invoke).udf()
 }
 
 fn invoke(rows: &Rows) -> Result<ColumnarValue> {

@@ -1,10 +1,10 @@
 //! `mentions(term)`.
 
 use datafusion::common::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
+use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarUDF};
 
 use super::event::Found;
-use super::wanted::Wanted;
+use super::wanted::{self, Wanted};
 use crate::functions::Function;
 use crate::functions::support::{Rows, Scalar, Takes, boolean};
 
@@ -21,7 +21,8 @@ pub(super) fn function() -> Function {
 
 /// In a plan the first argument is the event, see `Events::of`; the engine puts it there.
 fn udf() -> ScalarUDF {
-    Scalar::new("mentions", &[Takes::Any, Takes::Text], boolean, any).udf()
+    let returns = |args: &ReturnFieldArgs| wanted::check_term(args).and_then(|()| boolean(args));
+    Scalar::new("mentions", &[Takes::Any, Takes::Any], returns, any).udf()
 }
 
 /// Whether a row mentions any of its terms.

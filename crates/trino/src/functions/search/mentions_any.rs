@@ -1,7 +1,8 @@
 //! `mentions_any(terms)`.
 
-use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::{ReturnFieldArgs, ScalarUDF};
 
+use super::wanted::check_terms;
 use crate::functions::Function;
 use crate::functions::support::{Scalar, Takes, boolean};
 
@@ -16,5 +17,6 @@ pub(super) fn function() -> Function {
 }
 
 fn udf() -> ScalarUDF {
-    Scalar::new("mentions_any", &[Takes::Any, Takes::Array], boolean, super::mentions::any).udf()
+    let returns = |args: &ReturnFieldArgs| check_terms(args).and_then(|()| boolean(args));
+    Scalar::new("mentions_any", &[Takes::Any, Takes::Any], returns, super::mentions::any).udf()
 }

@@ -4,11 +4,34 @@ use std::ops::Range;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{Result, exec_err};
+use datafusion::common::{Result, exec_err, plan_err};
+use datafusion::logical_expr::ReturnFieldArgs;
 
 use super::event::{Events, Found};
 use super::terms::Terms;
 use crate::functions::support::{Rows, Texts, is_text};
+use crate::type_names::trino_type;
+
+/// Returns an error when the second argument is no text: which argument that is for the user, who
+/// may leave the first one out, is not known here.
+pub(super) fn check_term(args: &ReturnFieldArgs) -> Result<()> {
+    let term = &args.arg_fields[1];
+    match term.data_type() {
+        DataType::Null => Ok(()),
+        data_type if is_text(data_type) => Ok(()),
+        _ => plan_err!("the term to look for is a varchar, not {}", trino_type(term)),
+    }
+}
+
+/// As [`check_term`], for arrays of terms.
+pub(super) fn check_terms(args: &ReturnFieldArgs) -> Result<()> {
+    let terms = &args.arg_fields[1];
+    match terms.data_type() {
+        DataType::Null => Ok(()),
+        DataType::List(term) if is_text(term.data_type()) || term.data_type().is_null() => Ok(()),
+        _ => plan_err!("the terms to look for are an array of varchars, not {}", trino_type(terms)),
+    }
+}
 
 /// The second argument of a call.
 pub(super) struct Wanted {

@@ -12,6 +12,7 @@ mod java_format;
 mod length;
 mod levenshtein_distance;
 mod luhn_check;
+mod overlay;
 mod pad;
 mod replace;
 mod reverse;
@@ -39,6 +40,7 @@ pub(super) fn functions() -> Vec<Function> {
         length::function(),
         levenshtein_distance::function(),
         luhn_check::function(),
+        overlay::function(),
         replace::function(),
         reverse::function(),
         soundex::function(),

@@ -80,7 +80,7 @@ impl Zone {
 }
 
 pub(crate) fn is_utc(name: &str) -> bool {
-    matches!(name, "UTC" | "Z" | "+00:00" | "GMT" | "utc" | "z" | "Etc/UTC")
+    matches!(name, "UTC" | "UT" | "Z" | "+00:00" | "GMT" | "utc" | "z" | "Etc/UTC")
 }
 
 /// Returns the name Arrow keeps for a zone.
@@ -89,12 +89,14 @@ pub(crate) fn zone_name(name: &str) -> Arc<str> {
     if is_utc(&spelled) { "UTC".into() } else { spelled.into() }
 }
 
-/// Returns `+01:00` for `+1`, `+0100`, `+01:00`; other names stay.
+/// Returns `+01:00` for `+1`, `+0100`, `+01:00`, `UTC+01:00`; other names stay.
 pub(crate) fn spelled_out(zone: &str) -> String {
-    let Some(sign) = zone.chars().next().filter(|c| matches!(c, '+' | '-')) else {
+    let offset = ["UTC", "GMT", "UT"].iter().find_map(|name| zone.strip_prefix(name));
+    let offset = offset.unwrap_or(zone);
+    let Some(sign) = offset.chars().next().filter(|c| matches!(c, '+' | '-')) else {
         return zone.to_owned();
     };
-    let digits: String = zone[1..].chars().filter(char::is_ascii_digit).collect();
+    let digits: String = offset[1..].chars().filter(char::is_ascii_digit).collect();
     let (hours, minutes) = match digits.len() {
         1 | 2 => (digits.as_str(), "00"),
         _ => digits.split_at(digits.len().saturating_sub(2)),

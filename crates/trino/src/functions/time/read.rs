@@ -6,18 +6,18 @@ use super::clock::{self, Zone};
 
 /// A timestamp read from text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Read {
+pub(crate) struct Read<'a> {
     /// Microseconds since 1970; UTC when the text names a zone, else its wall clock.
     pub(crate) micros: i64,
-    /// Whether the text named a zone.
-    pub(crate) zoned: bool,
+    /// The zone that the text names.
+    pub(crate) zone: Option<&'a str>,
     /// Digits of the second's fraction.
     pub(crate) digits: u8,
 }
 
 /// Reads `2023-01-02`, `2023-01-02 03:04[:05[.678]]`, with `T` for the space, with a zone (`Z`,
 /// `+01:00`, ` UTC`, ` America/New_York`); none for anything else.
-pub(crate) fn timestamp(text: &str) -> Option<Read> {
+pub(crate) fn timestamp(text: &str) -> Option<Read<'_>> {
     let text = text.trim();
     let day_end = text.find([' ', 'T', 't']).unwrap_or(text.len());
     let day = date(&text[..day_end])?;
@@ -33,10 +33,10 @@ pub(crate) fn timestamp(text: &str) -> Option<Read> {
     let local = clock::micros(day.and_time(time));
     let zone_text = zone_text.trim();
     if zone_text.is_empty() {
-        return Some(Read { micros: local, zoned: false, digits });
+        return Some(Read { micros: local, zone: None, digits });
     }
     let zone = Zone::named(zone_text).ok()?;
-    Some(Read { micros: zone.utc(local).ok()?, zoned: true, digits })
+    Some(Read { micros: zone.utc(local).ok()?, zone: Some(zone_text), digits })
 }
 
 /// Reads `2023-01-02` or `2023-1-2`.

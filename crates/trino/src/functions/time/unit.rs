@@ -5,6 +5,12 @@ use datafusion::common::{Result, exec_datafusion_err, exec_err};
 
 use super::clock::{micros, moment};
 
+/// Returns how many microseconds a unit of time has, by its name; none of a unit whose length is
+/// not always the same.
+pub fn unit_micros(name: &str) -> Option<i64> {
+    Unit::parse(name).ok()?.fixed_micros()
+}
+
 /// A unit of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {

@@ -1,0 +1,98 @@
+//! What an engine is told: where it looks, its limits, and the tables and names beside the lake's.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use chrono::{DateTime, Utc};
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::MemTable;
+use datafusion::error::DataFusionError;
+use traillake_store::At;
+
+use crate::Rebuild;
+use crate::error::{Error, Result};
+use crate::resolve::STORE_TABLES;
+
+/// What an engine is told.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// The store in which names without a schema are looked up.
+    pub store: String,
+    /// Memory that all queries together may use; beyond it they spill.
+    pub memory_bytes: u64,
+    /// The folder they spill into.
+    pub temp_dir: PathBuf,
+    /// The longest a query may take.
+    pub timeout: Option<Duration>,
+    /// The most rows an answer may have.
+    pub rows_max: Option<u64>,
+    /// An older state of the lake.
+    pub at: Option<At>,
+    /// The present.
+    pub now: DateTime<Utc>,
+    /// Only records at or after this time.
+    pub since: Option<DateTime<Utc>>,
+    /// Only records before this time.
+    pub until: Option<DateTime<Utc>>,
+    /// How original bytes come back from a row.
+    pub rebuild: Arc<dyn Rebuild>,
+    /// Tables beside the lake.
+    pub lookups: Vec<Lookup>,
+    /// Further names of the lake's tables.
+    pub aliases: Vec<Alias>,
+    /// Threads a query may keep busy.
+    pub partitions: usize,
+}
+
+/// A table handed in.
+#[derive(Debug, Clone)]
+pub struct Lookup {
+    /// Its name in statements.
+    pub name: String,
+    /// Its rows, at least one batch (which may be empty), all of one schema.
+    pub batches: Vec<RecordBatch>,
+}
+
+impl Lookup {
+    pub(crate) fn provider(&self) -> std::result::Result<Arc<dyn TableProvider>, DataFusionError> {
+        let Some(first) = self.batches.first() else {
+            return Err(DataFusionError::Plan(format!("the table `{}` has no columns", self.name)));
+        };
+        Ok(Arc::new(MemTable::try_new(first.schema(), vec![self.batches.clone()])?))
+    }
+}
+
+/// A further name of a table, for statements that were written for another place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alias {
+    /// The name, with its database where it has one: `security.trail`.
+    pub name: String,
+    /// The table it means, as a statement would name it: `cloudtrail_logs`, `archive.events`.
+    pub table: String,
+}
+
+/// Returns the names of the tables handed in.
+///
+/// # Errors
+/// A name that the lake or another of them has; a table without columns.
+pub(crate) fn names_of(lookups: &[Lookup]) -> Result<Vec<String>> {
+    let mut names: Vec<String> = Vec::new();
+    for lookup in lookups {
+        let refused =
+            |reason: &str| Error::Lookup { name: lookup.name.clone(), reason: reason.to_string() };
+        let is = |name: &str| name.eq_ignore_ascii_case(&lookup.name);
+        if STORE_TABLES.iter().any(|name| is(name)) {
+            return Err(refused("the lake has a table of that name"));
+        }
+        if names.iter().any(|name| is(name)) {
+            return Err(refused("two tables have that name"));
+        }
+        if lookup.batches.is_empty() {
+            return Err(refused("it has no columns"));
+        }
+        names.push(lookup.name.clone());
+    }
+    Ok(names)
+}
