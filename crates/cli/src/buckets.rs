@@ -24,7 +24,8 @@ use crate::failure::Problem;
 
 /// Region of an endpoint that is not AWS's, where nothing names one.
 const REGION_ELSEWHERE: &str = "us-east-1";
-/// How long one request may take: a log of hundreds of megabytes comes in one.
+/// How long one request may take: a log of hundreds of megabytes comes in one. Of an S3 that falls
+/// silent an ingest hears sooner.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(600);
 /// How long it may take to be connected.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

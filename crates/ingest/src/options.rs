@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use traillake_cloudtrail::{Kind, Limits, ObjectKey};
@@ -34,6 +35,8 @@ pub struct IngestOptions {
     pub rehash: bool,
     /// Objects left out by their key.
     pub selection: Selection,
+    /// How long a bucket may send nothing before a request is given up, and made again.
+    pub patience: Duration,
     /// Brings in a bucket's oldest month first, not its newest.
     pub oldest_first: bool,
     /// Records of a round, at most (a single object may exceed it).
@@ -52,6 +55,7 @@ impl IngestOptions {
             memory_bytes: 512 << 20,
             rehash: false,
             selection: Selection::default(),
+            patience: Duration::from_secs(60),
             oldest_first: false,
             round_rows_max: 1 << 20,
             round_objects_max: 1 << 15,
@@ -85,6 +89,7 @@ impl IngestOptions {
             limits: self.limits(),
             held_bytes_max: self.memory_bytes / 32,
             temp_dir: self.temp_dir.clone(),
+            patience: self.patience,
             oldest_first: self.oldest_first,
         }
     }

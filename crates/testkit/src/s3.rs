@@ -60,6 +60,8 @@ pub enum Spoiled {
     DoneThenRefused(u16, &'static str),
     /// Its answer breaks off after so many bytes.
     BrokenOff(usize),
+    /// It is answered after so many milliseconds.
+    Late(u64),
 }
 
 /// Chooses what goes wrong with a request, given its number from 0.
@@ -196,6 +198,9 @@ impl Desk {
         if let Some(Spoiled::Refused(status, code)) = spoiled {
             return refusal(status, code);
         }
+        if let Some(Spoiled::Late(millis)) = spoiled {
+            tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
+        }
         let response = match self.service.call(request.map(s3s::Body::from)).await {
             Ok(response) => response,
             Err(error) => return refusal(500, leaked(format!("{error:?}"))),
@@ -203,7 +208,9 @@ impl Desk {
         match spoiled {
             Some(Spoiled::DoneThenRefused(status, code)) => refusal(status, code),
             Some(Spoiled::BrokenOff(bytes)) => broken_off(response, bytes).await,
-            Some(Spoiled::Refused(..)) | None => response.map(|body| body.boxed_unsync()),
+            Some(Spoiled::Refused(..) | Spoiled::Late(_)) | None => {
+                response.map(|body| body.boxed_unsync())
+            }
         }
     }
 }

@@ -63,8 +63,8 @@ fn a_source_that_is_not_there_makes_no_lake() {
     let ran = here.run(&["ingest", "lgos"]).exited(2);
     assert!(ran.stderr.starts_with("error: could not open `"), "{}", ran.stderr);
     assert!(ran.stderr.contains("cause: No such file"), "{}", ran.stderr);
-    let ran = here.run(&["ingest", "s3://bucket/prefix"]).exited(2);
-    assert!(ran.stderr.contains("hint: copy the logs to a folder first"), "{}", ran.stderr);
+    let ran = here.run(&["ingest", "gs://bucket/prefix"]).exited(2);
+    assert!(ran.stderr.contains("hint: write a path or `s3://bucket/prefix`"), "{}", ran.stderr);
     assert_eq!(here.names(), Vec::<String>::new());
 }
 

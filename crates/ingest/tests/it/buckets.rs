@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use object_store::path::Path;
 use object_store::{Attribute, AttributeValue, Attributes, ObjectStoreExt, PutOptions};
@@ -154,6 +155,23 @@ async fn whatever_s3_does_nothing_is_lost_or_doubled() {
         assert_eq!(report.records, truth(&trail), "{name}");
         assert_eq!(world.bench.rows("events").await, report.records.stored, "{name}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_falls_silent_is_asked_again() {
+    let mut world = World::new().await;
+    world.bench.options.patience = Duration::from_millis(300);
+    for minute in 0..8 {
+        world.put(&key(minute, "a"), gzip(log(minute * 3..minute * 3 + 3)));
+    }
+    let times = AtomicUsize::new(0);
+    world.s3.spoil(move |_, asked| {
+        let first = asked.is_reading() && times.fetch_add(1, Ordering::Relaxed) < 3;
+        first.then_some(Spoiled::Late(60_000))
+    });
+    let report = world.ingest().await;
+    assert!(report.is_clean(), "{report:#?}");
+    assert_eq!((report.objects.read, report.records.stored), (8, 24));
 }
 
 #[tokio::test(flavor = "multi_thread")]

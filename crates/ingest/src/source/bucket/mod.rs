@@ -11,6 +11,7 @@ mod walk;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use object_store::ObjectStore;
@@ -86,6 +87,8 @@ pub(crate) struct Reading {
     pub(crate) held_bytes_max: u64,
     /// Folder for objects too large to hold.
     pub(crate) temp_dir: PathBuf,
+    /// How long S3 may send nothing before a request is given up, and made again.
+    pub(crate) patience: Duration,
     /// Oldest slices first.
     pub(crate) oldest_first: bool,
 }

@@ -277,18 +277,33 @@ impl Fetch {
         let path = Path::parse(key)?;
         // What was overwritten since its listing is another object, for the next run.
         let options = GetOptions::default().with_if_match(object.etag.as_deref());
-        let result = self.bucket.objects.get_opts(&path, options).await?;
+        let result = self.patiently(self.bucket.objects.get_opts(&path, options)).await?;
         check_unchanged(object, &result)?;
         let beside = beside(&result);
         let contents = match keep {
             Keep::Held => {
-                let bytes = result.bytes().await?;
+                let bytes = self.patiently(result.bytes()).await?;
                 check_length(object, bytes.len() as u64)?;
                 Contents::Held(Arc::from(&*bytes))
             }
             Keep::Spooled => Contents::Spooled(self.set_aside(object, result).await?),
         };
         Ok((contents, beside))
+    }
+
+    /// Waits for S3, but not for ever.
+    async fn patiently<T>(
+        &self,
+        answer: impl Future<Output = object_store::Result<T>>,
+    ) -> object_store::Result<T> {
+        let patience = self.reading.patience;
+        match tokio::time::timeout(patience, answer).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                let reason = format!("S3 sent nothing for {} s", patience.as_secs_f32());
+                Err(broken(std::io::Error::new(std::io::ErrorKind::TimedOut, reason)))
+            }
+        }
     }
 
     async fn set_aside(
@@ -298,10 +313,10 @@ impl Fetch {
     ) -> object_store::Result<Spool> {
         let temp_dir = self.reading.temp_dir.clone();
         let mut body = result.into_stream();
-        let runtime = Handle::current();
+        let (runtime, fetch) = (Handle::current(), self.clone());
         let written = tokio::task::spawn_blocking(move || {
             Spool::write(&temp_dir, |output| {
-                let mut next = || runtime.block_on(body.try_next());
+                let mut next = || runtime.block_on(fetch.patiently(body.try_next()));
                 while let Some(piece) = next().map_err(std::io::Error::other)? {
                     let piece: Bytes = piece;
                     output.write_all(&piece)?;
