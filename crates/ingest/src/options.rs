@@ -65,7 +65,7 @@ impl IngestOptions {
     /// Returns the bytes of decoded rows at which a round is full. Two rounds are in memory at once
     /// (one fills while the other is written, and writing sorts a copy).
     pub(crate) fn round_bytes_max(&self) -> usize {
-        usize::try_from(self.memory_bytes / 8).unwrap_or(usize::MAX)
+        usize::try_from(self.memory_bytes / 10).unwrap_or(usize::MAX)
     }
 
     /// Returns the inflated bytes of one chunk that are held between hashing and decoding. It

@@ -87,6 +87,9 @@ pub struct IngestArgs {
 
 /// Brings in what is new, and reports what became of everything.
 pub async fn run(session: &Session, args: IngestArgs) -> anyhow::Result<Outcome> {
+    if args.follow && args.sources.iter().any(|source| source == "-") {
+        return Err(Problem::new("standard input cannot be followed: it comes once").into());
+    }
     let location = session.settings.lake();
     let intake = Intake {
         sources: args.sources.clone(),

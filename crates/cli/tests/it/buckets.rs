@@ -149,4 +149,6 @@ fn following_brings_in_what_is_new_until_it_is_stopped() {
     assert!(here.command("kill").args(["-TERM", &pid]).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert_eq!(here.csv("SELECT count(*) FROM events"), "2\n");
+    let refused = here.run(&["ingest", "-", "--follow"]).exited(2);
+    assert!(refused.stderr.contains("standard input cannot be followed"), "{}", refused.stderr);
 }
