@@ -79,7 +79,8 @@ impl Folder {
         command.current_dir(self.folder.path()).stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();
-            if name.starts_with("TRAILLAKE_") || name.starts_with("XDG_") || name == "NO_COLOR" {
+            let ours = ["TRAILLAKE_", "XDG_", "AWS_"].iter().any(|prefix| name.starts_with(prefix));
+            if ours || name == "NO_COLOR" {
                 command.env_remove(name);
             }
         }
