@@ -92,6 +92,17 @@ pub async fn lake(url: &str) -> anyhow::Result<Arc<dyn ObjectStore>> {
     })
 }
 
+/// Returns whether one of two places in S3 lies inside the other.
+pub fn overlap(one: &str, other: &str) -> bool {
+    let (Ok(one), Ok(other)) = (Place::parse(one), Place::parse(other)) else { return false };
+    let inside = |inner: &str, outer: &str| {
+        let rest = inner.strip_prefix(outer);
+        outer.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    one.bucket == other.bucket
+        && (inside(&one.prefix, &other.prefix) || inside(&other.prefix, &one.prefix))
+}
+
 impl Place {
     fn parse(text: &str) -> anyhow::Result<Place> {
         let refused = |reason: &str| {
@@ -236,5 +247,17 @@ mod tests {
         check("s3://trail/logs/AWSLogs/", "trail", "logs/AWSLogs");
         check("s3://trail/a b/%20", "trail", "a b/%20");
         assert!(Place::parse("s3:///logs").is_err());
+    }
+
+    #[test]
+    fn places_overlap_by_whole_folders() {
+        let check = |one: &str, other: &str, expected: bool| {
+            assert_eq!((overlap(one, other), overlap(other, one)), (expected, expected), "{one}");
+        };
+        check("s3://trail", "s3://trail/lake", true);
+        check("s3://trail/logs", "s3://trail/logs/", true);
+        check("s3://trail/logs", "s3://trail/logs/lake", true);
+        check("s3://trail/logs", "s3://trail/logs-lake", false);
+        check("s3://trail", "s3://trail-lake", false);
     }
 }

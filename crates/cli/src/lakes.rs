@@ -32,11 +32,8 @@ pub async fn open_or_create(session: &Session) -> anyhow::Result<Lake> {
 /// Returns whether there is a lake where the settings say; one of a newer format counts.
 pub async fn exists(session: &Session) -> anyhow::Result<bool> {
     let location = session.settings.lake();
-    match Lake::open_with(&location, options(&location).await?).await {
-        Ok(_) | Err(Error::NewerFormat { .. }) => Ok(true),
-        Err(Error::NoLake { .. } | Error::NotALake { .. }) => Ok(false),
-        Err(error) => Err(not_opened(&location, error)),
-    }
+    let found = Lake::is_lake_with(&location, options(&location).await?).await;
+    found.map_err(|error| not_opened(&location, error))
 }
 
 /// Returns how a lake is opened: through S3 where its URL says so.

@@ -125,12 +125,19 @@ pub struct Selection {
 impl Selection {
     /// Returns whether the key may belong to the selection.
     pub fn admits(&self, key: &ObjectKey) -> bool {
+        self.admits_place(key)
+            && key.delivered_at.is_none_or(|at| {
+                self.since.is_none_or(|since| at >= since)
+                    && self.until.is_none_or(|until| at < until)
+            })
+    }
+
+    /// Returns whether account, region and kind of the key may belong to the selection.
+    pub(crate) fn admits_place(&self, key: &ObjectKey) -> bool {
         fn listed<T: Ord>(set: &BTreeSet<T>, value: Option<&T>) -> bool {
             set.is_empty() || value.is_none_or(|value| set.contains(value))
         }
-        key.delivered_at.is_none_or(|at| {
-            self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at < until)
-        }) && listed(&self.accounts, key.account.as_ref())
+        listed(&self.accounts, key.account.as_ref())
             && listed(&self.regions, key.region.as_ref())
             && listed(&self.kinds, key.kind.as_ref())
     }

@@ -120,12 +120,12 @@ impl Lake {
         }
     }
 
-    /// Whether there is a lake at `location`.
+    /// Whether there is a lake at `location`; one of a newer format counts.
     ///
     /// # Errors
     /// When that cannot be found out.
-    pub async fn is_lake(location: &str) -> Result<bool> {
-        match Lake::open(location).await {
+    pub async fn is_lake_with(location: &str, options: OpenOptions) -> Result<bool> {
+        match Lake::open_with(location, options).await {
             Ok(_) | Err(Error::NewerFormat { .. }) => Ok(true),
             Err(Error::NoLake { .. } | Error::NotALake { .. }) => Ok(false),
             Err(error) => Err(error),

@@ -69,7 +69,7 @@ pub struct IngestArgs {
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     memory: Option<u64>,
     /// Write an intake record: every object, its hashes, times and counts
-    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "follow"])]
     report: Option<PathBuf>,
     /// Report as text or JSON
     #[arg(
@@ -108,8 +108,7 @@ pub async fn run(session: &Session, args: IngestArgs) -> anyhow::Result<Outcome>
     let store = session.settings.text("store");
     if args.follow {
         let every = args.every.unwrap_or(LOOK_EVERY);
-        let record = args.report.as_deref();
-        return intake::follow(session, &lake, store, &intake, every, record, args.format).await;
+        return intake::follow(session, &lake, store, &intake, every, args.format).await;
     }
     let taken = intake::bring_in(session, &lake, store, &intake, args.report.as_deref()).await?;
     intake::account(&taken).print(args.format, session.terminal.stdout)?;

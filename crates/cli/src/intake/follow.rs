@@ -1,15 +1,14 @@
 //! Following: what is new is brought in, again and again, until somebody asks to stop.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
 use serde_json::json;
+use traillake_ingest::CancelFlag;
 use traillake_store::Lake;
 
-use super::{Intake, Taken, bring_in, spelled};
+use super::{Intake, Taken, run, spelled, stop_on_interrupt};
 use crate::failure::{Outcome, Rendered};
-use crate::interrupt::Interrupt;
 use crate::output::{Report, ReportFormat};
 use crate::quantities::{count_of, show_count, show_duration};
 use crate::session::Session;
@@ -27,15 +26,16 @@ pub async fn follow(
     store: &str,
     intake: &Intake,
     every: Duration,
-    record: Option<&Path>,
     format: ReportFormat,
 ) -> anyhow::Result<Outcome> {
+    // One listener for all looks: between two of them nobody else would hear.
+    let cancel = CancelFlag::default();
+    let interrupt = stop_on_interrupt(session, &cancel);
     let mut swept: Option<Instant> = None;
     loop {
         let sweeps = swept.is_none_or(|at| at.elapsed() >= SWEEP_EVERY);
         let look = if sweeps { intake.clone() } else { of_late(intake) };
-        let record = record.filter(|_| swept.is_none());
-        match bring_in(session, lake, store, &look, record).await {
+        match run(session, lake, store, &look, None, &cancel).await {
             Ok(taken) => {
                 tell(session, &taken, format)?;
                 if taken.report.cancelled {
@@ -52,7 +52,6 @@ pub async fn follow(
                 session.talk.warn(&format!("{words}; next look in {}", show_duration(every)));
             }
         }
-        let interrupt = Interrupt::listen(|| {});
         if interrupt.unless(tokio::time::sleep(every)).await.is_none() {
             return Ok(Outcome::Interrupted);
         }

@@ -87,6 +87,12 @@ impl Intake {
     pub async fn check(&self, session: &Session, location: &str) -> anyhow::Result<()> {
         let options = self.options(session, location);
         let folder = options.lake_folder.as_deref();
+        if buckets::is_bucket(location)
+            && let Some(source) = self.sources.iter().find(|text| buckets::overlap(text, location))
+        {
+            let (lake, path) = (PathBuf::from(location), PathBuf::from(source));
+            return Err(traillake_ingest::Error::LakeInSource { lake, path }.into());
+        }
         let sources = self.sources().await?;
         Ok(traillake_ingest::check_sources(&sources, folder).await?)
     }
@@ -100,19 +106,30 @@ pub async fn bring_in(
     intake: &Intake,
     record: Option<&Path>,
 ) -> anyhow::Result<Taken> {
+    let cancel = CancelFlag::default();
+    let _interrupt = stop_on_interrupt(session, &cancel);
+    run(session, lake, store, intake, record, &cancel).await
+}
+
+/// One run, which ends early when `cancel` is raised.
+async fn run(
+    session: &Session,
+    lake: &Lake,
+    store: &str,
+    intake: &Intake,
+    record: Option<&Path>,
+    cancel: &CancelFlag,
+) -> anyhow::Result<Taken> {
     let started = Instant::now();
     let spec = traillake_ingest::store_spec();
     let writer = Arc::new(lake.writer(store, &spec, session.now).await?);
     let options = intake.options(session, lake.location());
     let record = record.map(|path| IntakeRecord::create(path, session.now)).transpose()?;
     let listener = Listener::start(session, record);
-    let cancel = CancelFlag::default();
-    let interrupt = stop_on_interrupt(session, &cancel);
     tracing::info!("ingest started");
     let sources = intake.sources().await?;
-    let run = traillake_ingest::ingest(writer, sources, options, &listener, &cancel, Utc::now);
+    let run = traillake_ingest::ingest(writer, sources, options, &listener, cancel, Utc::now);
     let result = run.await;
-    drop(interrupt);
     let record = listener.stop();
     let report = result?;
     if let Some(record) = record {

@@ -78,6 +78,9 @@ fn a_lake_lives_in_a_bucket() {
     let not_a_lake = world.run(&["--lake", "s3://trail", "ingest", "logs"]).exited(2);
     assert!(not_a_lake.stderr.contains("neither empty nor a lake"), "{}", not_a_lake.stderr);
     assert!(!world.here.path("s3:").exists(), "nothing is written here");
+    let inside = world.run(&["--lake", "s3://trail/lake", "ingest", "s3://trail"]).exited(2);
+    assert!(inside.stderr.contains("lie inside one another"), "{}", inside.stderr);
+    assert!(!world.s3.bucket_folder("trail").join("lake").exists());
 }
 
 #[test]

@@ -7,13 +7,11 @@ use std::time::Duration;
 
 use object_store::path::Path;
 use object_store::{Attribute, AttributeValue, Attributes, ObjectStoreExt, PutOptions};
-use traillake_ingest::{
-    Bucket, CancelFlag, Error, RecordCounts, Report, Selection, Source, check_sources, plan,
-};
+use traillake_ingest::{Bucket, CancelFlag, Error, Report, Selection, Source, check_sources, plan};
 use traillake_testkit::s3::{Asked, S3, Spoiled};
 use traillake_testkit::trail::{Filling, Trail, TrailOptions};
 
-use crate::{Bench, gzip, key, log};
+use crate::{Bench, gzip, key, log, truth};
 
 const BUCKET: &str = "trail";
 
@@ -57,16 +55,6 @@ impl World {
         });
         trail.write_to(&self.s3.bucket_folder(BUCKET), 2).unwrap();
         trail
-    }
-}
-
-fn truth(trail: &Trail) -> RecordCounts {
-    let truth = trail.truth();
-    RecordCounts {
-        records: truth.records,
-        stored: truth.events,
-        duplicates: truth.duplicates,
-        ..RecordCounts::default()
     }
 }
 

@@ -22,10 +22,11 @@ use flate2::write::GzEncoder;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tempfile::TempDir;
 use traillake_ingest::{
-    CancelFlag, Fault, IgnoredLine, IngestOptions, IntakeLine, Progress, Report, Source, ingest,
-    store_spec,
+    CancelFlag, Fault, IgnoredLine, IngestOptions, IntakeLine, Progress, RecordCounts, Report,
+    Source, ingest, store_spec,
 };
 use traillake_store::{Lake, StoreWriter};
+use traillake_testkit::trail::Trail;
 
 /// An empty lake, and a folder to put logs in.
 struct Bench {
@@ -175,6 +176,17 @@ impl Bench {
             lines.iter().map(|line| (name_of(&line.ignored), line.reason.clone())).collect();
         ignored.sort();
         ignored
+    }
+}
+
+/// What must become of a trail's records.
+fn truth(trail: &Trail) -> RecordCounts {
+    let truth = trail.truth();
+    RecordCounts {
+        records: truth.records,
+        stored: truth.events,
+        duplicates: truth.duplicates,
+        ..RecordCounts::default()
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use traillake_ingest::{CancelFlag, IntakeLine, Progress, RecordCounts, Silent, Source, ingest};
+use traillake_ingest::{CancelFlag, IntakeLine, Progress, Silent, Source, ingest};
 use traillake_testkit::trail::{Filling, Trail, TrailOptions};
 
-use crate::{Bench, event, gzip, now};
+use crate::{Bench, event, gzip, now, truth};
 
 /// A trail with late and repeated events, written among the bench's logs.
 fn write_trail(bench: &Bench, objects: u64, filling: Filling) -> Trail {
@@ -17,16 +17,6 @@ fn write_trail(bench: &Bench, objects: u64, filling: Filling) -> Trail {
     });
     trail.write_to(&bench.logs(), 2).unwrap();
     trail
-}
-
-fn truth(trail: &Trail) -> RecordCounts {
-    let truth = trail.truth();
-    RecordCounts {
-        records: truth.records,
-        stored: truth.events,
-        duplicates: truth.duplicates,
-        ..RecordCounts::default()
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::{fs, io};
 
 use object_store::{ObjectStore, ObjectStoreExt, memory::InMemory};
-use traillake_store::{Error, ErrorKind, Fsync, Lake};
+use traillake_store::{Error, ErrorKind, Fsync, Lake, OpenOptions};
 
 use crate::world::{self, Disk, STORE, at, check_truth, commit, object, record, spec};
 
@@ -15,7 +15,8 @@ async fn opening_creates_nothing_and_a_folder_of_somebody_else_is_never_written_
     let missing = folder.path().join("missing");
     let location = missing.to_str().unwrap();
     assert!(matches!(Lake::open(location).await, Err(Error::NoLake { .. })));
-    assert!(!missing.exists() && !Lake::is_lake(location).await.unwrap());
+    let is_lake = Lake::is_lake_with(location, OpenOptions::default()).await.unwrap();
+    assert!(!missing.exists() && !is_lake);
 
     let theirs = folder.path().join("theirs");
     fs::create_dir(&theirs).unwrap();

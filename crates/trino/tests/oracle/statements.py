@@ -72,7 +72,7 @@ class Grammar:
             lambda: f"json_extract_scalar({self.json(depth - 1)}, '$.a.b[0]')",
             lambda: f"json_format({self.json(depth - 1)})",
             lambda: f"array_join({self.texts(depth - 1)}, ',')",
-            lambda: f"{self.texts(depth - 1)}[1]" if False else f"element_at({self.texts(depth - 1)}, 1)",
+            lambda: f"element_at({self.texts(depth - 1)}, 1)",
             lambda: f"date_format({self.time(depth - 1)}, '%Y-%m-%d %H:%i:%s')",
             lambda: f"IF({self.boolean(depth - 1)}, {inner()}, {inner()})",
             lambda: f"CASE WHEN {self.boolean(depth - 1)} THEN {inner()} ELSE {inner()} END",

@@ -26,6 +26,8 @@ pub(super) fn of(
 ) -> (FaultKind, String) {
     let text = whole(error);
     let code = between(&text, "<Code>", "</Code>").unwrap_or_default();
+    // Not the whole text: whoever names objects chooses what is in a key.
+    let message = between(&text, "<Message>", "</Message>").unwrap_or_default();
     let name = &bucket.name;
     // A listing's refusal comes without a variant of its own.
     let is_denied =
@@ -45,7 +47,7 @@ pub(super) fn of(
         ("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken", _) => {
             unreadable(format!("S3 does not accept the credentials ({code})"))
         }
-        _ if is_denied && text.to_ascii_lowercase().contains("kms") => {
+        _ if is_denied && message.contains("kms:") => {
             unreadable("access denied: `kms:Decrypt` on the key of the bucket is missing".to_owned())
         }
         (_, Error::Unauthenticated { .. }) => unreadable(format!(
@@ -74,7 +76,6 @@ pub(super) fn of(
 /// Returns whether trying again may help: nothing that S3 said about the object itself.
 pub(super) fn is_passing(error: &Error) -> bool {
     matches!(error, Error::Generic { .. })
-        && !whole(error).contains("<Code>InvalidObjectState</Code>")
 }
 
 /// Returns the words of an error and of its causes, each once.

@@ -3,7 +3,7 @@
 //! CloudTrail writes to `<prefix>AWSLogs/[<organization>/]<account>/<service>/<region>/yyyy/mm/dd/`.
 //! A folder that is not of that layout is listed whole.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Months, NaiveDate, NaiveTime, Utc};
 use futures::StreamExt;
@@ -136,7 +136,7 @@ fn verdict(folder: &str, below: usize, selection: &Selection) -> Verdict {
         return Verdict::Other;
     }
     let Some(key) = ObjectKey::parse(&inside) else { return Verdict::List(None) };
-    if !admits(selection, &key) {
+    if !selection.admits_place(&key) {
         return Verdict::Leave;
     }
     let mut parts = folder.rsplit_once(ROOT).map_or(folder, |(_, rest)| rest).split('/').skip(1);
@@ -153,17 +153,6 @@ fn verdict(folder: &str, below: usize, selection: &Selection) -> Verdict {
         }
         _ => Verdict::List(None),
     }
-}
-
-/// Returns whether what a folder says of account, region and kind belongs to the selection: only
-/// what it says can leave it out.
-fn admits(selection: &Selection, key: &ObjectKey) -> bool {
-    fn listed<T: Ord>(set: &BTreeSet<T>, value: Option<&T>) -> bool {
-        set.is_empty() || value.is_none_or(|value| set.contains(value))
-    }
-    listed(&selection.accounts, key.account.as_ref())
-        && listed(&selection.regions, key.region.as_ref())
-        && listed(&selection.kinds, key.kind.as_ref())
 }
 
 /// Judges the folder of a month or a day. A month that the selection cuts is entered.
