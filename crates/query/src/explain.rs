@@ -10,6 +10,7 @@ use chrono::DateTime;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, Result, ScalarValue};
 use datafusion::logical_expr::{Distinct, Expr, FetchType, JoinType, LogicalPlan, SkipType};
+use traillake_trino::functions;
 
 use crate::answer::Statistics;
 use crate::mentions;
@@ -218,7 +219,7 @@ fn shown(expr: &Expr) -> String {
                 Some(Some(text)) => format!("'{}'", text.replace('\'', "''")),
                 _ => return Ok(Transformed::no(expr)),
             },
-            _ => return Ok(Transformed::no(expr)),
+            _ => return Ok(Transformed::no(functions::as_operator(expr))),
         };
         Ok(Transformed::yes(Expr::Column(Column::new_unqualified(text))))
     });

@@ -167,7 +167,8 @@ fn cast(kind: CastKind, expr: Expr, type_name: &str) -> Expr {
     Expr::Cast { kind, expr: Box::new(expr), data_type, array: false, format: None }
 }
 
-/// `TRIM(LEADING FROM x)`, which sqlparser reads only with characters to trim; none for the rest.
+/// `TRIM(LEADING FROM x)`, which sqlparser reads only with characters to trim, and
+/// `TRIM(x, characters)`, which it does not read; none for what it reads.
 fn parse_trim(parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
     let word = |at: usize| match &parser.peek_nth_token_ref(at).token {
         Token::Word(word) => word.keyword,
@@ -177,13 +178,28 @@ fn parse_trim(parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
         (Keyword::LEADING, Keyword::FROM) => "ltrim",
         (Keyword::TRAILING, Keyword::FROM) => "rtrim",
         (Keyword::BOTH, Keyword::FROM) => "trim",
-        _ => return None,
+        (Keyword::LEADING | Keyword::TRAILING | Keyword::BOTH, _) => return None,
+        _ => return Some(parse_trim_of_both(parser)),
     };
     let span = parser.next_token().span;
     (0..3).for_each(|_| parser.advance_token());
     let value = parser.parse_expr();
     let end = |parser: &mut Parser| parser.expect_token(&Token::RParen);
     Some(value.and_then(|value| end(parser).map(|_| tree::call(name, vec![value], span))))
+}
+
+/// `TRIM(x)`, `TRIM(x, characters)`, `TRIM(characters FROM x)`.
+fn parse_trim_of_both(parser: &mut Parser) -> Result<Expr, ParserError> {
+    let span = parser.next_token().span;
+    parser.expect_token(&Token::LParen)?;
+    let mut args = vec![parser.parse_expr()?];
+    if parser.consume_token(&Token::Comma) {
+        args.push(parser.parse_expr()?);
+    } else if parser.parse_keyword(Keyword::FROM) {
+        args.insert(0, parser.parse_expr()?);
+    }
+    parser.expect_token(&Token::RParen)?;
+    Ok(tree::call("trim", args, span))
 }
 
 /// Reads tokens up to the parenthesis that ends the cast.

@@ -27,8 +27,11 @@ impl JsonPath {
     /// A message in Trino's words.
     pub(crate) fn parse(path: &str) -> Result<Self, String> {
         let invalid = || format!("invalid JSON path: `{path}`");
+        if path.is_empty() {
+            return Err(invalid());
+        }
         let mut rest = path.strip_prefix('$').unwrap_or(path);
-        if rest.len() == path.len() && !path.is_empty() {
+        if rest.len() == path.len() {
             // Trino reads a path without `$` as a member of the top.
             return Self::parse(&format!("$.{path}"));
         }

@@ -339,6 +339,9 @@ async fn days_of_a_timestamp_skip_files_too() {
         ("date_diff('week', timestamp '2024-06-28 03:00:00', eventTime) = 0", "8"),
         ("date_diff('day', eventTime, date '2024-06-29') IN (0, 1)", "2"),
         ("24 * 30 > date_diff('hour', eventTime, timestamp '2024-07-01 00:00:00')", "39"),
+        ("month(eventTime) = 2 * 4 - 2 AND year(eventTime) = -(-2024)", "40"),
+        ("year(eventTime) * 100 + month(eventTime) = 202406", "40"),
+        ("date_diff('day', eventTime, timestamp '2024-07-01 00:00:00') + 1 < 32", "40"),
     ] {
         let sql = format!("SELECT count(*) FROM events WHERE {condition}");
         check(&engine, &sql, &[rows], |read| read.files_planned == 1).await;

@@ -3,7 +3,7 @@
 
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{DFSchema, Result};
+use datafusion::common::{DFSchema, Result, plan_err};
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{
     Between, BinaryExpr, Case, Expr, ExprSchemable, LogicalPlan, Operator,
@@ -11,6 +11,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 
 use super::compare::{fit, fit_one};
+use crate::type_names::trino_type;
 
 /// Fits the sides of comparisons to one type.
 #[derive(Debug)]
@@ -55,9 +56,25 @@ impl AnalyzerRule for CompareText {
                     let expr = Some(operand);
                     Transformed::yes(Expr::Case(Case { expr, when_then_expr, else_expr }))
                 }
+                Expr::Case(case) => {
+                    for (condition, _) in &case.when_then_expr {
+                        check_condition(condition, schema)?;
+                    }
+                    Transformed::no(Expr::Case(case))
+                }
                 other => Transformed::no(other),
             })
         })
+    }
+}
+
+/// A number is no condition, though DataFusion takes any but 0 for true.
+fn check_condition(condition: &Expr, schema: &DFSchema) -> Result<()> {
+    match condition.to_field(schema) {
+        Ok((_, field)) if field.data_type().is_numeric() => {
+            plan_err!("a condition is a boolean, not {}", trino_type(&field))
+        }
+        _ => Ok(()),
     }
 }
 

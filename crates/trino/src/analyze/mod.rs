@@ -1,6 +1,7 @@
 //! Plan rules, run before DataFusion's own: the plan still says what the user wrote.
 
 mod ambiguous;
+mod arithmetic;
 mod calls;
 mod chain;
 pub(crate) mod compare;
@@ -13,6 +14,7 @@ mod set_operations;
 mod subquery_values;
 mod total;
 mod unnest_subquery;
+mod windows;
 mod zones;
 
 use std::sync::Arc;
@@ -31,12 +33,15 @@ pub(crate) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
         Arc::new(lateral_unnest::LateralUnnest),
         Arc::new(unnest_subquery::UnnestSubquery),
         Arc::new(subquery_values::SubqueryValues),
+        Arc::new(set_operations::AlikeSides),
         Arc::new(set_operations::CountCopies),
         Arc::new(rows::DissolveRows),
         Arc::new(marks::KeepMarks),
         Arc::new(calls::ResolveCalls),
         Arc::new(zones::MeetInUtc),
         Arc::new(compare_rule::CompareText),
+        Arc::new(arithmetic::TrinoArithmetic),
+        Arc::new(windows::CheckOffsets),
     ]
 }
 

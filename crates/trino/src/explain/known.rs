@@ -164,6 +164,9 @@ fn wrong_types(message: &str, _names: &Names) -> Option<SqlError> {
     if typed.starts_with("Cannot cast LIST to non-list") {
         return semantic("an array cannot be cast to this type");
     }
+    if let Some(value) = operands(" overflow on abs(", ")") {
+        return semantic(format!("out of range: abs({value})"));
+    }
     if let Some((_, text)) = typed.split_once("Invalid input syntax for type interval: ") {
         return semantic(format!("{text} is not an interval"));
     }
@@ -171,21 +174,17 @@ fn wrong_types(message: &str, _names: &Names) -> Option<SqlError> {
 }
 
 fn wrong_call(message: &str, _names: &Names) -> Option<SqlError> {
-    let name = |text: &str| text.trim_start_matches("array_").to_owned();
     if message.contains("does not support zero arguments") {
         let function = between(message, "'", "'")?;
-        return semantic(format!("`{}` takes an argument", name(function)));
+        return semantic(format!("`{}` takes an argument", trinos_name(function)));
+    }
+    if let Some((function, given)) = not_coerced(message) {
+        let (function, given) = (trinos_name(function), types::in_trinos(given));
+        return semantic(format!("`{function}` does not take ({given})"));
     }
     if let Some(function) = between(message, "unction '", "'") {
-        let function = name(function);
-        if let Some((_, counts)) = message.split_once(" expects ")
-            && let Some((expected, given)) = counts.split_once(" arguments but received ")
-        {
-            return semantic(format!("`{function}` takes {expected} arguments, not {given}"));
-        }
-        if let Some((_, counts)) = message.split_once(" expected ")
-            && let Some((expected, given)) = counts.split_once(" argument(s) but received ")
-        {
+        let function = trinos_name(function);
+        if let Some((expected, given)) = wrong_count(message) {
             return semantic(format!("`{function}` takes {expected} arguments, not {given}"));
         }
         let refused = ["requires", "expects", "signature", "coerc", "does not support"];
@@ -193,15 +192,60 @@ fn wrong_call(message: &str, _names: &Names) -> Option<SqlError> {
             return semantic(format!("`{function}` does not take values of these types"));
         }
     }
+    if let Some((function, given)) = message.split_once(" lambda must return boolean, got ") {
+        let (function, given) = (trinos_name(function), types::in_trinos(given));
+        return semantic(format!("the lambda of `{function}` returns a boolean, not {given}"));
+    }
     if message.contains("expected a list as first argument") || message.starts_with("expected list")
     {
         return semantic("the first argument is an array");
     }
     if let Some((function, _)) = message.split_once(" does not support type ") {
         let function = function.rsplit(' ').next().unwrap_or(function);
-        return semantic(format!("`{}` does not take values of these types", name(function)));
+        return semantic(format!(
+            "`{}` does not take values of these types",
+            trinos_name(function)
+        ));
     }
     None
+}
+
+/// Returns the function and the types of its arguments, none of which it could be given.
+fn not_coerced(message: &str) -> Option<(&str, &str)> {
+    let function = between(message, "to satisfy a call to '", "' function")?;
+    Some((function, between(message, "coercion from ", " to the signature")?))
+}
+
+/// Returns how many arguments a function takes and how many it was given. A function with several
+/// forms has a report for each; only when all are about the number is it the number.
+fn wrong_count(message: &str) -> Option<(String, &str)> {
+    let forms = message.split(",Error during planning: ").map(|form| {
+        let (_, counts) = form.split_once(" expects ").or_else(|| form.split_once(" expected "))?;
+        counts
+            .split_once(" arguments but received ")
+            .or_else(|| counts.split_once(" argument(s) but received "))
+    });
+    let forms = forms.collect::<Option<Vec<(&str, &str)>>>()?;
+    let (_, given) = forms.first()?;
+    let mut expected: Vec<&str> = forms.iter().map(|(expected, _)| *expected).collect();
+    expected.dedup();
+    Some((expected.join(" or "), given.trim_end_matches(|c: char| !c.is_ascii_digit())))
+}
+
+/// Trino's name of a function of DataFusion's.
+fn trinos_name(function: &str) -> &str {
+    const KEPT: [&str; 5] =
+        ["array_agg", "array_distinct", "array_except", "array_intersect", "array_union"];
+    match function {
+        "approx_percentile_cont" | "approx_percentile_cont_with_weight" => "approx_percentile",
+        "bit_and" => "bitwise_and_agg",
+        "bit_or" => "bitwise_or_agg",
+        "bit_xor" => "bitwise_xor_agg",
+        "stddev" => "stddev_samp",
+        "var" => "var_samp",
+        kept if KEPT.contains(&kept) => kept,
+        other => other.strip_prefix("array_").unwrap_or(other),
+    }
 }
 
 fn wrong_shape(message: &str, _names: &Names) -> Option<SqlError> {

@@ -21,7 +21,7 @@ const REWRITTEN: &[(&str, &str)] = &[
     ("bitwise_xor_agg", ""),
     ("cast", "also `x::type`"),
     ("count_if", ""),
-    ("current_timestamp", "a timestamp(9) with time zone"),
+    ("current_timestamp", ""),
     ("current_timezone", "always UTC"),
     ("current_user", "always `traillake`"),
     ("every", ""),
@@ -46,10 +46,10 @@ const REWRITTEN: &[(&str, &str)] = &[
 
 /// Functions and operators that answer otherwise than Trino's, and how.
 const DIFFERENT: &[(&str, &str)] = &[
-    ("+, -, *", "of integers, a result out of range wraps around; Trino's fails"),
     ("approx_distinct", "another sketch, so another estimate; no error bound as argument"),
     ("approx_most_frequent", "counts exactly, whatever the capacity"),
     ("approx_percentile", "a t-digest; the value is a double whatever the type of `x`"),
+    ("avg", "of decimals, with four digits more after the point"),
     ("cosine_distance", "arrays only, no maps"),
     ("cosine_similarity", "arrays only, no maps"),
     ("from_iso8601_timestamp", "shown in UTC, whatever zone the text names"),
@@ -57,6 +57,11 @@ const DIFFERENT: &[(&str, &str)] = &[
         "json_exists, json_query, json_value",
         "paths without `datetime()` and `.decimal()`-like methods; DEFAULT is evaluated for every \
          row; `RETURNING varbinary` and encodings other than UTF-8 are errors",
+    ),
+    (
+        "literals",
+        "`1` is a bigint here, an integer in Trino; `1.5` is a double here, a decimal(2, 1) in \
+         Trino: of `100.0 * 1 / 3` Trino gives 33.3",
     ),
     ("lpad, rpad", "at most 1,048,576 characters"),
     ("ngrams", "at most 1,000,000 elements in all"),
@@ -72,7 +77,16 @@ const DIFFERENT: &[(&str, &str)] = &[
         "hour, minute, second, millisecond",
         "of dates and timestamps only, not of times of day and intervals",
     ),
-    ("typeof", "integer literals are bigint here, and decimal literals double"),
+    (
+        "timestamps with time zone",
+        "a column has one zone, in Trino every value its own: where several meet, and where some \
+         have none, they are shown in UTC",
+    ),
+    (
+        "coalesce, CASE, concat, listagg, translate, UNION",
+        "take numbers beside text too, as text; Trino refuses them",
+    ),
+    ("uuid", "a varchar"),
 ];
 
 /// Functions that are not there, by the reason.

@@ -55,6 +55,7 @@ pub(crate) fn all() -> &'static [Function] {
 }
 
 pub use catalogue::reference;
+pub use internal::arithmetic::as_operator;
 pub use time::unit::unit_micros;
 
 /// Returns the functions that rewrites introduce.

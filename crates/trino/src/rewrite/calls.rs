@@ -121,7 +121,14 @@ fn call(name: Option<String>, expr: &mut Expr, notes: &mut Vec<String>) -> Resul
             vec![tree::call("now", Vec::new(), span), tree::text("time(3)", span)],
             span,
         ),
-        "current_timestamp" if args.is_empty() => tree::call("now", Vec::new(), span),
+        "current_timestamp" | "now" if args.is_empty() => tree::call(
+            internal::CAST,
+            vec![
+                tree::call("now", Vec::new(), span),
+                tree::text("timestamp(3) with time zone", span),
+            ],
+            span,
+        ),
         "current_timezone" => tree::text("UTC", span),
         "current_user" => tree::text("traillake", span),
         "position" if args.len() == 2 => {

@@ -1,5 +1,6 @@
 //! `array_remove(array, element)`.
 
+use datafusion::arrow::array::Array;
 use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
 
@@ -24,8 +25,9 @@ fn udf() -> ScalarUDF {
 
 fn invoke(rows: &Rows) -> Result<ColumnarValue> {
     let list = lists::list(rows, 0)?;
-    let equal = lists::equal_to(rows, &list, 1)?;
-    lists::rearranged(rows, |_, range| {
-        range.filter(|place| !equal.value(*place as usize)).collect()
+    let (equal, unwanted) = (lists::equal_to(rows, &list, 1)?, rows.full_array(1)?.logical_nulls());
+    lists::rearranged(rows, |row, range| {
+        let known = !unwanted.as_ref().is_some_and(|nulls| nulls.is_null(row));
+        known.then(|| range.filter(|place| !equal.value(*place as usize)).collect())
     })
 }

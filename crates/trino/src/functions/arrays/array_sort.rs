@@ -30,6 +30,6 @@ fn invoke(rows: &Rows) -> Result<ColumnarValue> {
     lists::rearranged(rows, |_, range| {
         let mut places: Vec<u32> = range.collect();
         places.sort_by(|a, b| compare(*a as usize, *b as usize));
-        places
+        Some(places)
     })
 }

@@ -4,10 +4,8 @@ use std::collections::HashSet;
 
 use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::row::{RowConverter, SortField};
-use datafusion::common::{Result, plan_datafusion_err};
-use datafusion::logical_expr::type_coercion::binary::type_union_resolution;
+use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
 
 use super::lists;
@@ -31,11 +29,7 @@ fn udf() -> ScalarUDF {
 
 fn invoke(rows: &Rows) -> Result<ColumnarValue> {
     let (left, right) = (lists::list(rows, 0)?, lists::list(rows, 1)?);
-    let types = [left.value_type(), right.value_type()];
-    let same = (types[0] == types[1]).then(|| types[0].clone());
-    let element: DataType = same
-        .or_else(|| type_union_resolution(&types))
-        .ok_or_else(|| plan_datafusion_err!("the elements of the arrays have no common type"))?;
+    let element = lists::common_type(&left.value_type(), &right.value_type())?;
     let converter = RowConverter::new(vec![SortField::new(element.clone())])?;
     let convert = |values: &ArrayRef| -> Result<_> {
         Ok(converter.convert_columns(&[cast(values, &element)?])?)

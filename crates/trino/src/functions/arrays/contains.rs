@@ -2,13 +2,12 @@
 
 use std::net::IpAddr;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, UInt32Array};
-use datafusion::arrow::compute::kernels::cmp::eq;
-use datafusion::arrow::compute::{cast, take};
+use datafusion::arrow::array::{Array, AsArray, ListArray};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
 
+use super::lists;
 use crate::functions::Function;
 use crate::functions::support::{Rows, Scalar, Takes, boolean, is_text};
 
@@ -38,7 +37,7 @@ fn invoke(rows: &Rows) -> Result<ColumnarValue> {
 }
 
 fn in_list(rows: &Rows, list: &ListArray) -> Result<ColumnarValue> {
-    let wanted: ArrayRef = rows.full_array(1)?;
+    let wanted = rows.full_array(1)?;
     if wanted.data_type().is_null() {
         return rows.booleans(|_| Ok(None));
     }
@@ -49,30 +48,17 @@ fn in_list(rows: &Rows, list: &ListArray) -> Result<ColumnarValue> {
             Ok(if unknown { None } else { Some(false) })
         });
     }
-    let (values, wanted) = match list.value_type() == *wanted.data_type() {
-        true => (list.values().clone(), wanted),
-        // The wider of the two, so that `contains(ARRAY[1], 1.5)` is not true.
-        false if wanted.data_type().is_floating() => {
-            (cast(list.values(), wanted.data_type())?, wanted)
-        }
-        false => (list.values().clone(), cast(&wanted, &list.value_type())?),
-    };
-    let row_of_entry: UInt32Array = (0..list.len())
-        .flat_map(|row| std::iter::repeat_n(row as u32, list.value_length(row) as usize))
-        .collect();
-    let first = list.value_offsets()[0] as usize;
-    let entries = values.slice(first, row_of_entry.len());
-    let matches = eq(&entries, &take(&wanted, &row_of_entry, None)?)?;
+    let matches = lists::equal_to(rows, list, 1)?;
     rows.booleans(|row| {
         if list.is_null(row) || wanted.is_null(row) {
             return Ok(None);
         }
-        let offsets = list.value_offsets();
-        let range = offsets[row] as usize - first..offsets[row + 1] as usize - first;
-        if range.clone().any(|at| matches.is_valid(at) && matches.value(at)) {
+        let mut places = lists::range(list, row);
+        if places.clone().any(|at| matches.value(at as usize)) {
             return Ok(Some(true));
         }
-        Ok(if range.clone().any(|at| matches.is_null(at)) { None } else { Some(false) })
+        let unknown = places.any(|at| list.values().is_null(at as usize));
+        Ok(if unknown { None } else { Some(false) })
     })
 }
 

@@ -10,7 +10,9 @@ use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::compute::kernels::cmp::not_distinct;
 use datafusion::arrow::compute::{cast, concat, take};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::{Result, exec_err};
+use datafusion::arrow::row::{RowConverter, SortField};
+use datafusion::common::{Result, exec_err, plan_datafusion_err};
+use datafusion::logical_expr::type_coercion::binary::type_union_resolution;
 use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs};
 
 use crate::functions::support::{Rows, same_as};
@@ -47,23 +49,24 @@ pub(crate) fn range(list: &ListArray, row: usize) -> Range<u32> {
 }
 
 /// Returns the first argument with its elements taken anew: `places` gives, for a row and the
-/// range of its elements, the places to take.
+/// range of its elements, the places to take, none for NULL.
 pub(crate) fn rearranged(
     rows: &Rows,
-    mut places: impl FnMut(usize, Range<u32>) -> Vec<u32>,
+    mut places: impl FnMut(usize, Range<u32>) -> Option<Vec<u32>>,
 ) -> Result<ColumnarValue> {
     let list = list(rows, 0)?;
     let mut taken: Vec<u32> = Vec::new();
     let mut lengths = Vec::with_capacity(list.len());
+    let mut valid = Vec::with_capacity(list.len());
     for row in 0..list.len() {
-        let before = taken.len();
-        if list.is_valid(row) {
-            taken.extend(places(row, range(&list, row)));
-        }
-        lengths.push(taken.len() - before);
+        let places = list.is_valid(row).then(|| places(row, range(&list, row))).flatten();
+        valid.push(places.is_some());
+        let places = places.unwrap_or_default();
+        lengths.push(places.len());
+        taken.extend(places);
     }
     let values = take(list.values(), &UInt32Array::from(taken), None)?;
-    rows.finish(made(rows, lengths, values, list.nulls().cloned())?)
+    rows.finish(made(rows, lengths, values, Some(NullBuffer::from(valid)))?)
 }
 
 /// Returns the type of an array whose elements are arrays like the first argument.
@@ -124,16 +127,35 @@ pub(crate) fn made(
     Ok(Arc::new(ListArray::try_new(Arc::clone(element), offsets, values, nulls)?))
 }
 
+/// Returns the type that values of two types are compared in.
+pub(crate) fn common_type(left: &DataType, right: &DataType) -> Result<DataType> {
+    match (left, right) {
+        _ if left == right => Ok(left.clone()),
+        (DataType::Null, other) | (other, DataType::Null) => Ok(other.clone()),
+        _ => type_union_resolution(&[left.clone(), right.clone()])
+            .ok_or_else(|| plan_datafusion_err!("the elements have no common type")),
+    }
+}
+
 /// Returns, for every element, whether it equals its row's value of the argument at `at`; NULL
 /// equals NULL.
 pub(crate) fn equal_to(rows: &Rows, list: &ListArray, at: usize) -> Result<BooleanArray> {
-    let wanted = cast(&rows.full_array(at)?, &list.value_type())?;
-    let mut row_of_element = vec![0_u32; list.values().len()];
+    let wanted = rows.full_array(at)?;
+    let element = common_type(&list.value_type(), wanted.data_type())?;
+    let (values, wanted) = (cast(list.values(), &element)?, cast(&wanted, &element)?);
+    let mut row_of_element = vec![0_u32; values.len()];
     for row in 0..list.len() {
         range(list, row).for_each(|place| row_of_element[place as usize] = row as u32);
     }
-    let wanted = take(&wanted, &UInt32Array::from(row_of_element), None)?;
-    Ok(not_distinct(list.values(), &wanted)?)
+    if !element.is_nested() {
+        let wanted = take(&wanted, &UInt32Array::from(row_of_element), None)?;
+        return Ok(not_distinct(&values, &wanted)?);
+    }
+    let converter = RowConverter::new(vec![SortField::new(element)])?;
+    let (values, wanted) =
+        (converter.convert_columns(&[values])?, converter.convert_columns(&[wanted])?);
+    let places = row_of_element.into_iter().enumerate();
+    Ok(places.map(|(at, row)| Some(values.row(at) == wanted.row(row as usize))).collect())
 }
 
 /// Returns the arguments, arrays or single elements, one after another; NULL when an array is.

@@ -29,6 +29,6 @@ fn invoke(rows: &Rows) -> Result<ColumnarValue> {
     lists::rearranged(rows, |row, range| {
         let mut places: Vec<u32> = range.collect();
         places.sort_by_cached_key(|place| random.hash_one((row, place)));
-        places
+        Some(places)
     })
 }

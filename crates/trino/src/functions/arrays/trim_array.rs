@@ -36,7 +36,7 @@ fn invoke(rows: &Rows) -> Result<ColumnarValue> {
         }
     }
     lists::rearranged(rows, |row, range| {
-        let keep = range.len().saturating_sub(counts.get(row).unwrap_or(0).unsigned_abs() as usize);
-        range.take(keep).collect()
+        let keep = range.len().saturating_sub(counts.get(row)?.unsigned_abs() as usize);
+        Some(range.take(keep).collect())
     })
 }

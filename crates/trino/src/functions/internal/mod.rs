@@ -1,6 +1,8 @@
 //! Functions that rewrites introduce; nobody can type their names.
 
+pub(crate) mod arithmetic;
 pub(crate) mod cast;
+pub(crate) mod decimals;
 pub(crate) mod field;
 mod first_of_array;
 mod json_text_at;
@@ -16,9 +18,10 @@ pub(crate) use path::{is_path, path_of};
 pub(crate) use time_of_text::time_of_text;
 
 pub(super) fn functions() -> Vec<ScalarUDF> {
-    vec![
+    let mut all = vec![
         cast::udf(false),
         cast::udf(true),
+        decimals::udf(),
         field::udf(),
         first_of_array::udf(),
         json_text_at::udf(),
@@ -27,5 +30,7 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
         subscript::udf(),
         time_of_text::udf(),
         crate::row_if::udf(),
-    ]
+    ];
+    all.extend(arithmetic::udfs());
+    all
 }

@@ -74,6 +74,14 @@ fn entry_fields(args: &ReturnFieldArgs) -> Result<(Field, Field)> {
     {
         return Ok((key.as_ref().clone(), value.as_ref().clone()));
     }
+    // NULL and the empty array have no rows.
+    if matches!(args.arg_fields[0].data_type(), DataType::Null)
+        || matches!(args.arg_fields[0].data_type(), DataType::List(element)
+            if element.data_type().is_null())
+    {
+        let none = Field::new("", DataType::Null, true);
+        return Ok((none.clone(), none));
+    }
     plan_err!("an array of rows with two fields is needed: `ARRAY[ROW(key, value)]`")
 }
 
@@ -107,12 +115,11 @@ pub(crate) fn counted(args: &ReturnFieldArgs) -> Result<FieldRef> {
 
 fn invoke(rows: &Rows, repeated: Repeated) -> Result<ColumnarValue> {
     let list = lists::list(rows, 0)?;
-    let (keys, values): (ArrayRef, ArrayRef) = match repeated {
-        Repeated::IsCounted => (Arc::clone(list.values()), Arc::clone(list.values())),
-        _ => {
-            let entries = list.values().as_struct();
+    let (keys, values): (ArrayRef, ArrayRef) = match list.values().as_struct_opt() {
+        Some(entries) if repeated != Repeated::IsCounted => {
             (Arc::clone(entries.column(0)), Arc::clone(entries.column(1)))
         }
+        _ => (Arc::clone(list.values()), Arc::clone(list.values())),
     };
     let hashed = build::encoded(&keys)?;
     let mut kept_keys: Vec<u32> = Vec::new();
@@ -122,6 +129,9 @@ fn invoke(rows: &Rows, repeated: Repeated) -> Result<ColumnarValue> {
         let before = kept_keys.len();
         let mut seen: HashMap<_, usize> = HashMap::new();
         for place in lists::range(&list, row) {
+            if repeated != Repeated::IsCounted && list.values().is_null(place as usize) {
+                return exec_err!("map entry cannot be null");
+            }
             if keys.is_null(place as usize) || keys.data_type().is_null() {
                 match repeated {
                     Repeated::IsCounted => continue,

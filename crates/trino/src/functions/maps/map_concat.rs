@@ -27,14 +27,17 @@ fn udf() -> ScalarUDF {
     Scalar::new("map_concat", &[Takes::Any, Takes::Any], union, invoke).variadic(Takes::Any).udf()
 }
 
-/// The type of the first map that has keys and values.
+/// The types of the first key and of the first value that have one.
 fn union(args: &ReturnFieldArgs) -> Result<FieldRef> {
     let types = args.arg_fields.iter().map(|field| build::map_type(field));
     let types = types.collect::<Result<Vec<_>>>()?;
-    let typed =
-        |data_type: &&_| build::fields(data_type).is_ok_and(|(key, _)| !key.data_type().is_null());
-    let found = types.iter().find(typed).unwrap_or(&types[0]);
-    Ok(Arc::new(Field::new("", found.clone(), true)))
+    let fields = types.iter().map(build::fields).collect::<Result<Vec<_>>>()?;
+    let (keys, values): (Vec<&FieldRef>, Vec<&FieldRef>) = fields.into_iter().unzip();
+    let typed = |fields: &[&FieldRef]| {
+        let found = fields.iter().find(|field| !field.data_type().is_null());
+        found.unwrap_or(&fields[0]).as_ref().clone()
+    };
+    Ok(Arc::new(Field::new("", build::type_of(typed(&keys), typed(&values)), true)))
 }
 
 fn invoke(rows: &Rows) -> Result<ColumnarValue> {

@@ -1,11 +1,12 @@
 //! `sign(x)`.
 
-use datafusion::arrow::datatypes::FieldRef;
-use datafusion::common::Result;
+use datafusion::arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarUDF};
 
 use crate::functions::Function;
-use crate::functions::support::{Rows, Scalar, Takes, same_as};
+use crate::functions::support::{Rows, Scalar, Takes, double, same_as};
+use crate::type_names::trino_type;
 
 pub(super) fn function() -> Function {
     Function {
@@ -22,7 +23,11 @@ fn udf() -> ScalarUDF {
 }
 
 fn same(args: &ReturnFieldArgs) -> Result<FieldRef> {
-    Ok(same_as(args, 0))
+    match args.arg_fields[0].data_type() {
+        DataType::Null => double(args),
+        data_type if data_type.is_numeric() => Ok(same_as(args, 0)),
+        _ => plan_err!("a number is needed, not {}", trino_type(&args.arg_fields[0])),
+    }
 }
 
 fn invoke(rows: &Rows) -> Result<ColumnarValue> {

@@ -137,6 +137,14 @@ impl Scalar {
         self
     }
 
+    /// The name that somebody typed: a rewrite wrote another one where it begins with `$`.
+    fn spoken(&self) -> &'static str {
+        match self.name {
+            "$make_map" => "map",
+            name => name.trim_start_matches('$'),
+        }
+    }
+
     pub(crate) fn udf(self) -> ScalarUDF {
         ScalarUDF::new_from_impl(self)
     }
@@ -191,7 +199,7 @@ impl ScalarUDFImpl for Scalar {
             let expected: Vec<&str> = self.required.iter().map(|takes| takes.name()).collect();
             return plan_err!(
                 "`{}` takes ({}), {} arguments are given",
-                self.name,
+                self.spoken(),
                 expected.join(", "),
                 arg_types.len()
             );
@@ -204,7 +212,7 @@ impl ScalarUDFImpl for Scalar {
                     plan_err!(
                         "argument {} of `{}` is {}, but {} is needed",
                         at + 1,
-                        self.name,
+                        self.spoken(),
                         crate::type_names::trino_type(&Field::new("", from.clone(), true)),
                         takes.name()
                     )

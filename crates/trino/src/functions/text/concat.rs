@@ -1,13 +1,18 @@
 //! `concat(x, …), x || y`.
 
+use std::sync::Arc;
+
 use datafusion::arrow::datatypes::{DataType, FieldRef};
-use datafusion::common::Result;
+use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarUDF};
 
 use super::as_text;
 use crate::functions::Function;
 use crate::functions::arrays::lists;
-use crate::functions::support::{Rows, Scalar, Takes, is_binary, same_as, varbinary, varchar};
+use crate::functions::support::{
+    Rows, Scalar, Takes, is_binary, is_text, same_as, varbinary, varchar,
+};
+use crate::type_names::trino_type;
 
 pub(super) fn function() -> Function {
     Function {
@@ -24,13 +29,38 @@ fn udf() -> ScalarUDF {
 }
 
 fn joined(args: &ReturnFieldArgs) -> Result<FieldRef> {
-    let list =
-        args.arg_fields.iter().position(|field| matches!(field.data_type(), DataType::List(_)));
-    match list {
-        Some(at) => Ok(same_as(args, at)),
-        None if args.arg_fields.iter().any(|field| is_binary(field.data_type())) => varbinary(args),
-        None => varchar(args),
+    let types = || args.arg_fields.iter().map(|field| field.data_type());
+    if let Some(at) = types().position(|data_type| matches!(data_type, DataType::List(_))) {
+        return array(args, at);
     }
+    let all_are = |is_one: fn(&DataType) -> bool| {
+        types().all(|data_type| is_one(data_type) || data_type.is_null())
+    };
+    match () {
+        () if all_are(DataType::is_null) || types().any(is_text) && !types().any(is_binary) => {
+            varchar(args)
+        }
+        () if all_are(is_binary) => varbinary(args),
+        () => {
+            let names = args.arg_fields.iter().map(|field| trino_type(field));
+            let names = names.collect::<Vec<_>>().join(", ");
+            plan_err!("`concat` takes varchars, arrays or varbinaries, not ({names})")
+        }
+    }
+}
+
+/// The type of arrays, and of single elements beside them.
+fn array(args: &ReturnFieldArgs, first: usize) -> Result<FieldRef> {
+    let field = same_as(args, first);
+    let DataType::List(element) = field.data_type() else { return Ok(field) };
+    let common = args.arg_fields.iter().try_fold(DataType::Null, |common, field| {
+        match field.data_type() {
+            DataType::List(element) => lists::common_type(&common, element.data_type()),
+            single => lists::common_type(&common, single),
+        }
+    })?;
+    let element = element.as_ref().clone().with_data_type(common);
+    Ok(Arc::new(field.as_ref().clone().with_data_type(DataType::List(Arc::new(element)))))
 }
 
 fn invoke(rows: &Rows) -> Result<ColumnarValue> {

@@ -42,5 +42,5 @@ fn invoke(rows: &Rows) -> Result<ColumnarValue> {
         return rows
             .binaries(|row| Ok(bytes.get(row).map(|bytes| bytes.iter().rev().copied().collect())));
     }
-    lists::rearranged(rows, |_, range| range.rev().collect())
+    lists::rearranged(rows, |_, range| Some(range.rev().collect()))
 }

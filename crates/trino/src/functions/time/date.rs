@@ -1,13 +1,14 @@
 //! `date(x)`.
 
-use datafusion::arrow::datatypes::TimestampMicrosecondType;
-use datafusion::common::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
+use datafusion::arrow::datatypes::{DataType, FieldRef, TimestampMicrosecondType};
+use datafusion::common::{Result, plan_err};
+use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarUDF};
 
 use super::clock::{self, Zone};
 use super::read;
 use crate::functions::Function;
 use crate::functions::support::{Rows, Scalar, Takes, date, invalid, is_text};
+use crate::type_names::trino_type;
 
 pub(super) fn function() -> Function {
     Function {
@@ -21,7 +22,18 @@ pub(super) fn function() -> Function {
 }
 
 fn udf() -> ScalarUDF {
-    Scalar::new("date", &[Takes::Any], date, invoke).udf()
+    Scalar::new("date", &[Takes::Any], day, invoke).udf()
+}
+
+fn day(args: &ReturnFieldArgs) -> Result<FieldRef> {
+    match args.arg_fields[0].data_type() {
+        DataType::Date32 | DataType::Timestamp(..) | DataType::Null => date(args),
+        data_type if is_text(data_type) => date(args),
+        _ => plan_err!(
+            "`date` takes a timestamp or a varchar, not {}",
+            trino_type(&args.arg_fields[0])
+        ),
+    }
 }
 
 fn invoke(rows: &Rows) -> Result<ColumnarValue> {

@@ -10,6 +10,9 @@ use super::names::{DAYS, MONTHS, Read, digits, fraction, name};
 /// A code that Trino refuses too.
 pub(crate) fn format(pattern: &str, at: NaiveDateTime) -> Result<String, String> {
     use std::fmt::Write;
+    if pattern.is_empty() {
+        return Err("an empty pattern writes nothing".to_owned());
+    }
     let mut out = String::with_capacity(pattern.len() + 8);
     let mut chars = pattern.chars();
     while let Some(c) = chars.next() {

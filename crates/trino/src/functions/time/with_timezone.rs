@@ -24,7 +24,7 @@ pub(super) fn functions() -> Vec<Function> {
         function(
             "timezone(timestamp with time zone)",
             "The name of the timestamp's zone: `UTC`, `Asia/Tokyo`, `+01:00`.",
-            Scalar::new("timezone", &[Takes::Time], name, names).udf(),
+            Scalar::new("timezone", &[Takes::Any], name, names).udf(),
         ),
     ]
 }

@@ -57,8 +57,8 @@ pub(super) fn functions() -> Vec<Function> {
         Function {
             family: "url",
             syntax: "url_extract_parameter(url, name)",
-            doc: "The first value of a query parameter, decoded; empty when it has no value, NULL when \
-                  there is no such parameter.",
+            doc: "The first value, decoded, of a query parameter, whose name is taken as it stands in \
+                  the URL; empty when it has no value, NULL when there is no such parameter.",
             url: super::URL,
             udf: Scalar::new(
                 "url_extract_parameter",
@@ -90,7 +90,7 @@ fn parameter(rows: &Rows) -> Result<ColumnarValue> {
         let Some(query) = split(url).and_then(|parts| parts.query) else { return Ok(None) };
         let found = query.split('&').find_map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(name, true) == wanted).then(|| decode(value, true))
+            (name == wanted).then(|| decode(value, true))
         });
         Ok(found)
     })
