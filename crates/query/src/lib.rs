@@ -57,7 +57,7 @@ pub use engine::Engine;
 pub use error::{Error, ErrorKind, Result};
 pub use notes::{Note, NoteKind};
 pub use options::{Alias, EngineOptions, Lookup};
-pub use traillake_trino::{Parameters, Value};
+pub use traillake_trino::{Parameters, Value, interval_text};
 
 /// How the original bytes of a record come back from its row: known to whoever decoded it, handed
 /// to the engine, which knows nothing of it.

@@ -25,6 +25,7 @@ mod dialect;
 mod error;
 mod explain;
 pub mod functions;
+mod intervals;
 mod json;
 mod json_path;
 pub mod map;
@@ -42,6 +43,7 @@ pub mod type_names;
 
 pub use error::{Kind, SqlError};
 pub use explain::explain_error;
+pub use intervals::interval_text;
 pub use names::Names;
 pub use parameters::{Parameters, Value};
 pub use parse::{Parsed, StatementKind, TableName, parse};

@@ -45,6 +45,9 @@ pub fn push_value(array: &dyn Array, row: usize, out: &mut String) -> anyhow::Re
             let key = dictionary.normalized_keys()[row];
             push_value(dictionary.values(), key, out)?;
         }
+        DataType::Interval(_) | DataType::Duration(_) => {
+            out.push_str(&traillake_query::interval_text(array, row).unwrap_or_default());
+        }
         _ => {
             let options = FormatOptions::default();
             write!(out, "{}", ArrayFormatter::try_new(array, &options)?.value(row))?;

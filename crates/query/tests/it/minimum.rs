@@ -78,12 +78,9 @@ async fn explain_tells_what_rules_files_out_and_what_only_rows_can_tell() {
     assert!(searched.contains("pushed down: eventID = 'e1'"), "{searched}");
     assert!(searched.contains("tells rows only: length(eventName) >"), "{searched}");
     assert!(searched.contains("keep rows where"), "{searched}");
-    let reckoned = explain(
-        "SELECT (length(eventName) - 1) * 2 AS n FROM events WHERE length(eventName) % 5 + 1 > 2",
-    )
-    .await;
-    assert!(reckoned.contains("length(eventName) % 5 + 1 > 2"), "{reckoned}");
-    assert!(reckoned.contains("(length(eventName) - 1) * 2"), "{reckoned}");
+    let reckoned =
+        explain("SELECT eventName FROM events WHERE (length(eventName) % 5 + 1) * 2 > 3 * 4").await;
+    assert!(reckoned.contains("(length(eventName) % 5 + 1) * 2 > 12"), "{reckoned}");
     let narrow = explain("SELECT eventName FROM events").await;
     assert!(narrow.contains("2 of 2 files may hold wanted rows (2 rows, "), "{narrow}");
     assert!(narrow.contains("), 1 of "), "{narrow}");

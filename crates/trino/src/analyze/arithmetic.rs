@@ -1,16 +1,17 @@
-//! Arithmetic of integers fails out of range, as Trino's does, and decimals are divided as Trino does
-//! it. Constant integers are computed here, so that a comparison of a column with one still prunes.
+//! Arithmetic of integers fails out of range, decimals are divided and dates subtracted as in Trino.
+//! Constant integers are computed here, so that a comparison of a column with one still prunes.
 
-use datafusion::common::Result;
+use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, cast};
 use datafusion::optimizer::AnalyzerRule;
 
 use crate::functions::internal::arithmetic::{are_integers, checked, negated};
 use crate::functions::internal::decimals::{are_decimals, divided};
 
-/// Puts functions of ours in the place of operators between integers, and between decimals.
+/// Puts functions of ours in the place of operators.
 #[derive(Debug)]
 pub(super) struct TrinoArithmetic;
 
@@ -21,31 +22,40 @@ impl AnalyzerRule for TrinoArithmetic {
 
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
         super::rewrite_expressions(plan, &|expr, schema| {
-            let found = match &expr {
-                Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
-                    let (Ok(left_type), Ok(right_type)) =
-                        (left.get_type(schema), right.get_type(schema))
-                    else {
-                        return Ok(Transformed::no(expr));
-                    };
-                    let operands = || (left.as_ref().clone(), right.as_ref().clone());
-                    if *op == Operator::Divide && are_decimals(&left_type, &right_type) {
-                        let (left, right) = operands();
-                        Some(divided(left, right))
-                    } else if are_integers(&[left_type, right_type]) {
-                        let (left, right) = operands();
-                        checked(*op, left, right)
-                    } else {
-                        None
-                    }
-                }
-                Expr::Negative(value) => {
-                    let integer = value.get_type(schema).is_ok_and(|kind| are_integers(&[kind]));
-                    integer.then(|| negated(value.as_ref().clone()))
-                }
-                _ => None,
-            };
+            let found = replaced(&expr, schema);
             Ok(found.map_or(Transformed::no(expr), Transformed::yes))
         })
     }
+}
+
+/// Returns what an operator means in Trino; none where DataFusion means the same.
+fn replaced(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+    use Operator::{Divide, Minus, Modulo, Multiply, Plus};
+    match expr {
+        Expr::BinaryExpr(BinaryExpr { left, op, right })
+            if matches!(op, Plus | Minus | Multiply | Divide | Modulo) =>
+        {
+            let types = [left.get_type(schema).ok()?, right.get_type(schema).ok()?];
+            let (left, right) = (left.as_ref().clone(), right.as_ref().clone());
+            match op {
+                _ if are_integers(&types) => checked(*op, left, right),
+                Divide if are_decimals(&types[0], &types[1]) => Some(divided(left, right)),
+                Minus if types == [DataType::Date32, DataType::Date32] => {
+                    Some(between(left, right))
+                }
+                _ => None,
+            }
+        }
+        Expr::Negative(value) => {
+            let integer = are_integers(&[value.get_type(schema).ok()?]);
+            integer.then(|| negated(value.as_ref().clone()))
+        }
+        _ => None,
+    }
+}
+
+/// Between dates lies an interval; DataFusion's difference is a number of days.
+fn between(left: Expr, right: Expr) -> Expr {
+    let midnight = DataType::Timestamp(TimeUnit::Millisecond, None);
+    cast(left, midnight.clone()) - cast(right, midnight)
 }

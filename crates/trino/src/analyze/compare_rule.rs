@@ -85,7 +85,7 @@ fn fitted(value: &Expr, other: Box<Expr>, schema: &DFSchema) -> Result<Box<Expr>
     Ok(fit_one(value, &value_type, &other, &other_type)?.map_or(other, Box::new))
 }
 
-fn compares(op: Operator) -> bool {
+pub(super) fn compares(op: Operator) -> bool {
     matches!(
         op,
         Operator::Eq

@@ -7,6 +7,7 @@ mod chain;
 pub(crate) mod compare;
 mod compare_rule;
 mod elements;
+mod intervals;
 mod lateral_unnest;
 mod marks;
 mod rows;
@@ -41,6 +42,7 @@ pub(crate) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
         Arc::new(zones::MeetInUtc),
         Arc::new(compare_rule::CompareText),
         Arc::new(arithmetic::TrinoArithmetic),
+        Arc::new(intervals::CompareIntervals),
         Arc::new(windows::CheckOffsets),
     ]
 }

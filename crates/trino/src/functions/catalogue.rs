@@ -48,7 +48,7 @@ const REWRITTEN: &[(&str, &str)] = &[
 const DIFFERENT: &[(&str, &str)] = &[
     ("approx_distinct", "another sketch, so another estimate; no error bound as argument"),
     ("approx_most_frequent", "counts exactly, whatever the capacity"),
-    ("approx_percentile", "a t-digest; the value is a double whatever the type of `x`"),
+    ("approx_percentile", "another digest, so another estimate"),
     ("avg", "of decimals, with four digits more after the point"),
     ("cosine_distance", "arrays only, no maps"),
     ("cosine_similarity", "arrays only, no maps"),

@@ -86,7 +86,8 @@ fn extreme_by(expr: &mut Expr, ascending: bool) -> Result<(), SqlError> {
     Ok(())
 }
 
-/// `approx_percentile(x[, weight], p)`, where `p` may be an array of them.
+/// `approx_percentile(x[, weight], p)`, where `p` may be an array of them; the smallest `x` tells the
+/// type of the result.
 fn percentile(expr: &mut Expr) -> Result<(), SqlError> {
     let Expr::Function(function) = expr else { return Ok(()) };
     let args = tree::args_of(function).unwrap_or_default();
@@ -100,9 +101,12 @@ fn percentile(expr: &mut Expr) -> Result<(), SqlError> {
     let span = tree::span_of(function);
     let one = |wanted: &Expr| {
         let args = values.iter().chain([wanted]).cloned().collect();
-        let mut call = tree::function(name, args, span);
-        (call.filter, call.over) = (function.filter.clone(), function.over.clone());
-        Expr::Function(call)
+        let calls = [(name, args), ("min", vec![values[0].clone()])].map(|(name, args)| {
+            let mut call = tree::function(name, args, span);
+            (call.filter, call.over) = (function.filter.clone(), function.over.clone());
+            Expr::Function(call)
+        });
+        tree::call("$rounded_as", calls.to_vec(), span)
     };
     *expr = match wanted {
         Expr::Function(several) if tree::name_of(several).as_deref() == Some(MAKE_ARRAY) => {

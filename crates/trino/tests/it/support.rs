@@ -97,8 +97,12 @@ fn rendered(batch: &RecordBatch, schema: &Schema) -> Vec<Vec<String>> {
         .collect();
     (0..batch.num_rows())
         .map(|row| {
-            let text = |column: &ArrayFormatter| column.value(row).to_string();
-            formatters.iter().map(|column| text(column).replace(" +00:00", " UTC")).collect()
+            let text = |(formatter, column): (&ArrayFormatter, &ArrayRef)| {
+                let interval = traillake_trino::interval_text(column, row);
+                let text = interval.unwrap_or_else(|| formatter.value(row).to_string());
+                text.replace(" +00:00", " UTC")
+            };
+            formatters.iter().zip(&columns).map(text).collect()
         })
         .collect()
 }

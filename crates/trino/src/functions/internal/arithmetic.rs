@@ -125,6 +125,9 @@ fn known(sign: Sign, args: &[Expr]) -> Option<ScalarValue> {
 /// Returns the expression as somebody would type it, for `EXPLAIN`: these calls are operators.
 pub fn as_operator(expr: Expr) -> Expr {
     let Expr::ScalarFunction(call) = &expr else { return expr };
+    if let (super::interval_length::NAME, [interval]) = (call.name(), call.args.as_slice()) {
+        return interval.clone();
+    }
     let sign = match call.name() {
         super::decimals::NAME => Some(Sign::Over),
         name => SIGNS.into_iter().find(|sign| sign.function() == name),

@@ -5,9 +5,11 @@ pub(crate) mod cast;
 pub(crate) mod decimals;
 pub(crate) mod field;
 mod first_of_array;
+pub(crate) mod interval_length;
 mod json_text_at;
 mod keep;
 mod path;
+mod rounded_as;
 pub(crate) mod subscript;
 mod time_of_text;
 
@@ -24,9 +26,11 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
         decimals::udf(),
         field::udf(),
         first_of_array::udf(),
+        interval_length::udf(),
         json_text_at::udf(),
         keep::map_udf(),
         path::udf(),
+        rounded_as::udf(),
         subscript::udf(),
         time_of_text::udf(),
         crate::row_if::udf(),

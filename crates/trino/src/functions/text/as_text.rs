@@ -9,6 +9,7 @@ use datafusion::common::Result;
 
 use crate::functions::support::{Texts, invalid, is_text};
 use crate::functions::time::clock::{Zone, is_utc, moment};
+use crate::intervals::interval_text;
 use crate::json;
 use crate::map;
 use crate::type_names::trino_type;
@@ -39,6 +40,7 @@ pub(crate) fn value(array: &ArrayRef, field: &Field, row: usize) -> Result<Optio
             "Cannot cast {} to varchar; `json_format(CAST(… AS json))` writes it",
             trino_type(field)
         )),
+        DataType::Interval(_) | DataType::Duration(_) => Ok(interval_text(array, row)),
         _ => {
             let formatter = ArrayFormatter::try_new(array.as_ref(), &FormatOptions::default())?;
             Ok(Some(formatter.value(row).to_string()))
