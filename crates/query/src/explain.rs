@@ -9,7 +9,9 @@ use arrow::datatypes::{DataType, Field, Schema};
 use chrono::DateTime;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, Result, ScalarValue};
-use datafusion::logical_expr::{Distinct, Expr, FetchType, JoinType, LogicalPlan, SkipType};
+use datafusion::logical_expr::{
+    BinaryExpr, Distinct, Expr, FetchType, JoinType, LogicalPlan, Operator, SkipType,
+};
 use traillake_trino::functions;
 
 use crate::answer::Statistics;
@@ -219,7 +221,7 @@ fn shown(expr: &Expr) -> String {
                 Some(Some(text)) => format!("'{}'", text.replace('\'', "''")),
                 _ => return Ok(Transformed::no(expr)),
             },
-            _ => return Ok(Transformed::no(functions::as_operator(expr))),
+            _ => return Ok(Transformed::no(parenthesized(functions::as_operator(expr)))),
         };
         Ok(Transformed::yes(Expr::Column(Column::new_unqualified(text))))
     });
@@ -227,4 +229,20 @@ fn shown(expr: &Expr) -> String {
         Ok(plain) => plain.data.human_display().to_string(),
         Err(_) => expr.human_display().to_string(),
     }
+}
+
+/// An operator with parentheses around the operands that bind less than it does.
+fn parenthesized(expr: Expr) -> Expr {
+    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = expr else { return expr };
+    let inside = |operand: Box<Expr>, least: u8| match operand.as_ref() {
+        Expr::BinaryExpr(inner) if inner.op.precedence() < least => {
+            let text = format!("({})", operand.human_display());
+            Box::new(Expr::Column(Column::new_unqualified(text)))
+        }
+        _ => operand,
+    };
+    let from_the_left = matches!(op, Operator::Minus | Operator::Divide | Operator::Modulo);
+    let least = op.precedence();
+    let (left, right) = (inside(left, least), inside(right, least + u8::from(from_the_left)));
+    Expr::BinaryExpr(BinaryExpr { left, op, right })
 }

@@ -81,6 +81,13 @@ async fn explain_tells_what_rules_files_out_and_what_only_rows_can_tell() {
     let reckoned =
         explain("SELECT eventName FROM events WHERE (length(eventName) % 5 + 1) * 2 > 3 * 4").await;
     assert!(reckoned.contains("(length(eventName) % 5 + 1) * 2 > 12"), "{reckoned}");
+    let either = explain(
+        "SELECT eventID FROM events WHERE eventName = 'a' AND 9 - (length(eventID) - 1) > 2 \
+         OR eventID = 'b' AND (eventName = 'c' OR awsRegion = 'd')",
+    )
+    .await;
+    assert!(either.contains("9 - (length(eventID) - 1) > 2 OR"), "{either}");
+    assert!(either.contains("AND (eventName = 'c' OR awsRegion = 'd')"), "{either}");
     let narrow = explain("SELECT eventName FROM events").await;
     assert!(narrow.contains("2 of 2 files may hold wanted rows (2 rows, "), "{narrow}");
     assert!(narrow.contains("), 1 of "), "{narrow}");
