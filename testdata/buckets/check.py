@@ -11,16 +11,20 @@ import gzip
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 import urllib.request
 
 import boto3
 
 OBJECTS = 400
+# Objects that arrive while the bucket is followed, and those of them that no message tells of.
+LATE, LOST = 60, 5
 ORGANIZATION = "o-exampleorg1"
 SIGNATURE = "0a1b2c3d"
 
@@ -38,6 +42,8 @@ def main():
         server.fill(objects, digests)
         for lake in [f"{folder}/lake", "s3://lakes/prod"]:
             check(Program(traillake, lake, folder, server), objects, digests)
+        for lake in [f"{folder}/followed", "s3://lakes/followed"]:
+            follow(Program(traillake, lake, folder, server), objects, digests)
     print("buckets: all as it should be")
 
 
@@ -82,6 +88,7 @@ def check(program, objects, digests):
     kinds = len(objects) + len(digests)
     plan = program.json("ingest", "s3://org-trail/audit", "--dry-run", "--format", "json")
     equal(plan["total"]["new_objects"], kinds, "objects planned")
+    equal(plan["estimate"]["get_requests"], kinds, "GET requests estimated")
     asked = program.server.asked("org-trail")
     took = program.json("ingest", "s3://org-trail/audit", "--format", "json")
     equal(took["objects"]["read"], bodies + len(digests), "objects read")
@@ -99,6 +106,78 @@ def check(program, objects, digests):
     signed = f"SELECT count(*) FROM digests WHERE signature = '{SIGNATURE}'"
     equal(program.value(signed), len(digests), "digests with their signature")
     print(f"{program.lake}: {kinds} objects, {events} events, {requests} requests to the trail")
+
+
+def follow(program, objects, digests):
+    """A bucket that goes on growing while it is followed, told by a queue that cannot be trusted."""
+    late = dict(sorted(objects.items())[-LATE:])
+    server, keys = program.server, sorted(late)
+    server.remove(keys)
+    name = "live-s3" if program.lake.startswith("s3") else "live"
+    queue = server.sqs.create_queue(QueueName=name)["QueueUrl"]
+    send = lambda body: server.sqs.send_message(QueueUrl=queue, MessageBody=body)
+    program.run("source", "add", "live", "s3://org-trail/audit", "--sqs", queue)
+    process = program.start("ingest", "live", "--follow", "--every", "1s")
+    first = process.stdout.readline().split("  ")[1].split(",")[0]
+    equal(first, f"live: {len(objects) - LATE + len(digests)} objects", "first sweep")
+    server.put({key: late[key] for key in keys})
+    told = keys[LOST:]
+    bodies = [SHAPES[number % len(SHAPES)](key) for number, key in enumerate(told)]
+    bodies = bodies[::-1] + bodies[:10]
+    for body in bodies + [TEST, "no notice", SHAPES[0]("elsewhere/" + told[0])]:
+        send(body)
+    # The two that are refused stay.
+    wait_until(lambda: server.messages(queue) == 2, "the queue to be taken")
+    equal(process.poll(), None, "the follower runs")
+    process.send_signal(signal.SIGTERM)
+    equal(process.wait(), 130, "exit code of the follower")
+    records, events, bodies = truth({key: objects[key] for key in objects if key not in keys[:LOST]})
+    equal(program.value("SELECT count(*) FROM events"), events, "count(*) after the messages")
+    status = program.json("status", "--format", "json")["stores"][0]
+    source = status["sources"][0]
+    equal((source["source"], source["last"]["refused"]), ("live", 2), "status of the source")
+    again = program.json("ingest", "--format", "json")
+    equal(again["objects"]["read"] + again["objects"]["copies"], LOST, "what no message told of")
+    records, events, bodies = truth(objects)
+    equal(program.value("SELECT count(*) FROM events"), events, "count(*) in the end")
+    counts = "SELECT sum(stored), sum(records), count(*) FROM system.objects"
+    found = program.run("query", "--format", "csv", "--no-header", counts).strip()
+    equal(found, f"{events},{records},{len(objects) + len(digests)}", "the ledger in the end")
+    print(f"{program.lake}: followed, {len(told)} objects by {len(told) + 10} messages, "
+          f"{LOST} lost ones by looking, {events} events")
+
+
+def s3_event(key):
+    record = {"eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
+              "s3": {"bucket": {"name": "org-trail"},
+                     "object": {"key": urllib.parse.quote_plus(key, safe="/")}}}
+    return json.dumps({"Records": [record]})
+
+
+def event_bridge(key):
+    detail = {"bucket": {"name": "org-trail"}, "object": {"key": key}}
+    return json.dumps({"source": "aws.s3", "detail-type": "Object Created", "detail": detail})
+
+
+def by_sns(shape):
+    return lambda key: json.dumps({"Type": "Notification", "TopicArn": "arn:aws:sns:us-east-1:1:t",
+                                   "Message": shape(key)})
+
+
+def cloudtrail(key):
+    return json.dumps({"s3Bucket": "org-trail", "s3ObjectKey": [key]})
+
+
+SHAPES = [s3_event, by_sns(s3_event), event_bridge, by_sns(event_bridge), by_sns(cloudtrail)]
+TEST = json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "org-trail"})
+
+
+def wait_until(done, what):
+    for _ in range(600):
+        if done():
+            return
+        time.sleep(0.2)
+    sys.exit(f"buckets: waited in vain for {what}")
 
 
 def equal(found, expected, what):
@@ -119,6 +198,12 @@ class Program:
         if ran.returncode != 0:
             sys.exit(f"buckets: {' '.join(command)} exited with {ran.returncode}: {ran.stderr}")
         return ran.stdout
+
+    def start(self, *args):
+        environment = {**os.environ, **self.server.environment, "HOME": self.folder}
+        command = [self.path, "--lake", self.lake, *args]
+        return subprocess.Popen(command, cwd=self.folder, env=environment, text=True,
+                                stdout=subprocess.PIPE)
 
     def json(self, *args):
         return json.loads(self.run(*args))
@@ -153,8 +238,10 @@ class Server:
         self.process.wait()
 
     def fill(self, objects, digests):
-        s3 = boto3.client("s3", endpoint_url=self.url, region_name="us-east-1",
-                          aws_access_key_id="example", aws_secret_access_key="example")
+        access = {"endpoint_url": self.url, "region_name": "us-east-1",
+                  "aws_access_key_id": "example", "aws_secret_access_key": "example"}
+        self.s3, self.sqs = boto3.client("s3", **access), boto3.client("sqs", **access)
+        s3 = self.s3
         for bucket in ["org-trail", "lakes"]:
             s3.create_bucket(Bucket=bucket)
         put = lambda key, body, **more: s3.put_object(Bucket="org-trail", Key=key, Body=body, **more)
@@ -167,6 +254,19 @@ class Server:
         for number in range(5):
             put(f"{account}/Config/us-east-1/2021/8/1/{number}.json.gz", b"not ours")
             put(f"{account}/vpcflowlogs/us-east-1/2021/08/01/{number}.log.gz", b"not ours")
+
+    def put(self, objects):
+        for key, content in objects.items():
+            self.s3.put_object(Bucket="org-trail", Key=key, Body=content)
+
+    def remove(self, keys):
+        for key in keys:
+            self.s3.delete_object(Bucket="org-trail", Key=key)
+
+    def messages(self, queue):
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
+        return sum(int(found[name]) for name in names)
 
     def asked(self, bucket):
         """Requests to a bucket so far."""

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use arrow::array::RecordBatch;
 use futures::StreamExt as _;
-use traillake_query::{Answer, Engine};
+use traillake_query::{Answer, Engine, QueryLimits};
 use traillake_trino::Parameters;
 
 use crate::failure::{Outcome, Problem};
@@ -94,7 +94,9 @@ pub async fn ask_and(
     let interrupt = Interrupt::listen(|| {});
     tracing::info!("query started");
     let work = async {
-        let answer = engine.query(sql, parameters).await?;
+        // A shell may be open for days.
+        let within = QueryLimits { now: chrono::Utc::now(), ..engine.limits() };
+        let answer = engine.query_within(sql, parameters, within).await?;
         write(session, answer, format, writing, sink, started, watch).await
     };
     match interrupt.unless(work).await {
@@ -136,8 +138,12 @@ async fn write(
     answer.notes().iter().for_each(|note| session.talk.note(&note.text));
     if writing.timing {
         let read = answer.statistics();
+        let asked = match read.opening_requests {
+            0 => String::new(),
+            opening => format!(" in {}", count_of(read.requests + opening, "request")),
+        };
         session.talk.say(&format!(
-            "{}: {} of {} files, {} read",
+            "{}: {} of {} files, {} read{asked}",
             show_duration(started.elapsed()),
             read.files_read,
             read.files_total,

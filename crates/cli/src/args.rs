@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::commands::{
-    completions, config, coverage, demo, event, find, ingest, query, samples, shell, status, store,
-    version,
+    check, completions, config, coverage, credentials, demo, event, export, find, ingest, maintain,
+    query, samples, serve, shell, source, status, store, version,
 };
 
 /// A self-hosted AWS CloudTrail Lake: brings CloudTrail logs into a lake and answers SQL over them
@@ -82,7 +82,9 @@ pub enum Command {
     /// Try it: a small trail of an attack, and five questions about it
     Demo(demo::DemoArgs),
     /// Bring in CloudTrail logs, each once
-    Ingest(ingest::IngestArgs),
+    Ingest(Box<ingest::IngestArgs>),
+    /// Keep, list or remove the places that logs come from
+    Source(Box<source::SourceArgs>),
     /// Create, list or show event data stores
     Store(store::StoreArgs),
     /// Ask in SQL
@@ -99,6 +101,18 @@ pub enum Command {
     Status(status::StatusArgs),
     /// Show what was collected, by account, region, day and category
     Coverage(coverage::CoverageArgs),
+    /// Keep the lake small and fast: fold files, shorten logs, remove what nothing needs
+    Maintain(maintain::MaintainArgs),
+    /// Hold the lake against itself, and name what is damaged
+    Check(check::CheckArgs),
+    /// Take events out: as CloudTrail delivers them, or as Parquet, CSV or NDJSON
+    Export(Box<export::ExportArgs>),
+    /// Answer over HTTP: notebooks, AWS's clients, Trino's clients
+    Serve(Box<serve::ServeArgs>),
+    /// Make, list or take away tokens for the server
+    Token(credentials::TokenArgs),
+    /// Make, list or take away AWS-style access keys for the server
+    Key(credentials::KeyArgs),
     /// Show each setting and where it came from
     Config(config::ConfigArgs),
     /// Print completions for a command-line shell

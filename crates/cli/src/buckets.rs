@@ -15,12 +15,18 @@ use object_store::aws::{AmazonS3, AmazonS3Builder, AwsCredential, resolve_bucket
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{ClientOptions, CredentialProvider, ObjectStore};
+use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use traillake_ingest::Bucket;
 use url::Url;
 
+use crate::config::Settings;
 use crate::env_vars;
 use crate::failure::Problem;
+
+mod class;
+
+use class::InClass;
 
 /// Region of an endpoint that is not AWS's, where nothing names one.
 const REGION_ELSEWHERE: &str = "us-east-1";
@@ -33,26 +39,33 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
 
 /// How S3 is reached, in the words of the AWS CLI.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
 #[command(next_help_heading = "Buckets")]
+#[serde(default)]
 pub struct BucketArgs {
     /// Use this profile of the AWS configuration files
     #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     profile: Option<String>,
     /// Assume this role
     #[arg(long, value_name = "ARN")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     role_arn: Option<String>,
     /// External id that the role asks for
     #[arg(long, value_name = "ID", requires = "role_arn")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     external_id: Option<String>,
     /// Another S3 than Amazon's, or a VPC endpoint
     #[arg(long, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     endpoint_url: Option<String>,
     /// Pay for the requests to a bucket of somebody else
     #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     requester_pays: bool,
     /// Sign no request: for public buckets
     #[arg(long, conflicts_with_all = ["profile", "role_arn"])]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     no_sign_request: bool,
 }
 
@@ -83,13 +96,47 @@ pub async fn source(url: &str, args: &BucketArgs) -> anyhow::Result<Bucket> {
 ///
 /// # Errors
 /// As [`source`].
-pub async fn lake(url: &str) -> anyhow::Result<Arc<dyn ObjectStore>> {
+pub async fn lake(url: &str, settings: &Settings) -> anyhow::Result<Arc<dyn ObjectStore>> {
     let place = Place::parse(url)?;
-    let objects = client(&place.bucket, &BucketArgs::default()).await?;
+    let builder = builder(&place.bucket, &BucketArgs::default()).await?;
+    let builder = match settings.text("s3.encryption") {
+        "bucket" => builder,
+        "AES256" => builder.with_config("aws_server_side_encryption".parse()?, "AES256"),
+        key => builder.with_sse_kms_encryption(key),
+    };
+    let objects = InClass::new(build(builder, &place.bucket)?, settings.text("s3.storage-class"));
     Ok(match place.prefix.is_empty() {
         true => Arc::new(objects),
         false => Arc::new(PrefixStore::new(objects, Path::from(place.prefix))),
     })
+}
+
+/// Returns the client of the bucket in which a URL names an object, and the object's key.
+///
+/// # Errors
+/// As [`source`].
+pub async fn object(
+    url: &str,
+    args: &BucketArgs,
+) -> anyhow::Result<(Arc<dyn ObjectStore>, String)> {
+    let place = Place::parse(url)?;
+    Ok((Arc::new(client(&place.bucket, args).await?), place.prefix))
+}
+
+/// Returns the bucket that a URL names.
+///
+/// # Errors
+/// For a URL without a bucket.
+pub fn bucket_of(url: &str) -> anyhow::Result<String> {
+    Ok(Place::parse(url)?.bucket)
+}
+
+/// Returns whether an object lies in the bucket, and under the prefix, that a URL names.
+pub fn holds(url: &str, bucket: &str, key: &str) -> bool {
+    let Ok(place) = Place::parse(url) else { return false };
+    let rest = key.strip_prefix(place.prefix.as_str());
+    let inside = rest.is_some_and(|rest| place.prefix.is_empty() || rest.starts_with('/'));
+    is_bucket(url) && place.bucket == bucket && inside
 }
 
 /// Returns whether one of two places in S3 lies inside the other.
@@ -120,6 +167,16 @@ impl Place {
 
 /// Returns a client of one bucket.
 async fn client(bucket: &str, args: &BucketArgs) -> anyhow::Result<AmazonS3> {
+    build(builder(bucket, args).await?, bucket)
+}
+
+fn build(builder: AmazonS3Builder, bucket: &str) -> anyhow::Result<AmazonS3> {
+    builder.build().map_err(|error| {
+        Problem::new(format!("bucket `{bucket}` cannot be reached so")).because(error)
+    })
+}
+
+async fn builder(bucket: &str, args: &BucketArgs) -> anyhow::Result<AmazonS3Builder> {
     let config = load(args).await;
     let endpoint = args.endpoint_url.clone();
     let endpoint = endpoint.or_else(|| env_vars::read(env_vars::AWS_ENDPOINT_URL_S3));
@@ -150,12 +207,9 @@ async fn client(bucket: &str, args: &BucketArgs) -> anyhow::Result<AmazonS3> {
     if let Some(endpoint) = endpoint {
         builder = builder.with_endpoint(endpoint);
     }
-    builder = match args.no_sign_request {
+    Ok(match args.no_sign_request {
         true => builder.with_skip_signature(true),
         false => builder.with_credentials(Arc::new(credentials(&config, args).await?)),
-    };
-    builder.build().map_err(|error| {
-        Problem::new(format!("bucket `{bucket}` cannot be reached so")).because(error)
     })
 }
 
@@ -172,20 +226,33 @@ async fn load(args: &BucketArgs) -> SdkConfig {
 }
 
 async fn credentials(config: &SdkConfig, args: &BucketArgs) -> anyhow::Result<Credentials> {
+    Ok(Credentials { provider: provider(config, args).await?, held: Mutex::new(None) })
+}
+
+async fn provider(
+    config: &SdkConfig,
+    args: &BucketArgs,
+) -> anyhow::Result<SharedCredentialsProvider> {
     let own = config.credentials_provider();
-    let provider = match &args.role_arn {
-        None => own.ok_or_else(|| Problem::new("the AWS configuration gives no credentials"))?,
-        Some(role) => {
-            let mut role = AssumeRoleProvider::builder(role)
-                .configure(config)
-                .session_name(concat!("traillake-", env!("CARGO_PKG_VERSION")));
-            if let Some(id) = &args.external_id {
-                role = role.external_id(id);
-            }
-            SharedCredentialsProvider::new(role.build().await)
-        }
-    };
-    Ok(Credentials { provider, held: Mutex::new(None) })
+    let own = || own.ok_or_else(|| Problem::new("the AWS configuration gives no credentials"));
+    let Some(role) = &args.role_arn else { return Ok(own()?) };
+    let mut role = AssumeRoleProvider::builder(role)
+        .configure(config)
+        .session_name(concat!("traillake-", env!("CARGO_PKG_VERSION")));
+    if let Some(id) = &args.external_id {
+        role = role.external_id(id);
+    }
+    Ok(SharedCredentialsProvider::new(role.build().await))
+}
+
+/// Returns the AWS configuration for a service other than S3, as whom the arguments say.
+///
+/// # Errors
+/// When it gives no credentials.
+pub async fn as_whom(args: &BucketArgs) -> anyhow::Result<SdkConfig> {
+    let config = load(args).await;
+    let provider = provider(&config, args).await?;
+    Ok(config.into_builder().credentials_provider(provider).build())
 }
 
 /// Credentials, renewed before they expire. The provider itself would ask for them at each request.
@@ -247,6 +314,19 @@ mod tests {
         check("s3://trail/logs/AWSLogs/", "trail", "logs/AWSLogs");
         check("s3://trail/a b/%20", "trail", "a b/%20");
         assert!(Place::parse("s3:///logs").is_err());
+    }
+
+    #[test]
+    fn a_place_holds_what_lies_under_its_prefix() {
+        let check = |url: &str, bucket: &str, key: &str, expected: bool| {
+            assert_eq!(holds(url, bucket, key), expected, "{url} {bucket} {key}");
+        };
+        check("s3://trail", "trail", "AWSLogs/1", true);
+        check("s3://trail/logs/", "trail", "logs/AWSLogs/1", true);
+        check("s3://trail/logs", "trail", "logs-other/1", false);
+        check("s3://trail/logs", "trail", "AWSLogs/1", false);
+        check("s3://trail", "trail-2", "AWSLogs/1", false);
+        check("/trail", "trail", "AWSLogs/1", false);
     }
 
     #[test]

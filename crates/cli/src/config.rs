@@ -24,7 +24,7 @@ pub struct Setting {
     pub key: &'static str,
     /// The environment variable that sets it.
     pub env: &'static str,
-    /// The flag that sets it.
+    /// The flag that sets it; empty: none does.
     pub flag: &'static str,
     /// Its value when nothing sets it.
     pub default: &'static str,
@@ -115,7 +115,35 @@ pub const SETTINGS: &[Setting] = &[
         about: "the most rows an answer may have",
         check: |text| count_or(text, "none"),
     },
+    Setting {
+        key: "s3.cache",
+        env: env_vars::S3_CACHE,
+        flag: "",
+        default: "1GB",
+        about: "what is kept on this machine of a lake in S3; none: only in memory",
+        check: |text| if text == "none" { Ok(()) } else { parse_size(text).map(|_| ()) },
+    },
+    Setting {
+        key: "s3.encryption",
+        env: env_vars::S3_ENCRYPTION,
+        flag: "",
+        default: "bucket",
+        about: "encryption of a lake in S3: bucket (its default), AES256, or a KMS key",
+        check: |_| Ok(()),
+    },
+    Setting {
+        key: "s3.storage-class",
+        env: env_vars::S3_STORAGE_CLASS,
+        flag: "",
+        default: "bucket",
+        about: "storage class of data files of a lake in S3; bucket: its default",
+        check: |text| one_of(text, STORAGE_CLASSES),
+    },
 ];
+
+/// Storage classes that can be read at once; from the others objects have to be restored first.
+const STORAGE_CLASSES: &[&str] =
+    &["bucket", "STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"];
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]

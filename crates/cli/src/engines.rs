@@ -54,8 +54,10 @@ pub async fn engine(
         until: limits.until,
         rebuild: Arc::new(OriginalBytes),
         lookups: limits.lookups,
+        system_tables: Vec::new(),
         aliases: settings.aliases(),
         partitions: machine::cores(),
+        outline: Some(traillake_ingest::store_spec()),
     };
     Ok(Engine::new(lake.clone(), options).await?)
 }

@@ -24,6 +24,12 @@ pub const QUERY_MEMORY: &str = "TRAILLAKE_QUERY_MEMORY";
 pub const QUERY_TIMEOUT: &str = "TRAILLAKE_QUERY_TIMEOUT";
 /// The most rows an answer may have; see the setting `query.rows-max`.
 pub const QUERY_ROWS_MAX: &str = "TRAILLAKE_QUERY_ROWS_MAX";
+/// What is kept here of a lake in S3; see the setting `s3.cache`.
+pub const S3_CACHE: &str = "TRAILLAKE_S3_CACHE";
+/// How a lake in S3 is encrypted; see the setting `s3.encryption`.
+pub const S3_ENCRYPTION: &str = "TRAILLAKE_S3_ENCRYPTION";
+/// The storage class of a lake in S3; see the setting `s3.storage-class`.
+pub const S3_STORAGE_CLASS: &str = "TRAILLAKE_S3_STORAGE_CLASS";
 /// The file the shell keeps its history in.
 pub const HISTORY: &str = "TRAILLAKE_HISTORY";
 
@@ -33,6 +39,8 @@ pub const NO_COLOR: &str = "NO_COLOR";
 pub const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
 /// The folder of files such as histories, by the XDG base directory specification.
 pub const XDG_STATE_HOME: &str = "XDG_STATE_HOME";
+/// The folder of what may be removed at any time, by the XDG base directory specification.
+pub const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
 /// The user's home folder.
 pub const HOME: &str = "HOME";
 
@@ -58,6 +66,9 @@ pub const OURS: &[&str] = &[
     QUERY_MEMORY,
     QUERY_TIMEOUT,
     QUERY_ROWS_MAX,
+    S3_CACHE,
+    S3_ENCRYPTION,
+    S3_STORAGE_CLASS,
     HISTORY,
 ];
 

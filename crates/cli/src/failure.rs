@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use traillake_trino::SqlError;
 
-use crate::escape::visible_lines;
+use traillake_server::formats::escape::visible_lines;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +126,10 @@ fn message_of(error: &(dyn std::error::Error + 'static)) -> String {
         Some(traillake_query::Error::Sql { error, sql }) => {
             SqlError { hint: None, ..error.clone() }.render(sql)
         }
-        _ => error.to_string(),
+        _ => match error.downcast_ref::<traillake_server::Error>() {
+            Some(error) => error.message_alone(),
+            None => error.to_string(),
+        },
     }
 }
 
@@ -136,6 +139,9 @@ fn hint_of(error: &(dyn std::error::Error + 'static)) -> Option<String> {
         return problem.hint.clone();
     }
     if let Some(error) = error.downcast_ref::<traillake_query::Error>() {
+        return error.hint();
+    }
+    if let Some(error) = error.downcast_ref::<traillake_server::Error>() {
         return error.hint();
     }
     let store = error.downcast_ref::<traillake_store::Error>().and_then(|error| error.hint());

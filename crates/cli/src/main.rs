@@ -13,20 +13,22 @@ mod times;
 mod buckets;
 mod lakes;
 mod machine;
+mod queues;
 mod session;
 
 mod intake;
 
 mod answers;
 mod engines;
+mod exports;
 mod iocs;
 mod lookups;
 mod parameters;
 mod samples;
 mod shell;
+mod state;
 
 mod closest;
-mod escape;
 mod failure;
 mod interrupt;
 mod output;
@@ -96,7 +98,8 @@ async fn run(command: Option<Command>, session: &Session) -> anyhow::Result<Outc
     match command {
         None => commands::welcome::run(session).await,
         Some(Command::Demo(args)) => commands::demo::run(session, args).await,
-        Some(Command::Ingest(args)) => commands::ingest::run(session, args).await,
+        Some(Command::Ingest(args)) => commands::ingest::run(session, *args).await,
+        Some(Command::Source(args)) => commands::source::run(session, *args).await,
         Some(Command::Store(args)) => commands::store::run(session, args).await,
         Some(Command::Query(args)) => commands::query::run(session, *args).await,
         Some(Command::Shell(args)) => commands::shell::run(session, args).await,
@@ -105,6 +108,12 @@ async fn run(command: Option<Command>, session: &Session) -> anyhow::Result<Outc
         Some(Command::Samples(args)) => commands::samples::run(session, args),
         Some(Command::Status(args)) => commands::status::run(session, args).await,
         Some(Command::Coverage(args)) => commands::coverage::run(session, args).await,
+        Some(Command::Maintain(args)) => commands::maintain::run(session, args).await,
+        Some(Command::Check(args)) => commands::check::run(session, args).await,
+        Some(Command::Export(args)) => commands::export::run(session, *args).await,
+        Some(Command::Serve(args)) => commands::serve::run(session, *args).await,
+        Some(Command::Token(args)) => commands::credentials::tokens(session, args),
+        Some(Command::Key(args)) => commands::credentials::keys(session, args),
         Some(Command::Config(args)) => commands::config::run(session, args),
         Some(Command::Completions(args)) => commands::completions::run(args),
         Some(Command::Version(args)) => commands::version::run(session, args),

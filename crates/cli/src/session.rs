@@ -56,7 +56,8 @@ impl Session {
 /// Sends log lines to standard error: warnings, and with `-v` information, with `-vv` details.
 fn start_log(verbose: u8, json: bool, color: bool) {
     let level = match verbose {
-        0 => "error",
+        // What the log's reader cannot read comes back as an error, and is told as one.
+        0 => "error,buoyant_kernel=off",
         1 => "warn,traillake=info",
         2 => "info,traillake=debug",
         _ => "debug,traillake=trace",

@@ -5,8 +5,8 @@ use std::io::Write as _;
 use indicatif::MultiProgress;
 use serde_json::json;
 
-use crate::escape::visible_lines;
 use crate::failure::Rendered;
+use traillake_server::formats::escape::visible_lines;
 
 /// A voice on standard error.
 #[derive(Clone)]

@@ -1,18 +1,21 @@
 //! Finds the records in a log file, whatever holds them.
 //!
 //! Records stand in `{"Records": […]}`, alone, in an array, one a line; as text in the output of
-//! `LookupEvents` and in CloudWatch Logs; in the `detail` of an EventBridge event. A record that is
+//! `LookupEvents`, in CloudWatch Logs and in results of Lake queries ([`lake_export`]); in the
+//! `detail` of an EventBridge event. A record that is
 //! no JSON is a reject and the next is looked for ([`broken`]); where brackets contradict
 //! each other between records the object is refused, because then nothing says where its records
 //! begin.
 
 mod broken;
 mod ends;
+mod lake_export;
 
 use std::io;
 
 use self::broken::BrokenEnds;
 use self::ends::End;
+pub(crate) use self::lake_export::is_lake_export;
 use crate::form::{Form, MARKS_MIN, Role, classify, is_utf16, looks_like_log, name_of, role};
 use crate::json::{Stop, gap, unescape, value};
 use crate::log_file::{Limits, ObjectFault};
@@ -35,6 +38,8 @@ pub enum Body {
     EventBridge,
     /// CloudWatch Logs: the record as text in `message`, or after a time in an exported line.
     CloudWatchLogs,
+    /// Result of a CloudTrail Lake query: comma-separated values, the record as text in `eventJson`.
+    LakeExport,
     /// A digest file.
     Digest,
 }
@@ -174,6 +179,9 @@ impl<'a> Walker<'a> {
         }
         if self.window.from(at).starts_with(b"\xef\xbb\xbf") {
             at += 3;
+        }
+        if self.lake_export(at)? {
+            return Ok(());
         }
         for number in 0.. {
             at = self.gap(at)?;

@@ -30,6 +30,8 @@ pub struct ObjectKey {
 }
 
 const ROOT: &str = "AWSLogs";
+/// Where CloudTrail Lake writes the results of queries.
+const LAKE_QUERIES: &str = "CloudTrail-Lake";
 
 impl ObjectKey {
     /// Returns what the path says, or nothing for a path without a file name.
@@ -172,7 +174,7 @@ pub fn other_service(path: &str) -> Option<&str> {
     let service = rest.next()?;
     // What stands right in the account's folder is a file, not a service.
     let name = rest.last()?;
-    let is_ours = kind_of(service).is_some() || is_cloudtrail_name(name);
+    let is_ours = kind_of(service).is_some() || service == LAKE_QUERIES || is_cloudtrail_name(name);
     (!is_ours).then_some(service)
 }
 

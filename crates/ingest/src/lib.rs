@@ -9,9 +9,11 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod content;
+mod proof;
 mod tables;
 
 mod listing;
+mod notice;
 mod options;
 mod order;
 mod plan;
@@ -30,10 +32,12 @@ mod report;
 
 pub use content::LogContent;
 pub use error::{Error, Result};
+pub use notice::{Arrival, Notice, notice};
 pub use options::{IngestOptions, Selection, Source};
 pub use pipeline::ingest;
 pub use plan::{Plan, PlanCell, PlanTally, check_sources, plan};
 pub use progress::{CancelFlag, Progress, Silent};
+pub use proof::LogProof;
 pub use report::{Fault, FaultKind, IgnoredLine, IntakeLine, ObjectCounts, RecordCounts, Report};
-pub use source::Bucket;
+pub use source::{Bucket, Inventory, Keys};
 pub use tables::store_spec;

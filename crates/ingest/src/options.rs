@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use traillake_cloudtrail::{Kind, Limits, ObjectKey};
 
-use crate::source::{Bucket, Reading};
+use crate::source::{Bucket, Keys, Reading};
 
 /// Where logs come from.
 pub enum Source {
@@ -18,6 +18,8 @@ pub enum Source {
     Stdin(Box<dyn Read + Send>),
     /// A bucket of S3, or what is under a prefix of it.
     Bucket(Bucket),
+    /// Objects of a bucket that somebody names.
+    Keys(Bucket, Keys),
 }
 
 /// How a run goes about it.

@@ -14,7 +14,9 @@ use crate::options::{IngestOptions, Source};
 use crate::order::{Listed, Objects, SortedObjects};
 use crate::progress::CancelFlag;
 use crate::report::{Fault, IgnoredLine, ObjectCounts};
-use crate::source::{Before, DiskSource, LogSource, SourceObject, StdinSource, open_roots, slices};
+use crate::source::{
+    Before, DiskSource, LogSource, SourceObject, StdinSource, of_keys, open_roots, slices,
+};
 
 /// Keys of one question to the ledger.
 const KEYS_MAX: usize = 8_192;
@@ -114,7 +116,7 @@ pub async fn check_sources(sources: &[Source], lake_folder: Option<&Path>) -> Re
         match source {
             Source::Path(path) => paths.push(path.clone()),
             Source::Bucket(bucket) => bucket.check().await?,
-            Source::Stdin(_) => {}
+            Source::Stdin(_) | Source::Keys(..) => {}
         }
     }
     open_roots(&paths, lake_folder).map(|_| ())
@@ -208,6 +210,9 @@ fn open_blocking(
             Source::Bucket(bucket) => {
                 let slices = slices(&bucket, &options.selection, &options.reading())?;
                 groups.extend(slices.into_iter().map(|slice| vec![slice]));
+            }
+            Source::Keys(bucket, keys) => {
+                groups.push(vec![of_keys(bucket, keys, options.reading())]);
             }
         }
     }

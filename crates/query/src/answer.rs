@@ -13,7 +13,7 @@ use traillake_trino::map;
 use crate::error::Error;
 use crate::late::{LateColumns, Maker};
 use crate::meter::Meter;
-use crate::notes::Note;
+use crate::notes::{Note, NoteKind};
 use crate::scan::{Scan, ScanLog, scans};
 
 /// The state of a store that an answer was read from; `--at` asks for it again.
@@ -44,10 +44,16 @@ pub struct Statistics {
     pub pages_skipped: u64,
     /// Rows that were looked at: those that matched and those that did not.
     pub rows_read: u64,
-    /// Bytes received from the storage, footers included.
+    /// Those of them that met the conditions the scans were handed.
+    pub rows_matched: u64,
+    /// Bytes received from the storage, footers included. Of a lake in a bucket only what was not
+    /// kept here already.
     pub bytes_read: u64,
-    /// Requests to the storage.
+    /// Requests to the storage, for data.
     pub requests: u64,
+    /// Requests to the bucket of the lake to learn what there is; those of queries at the same time
+    /// count too. 0 for a lake on a disk.
+    pub opening_requests: u64,
 }
 
 impl Statistics {
@@ -55,6 +61,7 @@ impl Statistics {
         let mut all = Statistics {
             bytes_read: meter.bytes(),
             requests: meter.requests(),
+            opening_requests: meter.opening(),
             ..Statistics::default()
         };
         for scan in scans {
@@ -66,6 +73,7 @@ impl Statistics {
             all.row_groups_skipped += reading.row_groups_skipped;
             all.pages_skipped += reading.pages_skipped;
             all.rows_read += reading.rows + reading.rows_unmatched;
+            all.rows_matched += reading.rows;
         }
         all
     }
@@ -93,6 +101,11 @@ impl Answer {
     /// batch.
     pub fn notes(&self) -> Vec<Note> {
         self.notes.lock().map(|notes| notes.clone()).unwrap_or_default()
+    }
+
+    /// Whether a name was taken for another than the one typed.
+    pub(crate) fn was_read_otherwise(&self) -> bool {
+        self.notes().iter().any(|note| note.kind == NoteKind::Accepted)
     }
 
     /// What was read so far.

@@ -3,43 +3,29 @@
 //! Text → `trino::parse` → names resolved, snapshots pinned → logical plan → gate → late columns
 //! packed → optimized → physical plan → batches, each brought to its final form as it leaves.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod prepare;
+
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::Schema;
+use arrow::datatypes::FieldRef;
 use chrono::{DateTime, Utc};
-use datafusion::catalog::{
-    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
-    MemorySchemaProvider, SchemaProvider,
-};
-use datafusion::error::DataFusionError;
-use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::LogicalPlan;
-use datafusion::sql::parser::Statement;
 use tokio::time::Instant;
-use traillake_store::{Lake, StoreInfo};
-use traillake_trino::{Names, Parameters, Parsed, SqlError, StatementKind, TableName};
+use traillake_store::{Lake, Pin as StorePin, Store, StoreInfo, Traffic};
+use traillake_trino::{Names, Parameters, TableName};
 
-use crate::answer::{Answer, Notes, SnapshotName};
+pub(crate) use self::prepare::{Prepared, What};
+use crate::answer::Answer;
 use crate::directory::{Directory, Table};
-use crate::error::{Error, InOurWords, Result};
+use crate::error::{Error, Result};
 use crate::limits::Limits;
-use crate::meter::Meter;
-use crate::notes::{Note, NoteKind};
-use crate::options::{EngineOptions, Lookup, names_of};
-use crate::pins::{Pin, Pins};
-use crate::resolve::{
-    CATALOG, INFORMATION_SCHEMA, INFORMATION_TABLES, Resolved, Resolver, STORE_TABLES, SYSTEM,
-    SYSTEM_TABLES, parts_of,
-};
-use crate::run::{Run, run};
-use crate::scan::ScanLog;
-use crate::{
-    definitions, gate, hidden, late, mentions, resolve, runtime, show, stored_ranges, views,
-};
+use crate::options::{EngineOptions, Lookup, QueryLimits, SystemTable, names_of};
+use crate::pins::Pin;
+use crate::resolve::{Resolved, SYSTEM_TABLES, parts_of};
+use crate::run::{self, run};
+use crate::{resolve, runtime, show};
 
 /// Answers statements about one lake. Cheap to clone.
 #[derive(Clone)]
@@ -51,14 +37,26 @@ pub(crate) struct Inner {
     pub(crate) lake: Lake,
     pub(crate) options: EngineOptions,
     stores: Arc<[StoreInfo]>,
+    /// The only stores that may be asked; none: all.
+    visible: Option<Vec<String>>,
     lookups: Arc<[Lookup]>,
     lookup_names: Vec<String>,
+    /// Names of the tables of `system`.
+    system_names: Vec<&'static str>,
     aliases: Vec<(Vec<String>, Resolved)>,
     state: SessionState,
     names: Arc<Names>,
     directory: Directory,
     /// What [`Engine::new`] pinned, for a query that follows at once.
-    fresh: Mutex<Option<(Instant, Pin)>>,
+    fresh: Mutex<Option<(Instant, StorePin)>>,
+    /// Requests to a bucket that opening the lake took, for the query that follows.
+    opening: AtomicU64,
+}
+
+/// The stores of a lake, and which of them may be asked (none: all).
+struct Among {
+    stores: Arc<[StoreInfo]>,
+    visible: Option<Vec<String>>,
 }
 
 /// For so long the state that an engine was made on counts as the latest.
@@ -71,30 +69,89 @@ impl Engine {
     /// When the store does not exist or cannot be read; when a table handed in or a further name
     /// cannot be used.
     pub async fn new(lake: Lake, options: EngineOptions) -> Result<Engine> {
-        let stores: Arc<[StoreInfo]> = lake.stores().await?.into();
-        let pin = Pin::new(&lake, &options.store, options.at).await?;
+        let stores: Arc<[StoreInfo]> = lake.known_stores().await?.into();
+        let store = match stores.iter().find(|info| info.name == options.store) {
+            Some(info) => lake.store_of(info.clone()),
+            None => lake.store(&options.store).await?,
+        };
+        let inside = |error| Error::Fault { detail: format!("{error}") };
+        let state = runtime::state(&options, &store).map_err(inside)?;
+        let among = Among { stores, visible: None };
+        Engine::over(lake, options, among, store, state).await
+    }
+
+    async fn over(
+        lake: Lake,
+        options: EngineOptions,
+        among: Among,
+        store: Store,
+        state: SessionState,
+    ) -> Result<Engine> {
+        let Among { stores, visible } = among;
+        let pin = store.pin(options.at).await?;
+        let outline = match &options.outline {
+            Some(spec) => store.outline(spec)?,
+            None => pin.open_all().await?,
+        };
         let lookups: Arc<[Lookup]> = options.lookups.clone().into();
         let lookup_names = names_of(&lookups)?;
-        let inside = |error| Error::Fault { detail: format!("{error}") };
-        let state = runtime::state(&options, &pin).map_err(inside)?;
+        let handed = options.system_tables.iter().map(|table| table.name());
+        let system_names = SYSTEM_TABLES.iter().copied().chain(handed).collect();
+        let requests = lake.traffic().map_or(0, Traffic::requests);
         let mut inner = Inner {
             lake,
             options,
             stores,
+            visible,
             lookups,
             lookup_names,
+            system_names,
             aliases: Vec::new(),
             state,
             names: Arc::default(),
             directory: Directory::default(),
-            fresh: Mutex::new(Some((Instant::now(), pin.clone()))),
+            fresh: Mutex::new(Some((Instant::now(), pin))),
+            opening: AtomicU64::new(requests),
         };
+        let outline = Pin { info: store.info().clone(), snapshot: outline };
         let directory =
-            inner.read_directory(pin).await.map_err(|error| inner.words("").error(error))?;
+            inner.read_directory(outline).await.map_err(|error| inner.words("").error(error))?;
         inner.names = Arc::new(inner.spellings(&directory));
         inner.directory = directory;
         inner.aliases = resolve::aliases(&inner.resolver(), &inner.options.aliases)?;
         Ok(Engine { inner: Arc::new(inner) })
+    }
+
+    /// Returns an engine on another store of the same lake, as it is now: the stores are listed
+    /// again. Of stores that are not among `visible`, nothing can be asked; `system` has the tables
+    /// `system_tables` too. The two engines share one memory limit and what they keep in memory.
+    ///
+    /// # Errors
+    /// As [`Engine::new`]; [`traillake_store::Error::NoStore`] too for a store that is not visible.
+    pub async fn of_store(
+        &self,
+        store: &str,
+        visible: Option<&[String]>,
+        system_tables: Vec<Arc<dyn SystemTable>>,
+    ) -> Result<Engine> {
+        let store = store.to_string();
+        let options = EngineOptions { store, system_tables, ..self.inner.options.clone() };
+        self.again(options, visible.map(<[String]>::to_vec)).await
+    }
+
+    /// An engine with other options on the same memory.
+    async fn again(&self, options: EngineOptions, visible: Option<Vec<String>>) -> Result<Engine> {
+        let lake = self.inner.lake.clone();
+        let mut stores = lake.known_stores().await?;
+        if let Some(visible) = &visible {
+            stores.retain(|info| visible.contains(&info.name));
+        }
+        let found = stores.iter().find(|info| info.name == options.store).cloned();
+        let name = options.store.clone();
+        let info = found.ok_or(traillake_store::Error::NoStore { name })?;
+        let (store, state) = (lake.store_of(info), self.inner.state.clone());
+        let among = Among { stores: stores.into(), visible };
+        Engine::over(lake, options, among, store, state).await
     }
 
     /// Returns the answer to one statement, which may only read.
@@ -103,10 +160,84 @@ impl Engine {
     /// What is wrong with the statement, a limit that is hit, a lake that cannot be read. Errors of
     /// later batches come with the stream.
     pub async fn query(&self, sql: &str, parameters: &Parameters) -> Result<Answer> {
-        let inner = &self.inner;
-        let mut limits = Limits::start(inner.options.rows_max, inner.options.timeout);
-        let prepared = limits.within(inner.prepare(sql, parameters)).await??;
+        self.query_within(sql, parameters, self.limits()).await
+    }
+
+    /// Like [`Engine::query`], with limits and a present of the statement's own: what a process that
+    /// lives long asks with.
+    ///
+    /// # Errors
+    /// As [`Engine::query`].
+    pub async fn query_within(
+        &self,
+        sql: &str,
+        parameters: &Parameters,
+        within: QueryLimits,
+    ) -> Result<Answer> {
+        if names_stores(sql) && self.inner.lake.forget() {
+            return self.whole().await?.answer(sql, parameters, within).await;
+        }
+        match self.answer(sql, parameters, within).await {
+            // Another version may have made tables with more columns, and stores may be new.
+            Err(error) if error.is_unknown_name() && self.may_know_less() => {
+                self.whole().await?.answer(sql, parameters, within).await
+            }
+            // A database that is not there stands for the session's store; it may be a new store.
+            Ok(answer) if answer.was_read_otherwise() && self.inner.lake.forget() => {
+                self.whole().await?.answer(sql, parameters, within).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// Whether the lake may hold names that this engine has not read.
+    fn may_know_less(&self) -> bool {
+        self.inner.lake.forget() || self.inner.options.outline.is_some()
+    }
+
+    /// An engine that has read everything there is, of the stores that this one may see.
+    async fn whole(&self) -> Result<Engine> {
+        let options = EngineOptions { outline: None, ..self.inner.options.clone() };
+        self.again(options, self.inner.visible.clone()).await
+    }
+
+    async fn answer(
+        &self,
+        sql: &str,
+        parameters: &Parameters,
+        within: QueryLimits,
+    ) -> Result<Answer> {
+        let mut limits = Limits::start(within.rows_max, within.timeout);
+        let prepared = self.inner.prepare(sql, parameters, within.now);
+        let prepared = limits.within(prepared).await??;
         run(prepared, limits).await
+    }
+
+    /// Says whether a statement can be run, without running it; `now` is the present it would be run
+    /// in. Returns the stores it would read, the session's first.
+    ///
+    /// # Errors
+    /// What is wrong with the statement, a lake that cannot be read.
+    pub async fn check(
+        &self,
+        sql: &str,
+        parameters: &Parameters,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<String>> {
+        let prepared = self.inner.prepare(sql, parameters, now).await?;
+        run::check(&prepared)?;
+        Ok(prepared.snapshots.into_iter().map(|snapshot| snapshot.store).collect())
+    }
+
+    /// The limits that [`Engine::query`] asks within.
+    pub fn limits(&self) -> QueryLimits {
+        let EngineOptions { now, timeout, rows_max, .. } = self.inner.options;
+        QueryLimits { now, timeout, rows_max }
+    }
+
+    /// The stores that can be asked.
+    pub fn stores(&self) -> &[StoreInfo] {
+        &self.inner.stores
     }
 
     /// Returns the names of the tables: bare in the session's store, else with their schema.
@@ -124,329 +255,33 @@ impl Engine {
     /// # Errors
     /// When there is no such table.
     pub fn describe(&self, table: &str) -> Result<Vec<(String, String)>> {
+        let found = self.entry(table)?;
+        let fields = found.columns.fields().iter().chain(found.hidden_columns.fields());
+        Ok(fields.map(described).collect())
+    }
+
+    /// Returns the columns that `*` stands for, with the names of their types.
+    ///
+    /// # Errors
+    /// When there is no such table.
+    pub fn columns(&self, table: &str) -> Result<Vec<(String, String)>> {
+        Ok(self.entry(table)?.columns.fields().iter().map(described).collect())
+    }
+
+    fn entry(&self, table: &str) -> Result<&Table> {
         let name =
             TableName { parts: parts_of(table), line: 1, column: 1, length: table.chars().count() };
         let found = show::directory_entry(&name, &self.inner.directory, &self.inner.resolver());
-        let found = found.map_err(|error| Error::sql(error, table))?;
-        let fields = found.columns.fields().iter().chain(found.hidden_columns.fields());
-        let described = fields
-            .map(|field| (field.name().clone(), traillake_trino::type_names::trino_type(field)));
-        Ok(described.collect())
+        found.map_err(|error| Error::sql(error, table))
     }
 }
 
-/// A statement ready to run.
-pub(crate) struct Prepared {
-    pub(crate) what: What,
-    pub(crate) state: SessionState,
-    pub(crate) pins: Arc<Pins>,
-    pub(crate) snapshots: Vec<SnapshotName>,
-    pub(crate) notes: Notes,
-    pub(crate) words: InOurWords,
+fn described(field: &FieldRef) -> (String, String) {
+    (field.name().clone(), traillake_trino::type_names::trino_type(field))
 }
 
-/// What a statement asks for.
-pub(crate) enum What {
-    /// Rows that are known already.
-    Rows(RecordBatch),
-    /// The rows of a plan, or how it would be run.
-    Plan(Box<Run>),
-}
-
-impl Inner {
-    /// Everything up to the logical plan.
-    async fn prepare(&self, sql: &str, parameters: &Parameters) -> Result<Prepared> {
-        let words = self.words(sql);
-        let wrong = |error: SqlError| Error::sql(error, sql);
-        if let Some(note) = definitions::answered(sql, &self.resolver()) {
-            let note = note.map_err(wrong)?;
-            let pins = Arc::new(self.pin(&BTreeSet::new(), Vec::new()).await?);
-            let what = What::Rows(definitions::no_rows());
-            return Ok(self.prepared(what, self.state.clone(), pins, vec![note], words));
-        }
-        let mut parsed = traillake_trino::parse(sql, &self.names).map_err(wrong)?;
-        parsed.bind(parameters).map_err(wrong)?;
-        let mut notes: Vec<Note> =
-            parsed.notes.iter().map(|text| Note::new(NoteKind::Accepted, text)).collect();
-        let tables = self.resolve(&mut parsed, &mut notes).map_err(wrong)?;
-        notes.extend(self.restriction(&tables));
-        let pins = Arc::new(self.pin(&tables, views::mentioned(sql)).await?);
-        let what = match parsed.kind {
-            StatementKind::Show | StatementKind::Describe => {
-                let statement = tree(&parsed.statement);
-                let rows =
-                    statement.map(|tree| show::answer(tree, &self.directory, &self.resolver()));
-                What::Rows(rows.unwrap_or_else(|| Err(unreadable())).map_err(wrong)?)
-            }
-            _ => {
-                hidden::exclude(&mut parsed.statement, &pins.hidden);
-                mentions::name_events(&mut parsed.statement).map_err(wrong)?;
-                let state = self.session(&pins, &tables).await.map_err(|e| words.error(e))?;
-                let run = self.plan(&state, parsed, &tables, &words).await?;
-                return Ok(self.prepared(What::Plan(Box::new(run)), state, pins, notes, words));
-            }
-        };
-        Ok(self.prepared(what, self.state.clone(), pins, notes, words))
-    }
-
-    fn prepared(
-        &self,
-        what: What,
-        state: SessionState,
-        pins: Arc<Pins>,
-        notes: Vec<Note>,
-        words: InOurWords,
-    ) -> Prepared {
-        let own = pins.stores.get(&pins.store);
-        let others = pins.stores.values().filter(|pin| pin.info.name != pins.store);
-        let snapshots = own.into_iter().chain(others).map(|pin| SnapshotName {
-            store: pin.info.name.clone(),
-            token: pin.snapshot.token,
-            committed_at: pin.snapshot.committed_at,
-        });
-        let snapshots = snapshots.collect();
-        Prepared { what, state, pins, snapshots, notes: Arc::new(Mutex::new(notes)), words }
-    }
-
-    async fn plan(
-        &self,
-        state: &SessionState,
-        parsed: Parsed,
-        tables: &BTreeSet<Resolved>,
-        words: &InOurWords,
-    ) -> Result<Run> {
-        let statement = parsed.statement.clone();
-        let planned = state.statement_to_plan(statement).await.map_err(|e| words.error(e))?;
-        gate::check(&planned).map_err(|error| Error::sql(error, &words.sql))?;
-        let (plan, analyze) = match (planned, parsed.kind) {
-            (LogicalPlan::Explain(inner), StatementKind::Explain { analyze }) => {
-                (Arc::unwrap_or_clone(inner.plan), Some(analyze))
-            }
-            (LogicalPlan::Analyze(inner), StatementKind::Explain { analyze }) => {
-                (Arc::unwrap_or_clone(inner.input), Some(analyze))
-            }
-            (plan, _) => (plan, None),
-        };
-        let headers = parsed.headers(&columns_of_star(plan.schema().as_arrow(), tables));
-        let (plan, late) = late::defer(plan).map_err(|e| words.error(e))?;
-        let plan = match tables.iter().any(|table| table.table == views::ATHENA) {
-            true => views::day_spelling::with_slashes(plan).and_then(stored_ranges::read_times),
-            false => Ok(plan),
-        };
-        let plan = plan.map_err(|e| words.error(e))?;
-        Ok(Run { plan, late, headers, explain: analyze })
-    }
-
-    /// Gives every table its full name; returns those the statement reads.
-    fn resolve(
-        &self,
-        parsed: &mut Parsed,
-        notes: &mut Vec<Note>,
-    ) -> std::result::Result<BTreeSet<Resolved>, SqlError> {
-        let resolver = self.resolver();
-        let mut tables = BTreeSet::new();
-        if matches!(parsed.kind, StatementKind::Show | StatementKind::Describe) {
-            return Ok(tables);
-        }
-        parsed.resolve_tables(|name| {
-            let (found, note) = resolver.resolve(name)?;
-            let parts = found.parts();
-            tables.insert(found);
-            notes.extend(note.filter(|note| !notes.contains(note)));
-            Ok(Some(parts))
-        })?;
-        Ok(tables)
-    }
-
-    pub(crate) fn resolver(&self) -> Resolver<'_> {
-        Resolver {
-            store: &self.options.store,
-            stores: &self.stores,
-            lookups: &self.lookup_names,
-            aliases: &self.aliases,
-            names: &self.names,
-        }
-    }
-
-    /// The note that `--since` and `--until` narrow what the statement reads.
-    fn restriction(&self, tables: &BTreeSet<Resolved>) -> Option<Note> {
-        let reads_records = tables
-            .iter()
-            .any(|table| views::is_record_table(&table.table) || table.table == "coverage");
-        let day = |time: DateTime<Utc>| time.format("%Y-%m-%d %H:%M:%S").to_string();
-        let range = match (self.options.since, self.options.until) {
-            (Some(since), Some(until)) => format!("from {} until {}", day(since), day(until)),
-            (Some(since), None) => format!("from {} on", day(since)),
-            (None, Some(until)) => format!("until {}", day(until)),
-            (None, None) => return None,
-        };
-        let text = format!("only events {range} are read, as `--since` and `--until` ask");
-        reads_records.then(|| Note::new(NoteKind::Restricted, text))
-    }
-
-    /// Pins the session's store and every other store that `tables` are in.
-    async fn pin(&self, tables: &BTreeSet<Resolved>, hidden: Vec<&'static str>) -> Result<Pins> {
-        let own = std::iter::once(self.options.store.as_str());
-        let named = tables.iter().map(|table| table.schema.as_str());
-        let wanted: BTreeSet<&str> = own
-            .chain(named.filter(|schema| ![SYSTEM, INFORMATION_SCHEMA].contains(schema)))
-            .collect();
-        let mut stores = BTreeMap::new();
-        for store in wanted {
-            let pin = match self.fresh_pin(store) {
-                Some(pin) => pin,
-                None => Pin::new(&self.lake, store, self.options.at).await?,
-            };
-            stores.insert(store.to_string(), pin);
-        }
-        Ok(self.pins(stores, hidden))
-    }
-
-    /// A command that asks one question need not read the logs twice.
-    fn fresh_pin(&self, store: &str) -> Option<Pin> {
-        let (at, pin) = self.fresh.lock().ok()?.take()?;
-        (at.elapsed() < FRESH && pin.info.name == store).then_some(pin)
-    }
-
-    fn pins(&self, stores: BTreeMap<String, Pin>, hidden: Vec<&'static str>) -> Pins {
-        Pins {
-            store: self.options.store.clone(),
-            stores,
-            all_stores: Arc::clone(&self.stores),
-            lookups: Arc::clone(&self.lookups),
-            rebuild: Arc::clone(&self.options.rebuild),
-            since: self.options.since,
-            until: self.options.until,
-            hidden,
-            without_files: false,
-            meter: Arc::new(Meter::default()),
-            scans: ScanLog::default(),
-        }
-    }
-
-    /// The session of one query: it knows the tables the statement names, and no other.
-    async fn session(
-        &self,
-        pins: &Pins,
-        tables: &BTreeSet<Resolved>,
-    ) -> std::result::Result<SessionState, DataFusionError> {
-        let catalog = Arc::new(MemoryCatalogProvider::new());
-        for table in tables {
-            let schema = match catalog.schema(&table.schema) {
-                Some(schema) => schema,
-                None => {
-                    let schema = Arc::new(MemorySchemaProvider::new());
-                    let known = Arc::clone(&schema) as Arc<dyn SchemaProvider>;
-                    catalog.register_schema(&table.schema, known)?;
-                    schema
-                }
-            };
-            let provider = pins.table(table, &self.directory).await?;
-            schema.register_table(table.table.clone(), provider)?;
-        }
-        let catalogs = MemoryCatalogProviderList::new();
-        catalogs.register_catalog(CATALOG.to_string(), catalog);
-        let builder = SessionStateBuilder::new_from_existing(self.state.clone());
-        Ok(builder.with_catalog_list(Arc::new(catalogs)).build())
-    }
-
-    /// All schemas with their tables. Every store has the same ones.
-    async fn read_directory(&self, pin: Pin) -> std::result::Result<Directory, DataFusionError> {
-        let own = self.options.store.clone();
-        let stores = BTreeMap::from([(own.clone(), pin)]);
-        let bare = Pins { without_files: true, ..self.pins(stores, Vec::new()) };
-        let none = Directory::default();
-        let mut tables = Vec::new();
-        for (schema, names) in [
-            (own.as_str(), STORE_TABLES),
-            (SYSTEM, SYSTEM_TABLES),
-            (INFORMATION_SCHEMA, INFORMATION_TABLES),
-        ] {
-            for name in names {
-                let table = Resolved { schema: schema.to_string(), table: name.to_string() };
-                let full = Pins { hidden: views::hidden_columns(name), ..bare.clone() };
-                let columns = views::shown(name, &bare.table(&table, &none).await?.schema());
-                let all = views::shown(name, &full.table(&table, &none).await?.schema());
-                let hidden = all.fields().iter().skip(columns.fields().len()).cloned();
-                let hidden_columns = Arc::new(Schema::new(hidden.collect::<Vec<_>>()));
-                tables.push(Table {
-                    schema: table.schema,
-                    name: table.table,
-                    columns,
-                    hidden_columns,
-                });
-            }
-        }
-        for lookup in self.lookups.iter() {
-            let columns = lookup.provider()?.schema();
-            let hidden_columns = Arc::new(Schema::empty());
-            tables.push(Table {
-                schema: own.clone(),
-                name: lookup.name.clone(),
-                columns,
-                hidden_columns,
-            });
-        }
-        Ok(Directory::new(every_store(tables, &own, &self.stores)))
-    }
-
-    fn spellings(&self, directory: &Directory) -> Names {
-        let mut names = Names::new();
-        names.add_table(CATALOG);
-        for table in directory.tables() {
-            names.add_table(&table.schema);
-            names.add_table(&table.name);
-            names.add_fields(table.columns.fields());
-            names.add_fields(table.hidden_columns.fields());
-        }
-        for alias in &self.options.aliases {
-            if let Some(last) = parts_of(&alias.name).last() {
-                names.add_table(last);
-            }
-        }
-        names
-    }
-
-    fn words(&self, sql: &str) -> InOurWords {
-        InOurWords {
-            sql: sql.to_string(),
-            names: Arc::clone(&self.names),
-            memory_bytes: self.options.memory_bytes,
-        }
-    }
-}
-
-/// The tables of the store `own`, repeated for every other store, by schema.
-fn every_store(tables: Vec<Table>, own: &str, stores: &[StoreInfo]) -> Vec<Table> {
-    let mut all = tables.clone();
-    for store in stores.iter().filter(|store| store.name != own) {
-        let theirs = tables
-            .iter()
-            .filter(|table| table.schema == own && STORE_TABLES.contains(&table.name.as_str()));
-        all.extend(theirs.map(|table| Table { schema: store.name.clone(), ..table.clone() }));
-    }
-    all.sort_by_key(|table| (table.schema != own, table.schema.clone()));
-    all
-}
-
-/// The columns of the answer as `*` names them: in lower case, as Athena does, when the statement
-/// reads Athena's tables alone.
-fn columns_of_star(answer: &Schema, tables: &BTreeSet<Resolved>) -> Schema {
-    let athena = tables.iter().all(|table| table.table == views::ATHENA) && !tables.is_empty();
-    let fields = answer.fields().iter().map(|field| match athena {
-        true => Arc::new(field.as_ref().clone().with_name(field.name().to_lowercase())),
-        false => Arc::clone(field),
-    });
-    Schema::new(fields.collect::<Vec<_>>())
-}
-
-fn tree(statement: &Statement) -> Option<&datafusion::sql::sqlparser::ast::Statement> {
-    match statement {
-        Statement::Statement(tree) => Some(tree),
-        _ => None,
-    }
-}
-
-fn unreadable() -> SqlError {
-    SqlError::new(traillake_trino::Kind::Unsupported, "the statement is not supported")
+/// Whether a statement may ask which stores there are.
+fn names_stores(sql: &str) -> bool {
+    let sql = sql.to_ascii_lowercase();
+    ["show", "stores", "information_schema"].iter().any(|word| sql.contains(word))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use datafusion::error::DataFusionError;
-use traillake_trino::{Names, SqlError};
+use traillake_trino::{Kind, Names, SqlError};
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -87,6 +87,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the statement names what this engine knows nothing of.
+    pub(crate) fn is_unknown_name(&self) -> bool {
+        matches!(self, Error::Sql { error, .. } if error.kind == Kind::UnknownName)
+    }
+
     /// What the asker can do about it.
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -97,6 +102,25 @@ impl Error {
             | Error::Spill { .. } => ErrorKind::Limit,
             Error::Lake(_) | Error::Read { .. } => ErrorKind::Lake,
             Error::Fault { .. } => ErrorKind::Fault,
+        }
+    }
+
+    /// The message for people: with the faulty line of the statement and its causes, without the hint.
+    pub fn shown(&self) -> String {
+        match self {
+            Error::Sql { error, sql } => SqlError { hint: None, ..error.clone() }.render(sql),
+            error => {
+                let mut text = error.to_string();
+                let mut source = std::error::Error::source(error);
+                while let Some(cause) = source {
+                    let cause_text = cause.to_string();
+                    if !text.contains(&cause_text) {
+                        text += &format!(": {cause_text}");
+                    }
+                    source = cause.source();
+                }
+                text
+            }
         }
     }
 
@@ -211,6 +235,14 @@ impl InOurWords {
     fn statement(&self, error: &DataFusionError) -> Error {
         Error::sql(traillake_trino::explain_error(error, &self.names, &self.sql), &self.sql)
     }
+}
+
+/// The data file that an error of the engine names: the engine tells what became of a footer only
+/// as text.
+pub(crate) fn file_named(error: &DataFusionError) -> Option<String> {
+    let text = error.to_string();
+    let end = text.find(".parquet")? + ".parquet".len();
+    text[..end].rsplit(char::is_whitespace).next().map(str::to_string)
 }
 
 fn first_line(text: &str) -> String {

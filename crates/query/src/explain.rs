@@ -76,6 +76,9 @@ fn total(text: &mut String, outcome: &Outcome, scans: &[Scan]) {
         "{} rows; read {} of {} files, {} bytes in {} requests",
         outcome.rows, read.files_read, read.files_total, read.bytes_read, read.requests
     );
+    if read.opening_requests > 0 {
+        let _ = writeln!(text, "  {} requests more to open the lake", read.opening_requests);
+    }
     let data: u64 = scans.iter().map(|scan| scan.reading().bytes).sum();
     let footers = read.bytes_read.saturating_sub(data);
     let _ = writeln!(

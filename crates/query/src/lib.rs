@@ -56,8 +56,9 @@ pub use answer::{Answer, SnapshotName, Statistics};
 pub use engine::Engine;
 pub use error::{Error, ErrorKind, Result};
 pub use notes::{Note, NoteKind};
-pub use options::{Alias, EngineOptions, Lookup};
-pub use traillake_trino::{Parameters, Value, interval_text};
+pub use options::{Alias, EngineOptions, Lookup, QueryLimits, SystemTable};
+pub use traillake_trino::type_names::trino_type as type_name;
+pub use traillake_trino::{Kind as SqlErrorKind, Parameters, SqlError, Value, interval_text};
 
 /// How the original bytes of a record come back from its row: known to whoever decoded it, handed
 /// to the engine, which knows nothing of it.

@@ -11,26 +11,53 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, GetOptions, GetRange, GetResult, ListResult, MultipartUpload,
+    OBJECT_STORE_COALESCE_DEFAULT, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions,
+    PutPayload, PutResult, Result, coalesce_ranges,
 };
+use traillake_store::Traffic;
 
 /// Requests and bytes of one query, counted while it runs.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
+    /// What was asked of a lake on a disk.
     requests: AtomicU64,
     bytes: AtomicU64,
+    /// What reached the bucket of a lake in one, past what is kept of it.
+    traffic: Option<Arc<Traffic>>,
+    opening: AtomicU64,
 }
 
 impl Meter {
-    /// Requests sent so far.
-    pub(crate) fn requests(&self) -> u64 {
-        self.requests.load(Ordering::Relaxed)
+    /// For a lake in a bucket, or on a disk.
+    pub(crate) fn new(in_bucket: bool) -> Meter {
+        Meter { traffic: in_bucket.then(Arc::default), ..Meter::default() }
     }
 
-    /// Bytes received so far, footers included.
+    /// Requests for data sent so far.
+    pub(crate) fn requests(&self) -> u64 {
+        match &self.traffic {
+            Some(traffic) => traffic.requests(),
+            None => self.requests.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Bytes of data received so far, footers included.
     pub(crate) fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
+        match &self.traffic {
+            Some(traffic) => traffic.bytes(),
+            None => self.bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Requests that opening the lake took.
+    pub(crate) fn opening(&self) -> u64 {
+        self.opening.load(Ordering::Relaxed)
+    }
+
+    /// Notes requests that opening the lake took.
+    pub(crate) fn opened(&self, requests: u64) {
+        self.opening.fetch_add(requests, Ordering::Relaxed);
     }
 
     fn count(&self, requests: usize, bytes: u64) {
@@ -80,7 +107,10 @@ impl ObjectStore for MeteredStore {
         Err(read_only(path))
     }
 
-    async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
+    async fn get_opts(&self, path: &Path, mut options: GetOptions) -> Result<GetResult> {
+        if let Some(traffic) = &self.meter.traffic {
+            options.extensions.insert(Arc::clone(traffic));
+        }
         let head = options.head;
         let result = self.inner.get_opts(path, options).await?;
         let bytes = if head { 0 } else { result.range.end - result.range.start };
@@ -89,6 +119,14 @@ impl ObjectStore for MeteredStore {
     }
 
     async fn get_ranges(&self, path: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        if self.meter.traffic.is_some() {
+            // One by one, so that each says whom it is for.
+            let fetch = |range: Range<u64>| async move {
+                let options = GetOptions::default().with_range(Some(GetRange::Bounded(range)));
+                self.get_opts(path, options).await?.bytes().await
+            };
+            return coalesce_ranges(ranges, fetch, OBJECT_STORE_COALESCE_DEFAULT).await;
+        }
         let parts = self.inner.get_ranges(path, ranges).await?;
         self.meter.count(1, parts.iter().map(|part| part.len() as u64).sum());
         Ok(parts)

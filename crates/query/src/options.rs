@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
-use traillake_store::At;
+use traillake_store::{At, StoreSpec};
 
 use crate::Rebuild;
 use crate::error::{Error, Result};
@@ -30,7 +32,7 @@ pub struct EngineOptions {
     pub rows_max: Option<u64>,
     /// An older state of the lake.
     pub at: Option<At>,
-    /// The present.
+    /// The present: what `now()` says.
     pub now: DateTime<Utc>,
     /// Only records at or after this time.
     pub since: Option<DateTime<Utc>>,
@@ -40,10 +42,42 @@ pub struct EngineOptions {
     pub rebuild: Arc<dyn Rebuild>,
     /// Tables beside the lake.
     pub lookups: Vec<Lookup>,
+    /// Tables of `system` beside the lake's own.
+    pub system_tables: Vec<Arc<dyn SystemTable>>,
     /// Further names of the lake's tables.
     pub aliases: Vec<Alias>,
     /// Threads a query may keep busy.
     pub partitions: usize,
+    /// The tables of a store as this version makes them: those that a statement does not name are
+    /// then not opened. None: all are.
+    pub outline: Option<StoreSpec>,
+}
+
+/// What one statement is asked with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueryLimits {
+    /// The present: what `now()` says.
+    pub now: DateTime<Utc>,
+    /// The longest it may take.
+    pub timeout: Option<Duration>,
+    /// The most rows its answer may have.
+    pub rows_max: Option<u64>,
+}
+
+/// A table of `system` that whoever runs the engine keeps, such as a server its queries.
+#[async_trait]
+pub trait SystemTable: std::fmt::Debug + Send + Sync {
+    /// Its name, in lower case.
+    fn name(&self) -> &'static str;
+
+    /// Its columns.
+    fn schema(&self) -> SchemaRef;
+
+    /// Its rows as they are now.
+    ///
+    /// # Errors
+    /// Why they cannot be had, in a sentence.
+    async fn rows(&self) -> std::result::Result<RecordBatch, String>;
 }
 
 /// A table handed in.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
 use datafusion::catalog::{MemTable, TableProvider};
@@ -12,13 +13,13 @@ use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::error::DataFusionError;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
-use traillake_store::{At, Lake, LiveFile, StoreInfo, StoreSnapshot, TableSnapshot};
+use traillake_store::{LiveFile, StoreInfo, StoreSnapshot, TableSnapshot};
 
 use crate::Rebuild;
 use crate::directory::Directory;
 use crate::meter::Meter;
-use crate::options::Lookup;
-use crate::resolve::{INFORMATION_SCHEMA, Resolved, SYSTEM};
+use crate::options::{Lookup, SystemTable};
+use crate::resolve::{INFORMATION_SCHEMA, Resolved, SYSTEM, SYSTEM_TABLES};
 use crate::scan::ScanLog;
 use crate::store_table::{Given, StoreTable};
 use crate::system_tables::{
@@ -32,18 +33,8 @@ type Result<T> = std::result::Result<T, DataFusionError>;
 #[derive(Clone)]
 pub(crate) struct Pin {
     pub(crate) info: StoreInfo,
+    /// The tables the query may read.
     pub(crate) snapshot: StoreSnapshot,
-}
-
-impl Pin {
-    pub(crate) async fn new(
-        lake: &Lake,
-        store: &str,
-        at: Option<At>,
-    ) -> traillake_store::Result<Pin> {
-        let store = lake.store(store).await?;
-        Ok(Pin { info: store.info().clone(), snapshot: store.snapshot(at).await? })
-    }
 }
 
 /// What the tables of one query are made from.
@@ -56,6 +47,7 @@ pub(crate) struct Pins {
     /// All stores of the lake.
     pub(crate) all_stores: Arc<[StoreInfo]>,
     pub(crate) lookups: Arc<[Lookup]>,
+    pub(crate) system_tables: Vec<Arc<dyn SystemTable>>,
     pub(crate) rebuild: Arc<dyn Rebuild>,
     pub(crate) since: Option<DateTime<Utc>>,
     pub(crate) until: Option<DateTime<Utc>>,
@@ -111,9 +103,23 @@ impl Pins {
             "variants" => self.variants(store).await?,
             "coverage" => coverage::view(self.record_scan(store, "events").await?)?,
             "stores" => return memory(stores::rows(&self.all_stores)?),
+            name if self.system_tables.iter().any(|table| table.name() == name) => {
+                return self.handed_in(name).await;
+            }
             _ => return memory(files::rows(&self.files(store).await?)?),
         };
         Ok(Arc::new(ViewTable::new(plan, None)))
+    }
+
+    /// A table of `system` that whoever runs the engine keeps.
+    async fn handed_in(&self, name: &str) -> Result<Arc<dyn TableProvider>> {
+        let found = self.system_tables.iter().find(|table| table.name() == name);
+        let missing = || DataFusionError::Plan(format!("there is no table `system.{name}`"));
+        let table = found.ok_or_else(missing)?;
+        if self.without_files {
+            return memory(RecordBatch::new_empty(table.schema()));
+        }
+        memory(table.rows().await.map_err(DataFusionError::Execution)?)
     }
 
     async fn view(&self, store: &str, table: &str) -> Result<LogicalPlan> {
@@ -219,10 +225,32 @@ impl Pins {
     }
 }
 
+/// Returns the physical tables that statements about `table` of a store read; none: all of them.
+pub(crate) fn read_by(schema: &str, table: &str, hidden: &[&str]) -> Option<Vec<&'static str>> {
+    let records = ["events", "insights", "aggregated", "digests"];
+    Some(match (schema, table) {
+        (SYSTEM, "files") => return None,
+        (SYSTEM, "coverage") => vec!["events"],
+        (SYSTEM, "stores") | (INFORMATION_SCHEMA, _) => Vec::new(),
+        (SYSTEM, table) if !SYSTEM_TABLES.contains(&table) => Vec::new(),
+        (_, "objects") => vec!["objects"],
+        (_, "rejects") => vec!["rejects", "objects"],
+        (_, "variants") => vec!["variants", "objects"],
+        (_, view) => {
+            let stored = views::stored_as(view);
+            let known = views::on_demand(view);
+            let hidden: Vec<&str> =
+                hidden.iter().copied().filter(|name| known.contains(name)).collect();
+            let objects = views::needs_objects(&hidden).then_some("objects");
+            records.into_iter().filter(|table| *table == stored).chain(objects).collect()
+        }
+    })
+}
+
 pub(crate) fn external(error: traillake_store::Error) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }
 
-fn memory(rows: arrow::array::RecordBatch) -> Result<Arc<dyn TableProvider>> {
+fn memory(rows: RecordBatch) -> Result<Arc<dyn TableProvider>> {
     Ok(Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]])?))
 }

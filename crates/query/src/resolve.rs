@@ -18,7 +18,7 @@ pub(crate) const INFORMATION_SCHEMA: &str = "information_schema";
 /// Tables of every store, by the name in a statement.
 pub(crate) const STORE_TABLES: &[&str] =
     &["events", ATHENA, "insights", "aggregated", "digests", "variants", "rejects"];
-/// Tables of `system`.
+/// Tables of `system` that every lake has.
 pub(crate) const SYSTEM_TABLES: &[&str] =
     &["objects", "rejects", "variants", "files", "stores", "coverage"];
 /// Tables of `information_schema`.
@@ -61,6 +61,8 @@ pub(crate) struct Resolver<'a> {
     pub(crate) stores: &'a [StoreInfo],
     /// Names of the tables handed in.
     pub(crate) lookups: &'a [String],
+    /// Names of the tables of `system`.
+    pub(crate) system: &'a [&'static str],
     /// Further names of tables, by the parts they are made of.
     pub(crate) aliases: &'a [(Vec<String>, Resolved)],
     /// For did-you-mean.
@@ -126,12 +128,12 @@ impl Resolver<'_> {
         schema: &str,
         table: &str,
     ) -> Result<(Resolved, Option<Note>), SqlError> {
-        let own = |tables, schema| {
+        let own = |tables: &[&'static str], schema| {
             let found = known(tables, table).map(|table| (Resolved::new(schema, table), None));
             found.ok_or_else(|| self.unknown(name))
         };
         if schema.eq_ignore_ascii_case(SYSTEM) {
-            return own(SYSTEM_TABLES, SYSTEM);
+            return own(self.system, SYSTEM);
         }
         if schema.eq_ignore_ascii_case(INFORMATION_SCHEMA) {
             return own(INFORMATION_TABLES, INFORMATION_SCHEMA);
@@ -172,7 +174,7 @@ impl Resolver<'_> {
             name.length,
         );
         let last = name.parts.last().map_or("", String::as_str);
-        if let Some(table) = known(SYSTEM_TABLES, last) {
+        if let Some(table) = known(self.system, last) {
             return error.with_hint(format!("did you mean `system.{table}`?"));
         }
         match self.names.nearest_table(last) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use datafusion::datasource::source::DataSourceExec;
+use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
@@ -12,7 +13,7 @@ use futures::{StreamExt, stream};
 
 use crate::answer::{Answer, Finish, Notes, Statistics};
 use crate::engine::{Prepared, What};
-use crate::error::{InOurWords, Result};
+use crate::error::{Error, InOurWords, Result, file_named};
 use crate::explain::{self, Explained, Outcome};
 use crate::late::LateColumns;
 use crate::limits::Limits;
@@ -53,6 +54,15 @@ pub(crate) async fn run(prepared: Prepared, limits: Limits) -> Result<Answer> {
         }
     };
     Ok(Answer { schema, batches, snapshots, notes, meter, scans })
+}
+
+/// Finds what is wrong with a statement beyond its names: types that do not fit, above all.
+pub(crate) fn check(prepared: &Prepared) -> Result<()> {
+    if let What::Plan(run) = &prepared.what {
+        let optimized = prepared.state.optimize(&run.plan);
+        optimized.map_err(|error| prepared.words.error(error))?;
+    }
+    Ok(())
 }
 
 async fn start(
@@ -106,7 +116,8 @@ impl Running {
     async fn next(&mut self) -> Result<Option<RecordBatch>> {
         let batch = match self.limits.within(self.batches.next()).await? {
             None => return Ok(None),
-            Some(batch) => batch.map_err(|error| self.words.error(error))?,
+            Some(Ok(batch)) => batch,
+            Some(Err(error)) => return Err(self.after.explain(error, &self.words).await),
         };
         self.limits.count(batch.num_rows())?;
         self.finish.finish(&batch).map(Some).map_err(|error| self.words.error(error))
@@ -136,6 +147,19 @@ fn opens_files(plan: &Arc<dyn ExecutionPlan>) -> bool {
 }
 
 impl After {
+    /// An error in our words. A file that it names and that is gone was removed by upkeep after this
+    /// query began, or is lost: its store knows.
+    async fn explain(&self, error: DataFusionError, words: &InOurWords) -> Error {
+        if let Some(path) = file_named(&error) {
+            for pin in self.pins.stores.values() {
+                if let Some(why) = pin.snapshot.missing(&path).await {
+                    return Error::Lake(why);
+                }
+            }
+        }
+        words.error(error)
+    }
+
     async fn say_why_nothing(&self, rows: u64) {
         let After { physical, state, pins, notes, .. } = self;
         if !absence::is_about_nothing(rows, physical, &scans(&pins.scans)) {

@@ -12,9 +12,10 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::prelude::SessionContext;
+use traillake_store::Store;
 
 use crate::options::EngineOptions;
-use crate::pins::{Pin, lake_url};
+use crate::pins::lake_url;
 use crate::stored_ranges::StoredRanges;
 
 /// Footers kept in memory between scans, beside the queries' own memory.
@@ -26,7 +27,7 @@ pub(crate) const IN_LIST_PRUNED_MAX: usize = 1_000;
 ///
 /// # Errors
 /// DataFusion's, when it refuses a setting.
-pub(crate) fn state(options: &EngineOptions, pin: &Pin) -> Result<SessionState> {
+pub(crate) fn state(options: &EngineOptions, store: &Store) -> Result<SessionState> {
     let mut config = traillake_trino::session_config()
         .with_target_partitions(options.partitions.max(1))
         .with_information_schema(false)
@@ -34,7 +35,7 @@ pub(crate) fn state(options: &EngineOptions, pin: &Pin) -> Result<SessionState> 
     scan_settings(config.options_mut());
     let state = SessionStateBuilder::new()
         .with_config(config)
-        .with_runtime_env(runtime(options, pin)?)
+        .with_runtime_env(runtime(options, store)?)
         .with_default_features()
         .with_table_functions(Default::default())
         .with_file_formats(Vec::new())
@@ -67,7 +68,7 @@ fn scan_settings(options: &mut ConfigOptions) {
     options.optimizer.enable_leaf_expression_pushdown = false;
 }
 
-fn runtime(options: &EngineOptions, pin: &Pin) -> Result<Arc<RuntimeEnv>> {
+fn runtime(options: &EngineOptions, store: &Store) -> Result<Arc<RuntimeEnv>> {
     let memory = usize::try_from(options.memory_bytes).unwrap_or(usize::MAX);
     let spill = DiskManagerMode::Directories(vec![options.temp_dir.clone()]);
     let runtime = RuntimeEnvBuilder::new()
@@ -76,8 +77,6 @@ fn runtime(options: &EngineOptions, pin: &Pin) -> Result<Arc<RuntimeEnv>> {
         .with_metadata_cache_limit(FOOTER_CACHE_BYTES_MAX.min(memory / 4))
         .build_arc()?;
     // Scans bring their own storage; DataFusion only insists that the address is known.
-    if let Some(table) = pin.snapshot.tables().first() {
-        runtime.register_object_store(lake_url()?.as_ref(), Arc::clone(table.object_store()));
-    }
+    runtime.register_object_store(lake_url()?.as_ref(), Arc::clone(store.object_store()));
     Ok(runtime)
 }

@@ -6,12 +6,14 @@
 //! it is being made: one row group is in memory at a time.
 
 mod column;
+mod encoder;
 mod reader;
 mod slices;
 mod statistics;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod writer;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,23 +26,21 @@ use chrono::{DateTime, Utc};
 use object_store::ObjectStore;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
-use parquet::arrow::ArrowSchemaConverter;
-use parquet::file::metadata::SortingColumn;
-use parquet::file::properties::WriterProperties;
-use parquet::file::writer::SerializedFileWriter;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::error::{Error, Result};
 use crate::layout;
 use crate::snapshot::LiveFile;
 use crate::spec::TableSpec;
 
-pub(crate) use reader::{OpenFile, open};
-
-/// Who wrote a file, in its footer.
-const CREATED_BY: &str = concat!("traillake version ", env!("CARGO_PKG_VERSION"));
+use encoder::Encoder;
+pub(crate) use reader::{Footer, OpenFile, open};
+pub(crate) use slices::SLICE_ROWS;
+pub(crate) use statistics::{of as statistics_of, to_delta_json as statistics_json};
+pub(crate) use writer::FileWriter;
 
 type Sender = mpsc::Sender<Result<Bytes>>;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -52,6 +52,14 @@ pub(crate) struct DataFile {
     pub file: LiveFile,
     /// Its statistics in the JSON of a Delta `add` action.
     pub stats: String,
+    /// What its bytes hash to; none for a file that was written long ago.
+    pub checksum: Option<String>,
+}
+
+/// The checksum of a file as the log keeps it: XXH3 of all its bytes, 128 bits in hexadecimal. It is
+/// for finding damage, not for proving anything to anybody.
+pub(crate) fn checksum(hash: &Xxh3Default) -> String {
+    format!("{:032x}", hash.digest128())
 }
 
 /// Writes `rows` as one file under `folder`, sorted, and returns it with its statistics.
@@ -69,7 +77,7 @@ pub(crate) async fn write(
     partition: Option<&str>,
     rows: Vec<RecordBatch>,
 ) -> Result<DataFile> {
-    let path = layout::data_file(folder, table.partition.map(|column| (column, partition)));
+    let path = layout::data_file(folder, table.partition.map(|column| (column, partition)), 0);
     let columns = statistics::of(table, &rows)?;
     let count = rows.iter().map(|batch| batch.num_rows() as u64).sum();
 
@@ -81,12 +89,12 @@ pub(crate) async fn write(
             let _ = sender.blocking_send(Err(error));
         }
     });
-    let size = upload(objects, &path, receiver, encoder).await?;
+    let (size, hash) = upload(objects, &path, receiver, encoder).await?;
 
     let stats = statistics::to_delta_json(count, &columns);
     let partition = partition.map(str::to_string);
     let file = LiveFile { path, size, rows: count, partition, stats: columns.into() };
-    Ok(DataFile { file, stats })
+    Ok(DataFile { file, stats, checksum: Some(hash) })
 }
 
 /// Splits rows by the month of the table's time column. A table without partitions is one entry,
@@ -165,64 +173,36 @@ pub(crate) fn month_of(micros: i64) -> String {
 /// Sorts, slices and encodes, sending the file's bytes piece by piece.
 fn encode(table: &TableSpec, rows: &[RecordBatch], sender: &Sender) -> Result<()> {
     let slices = slices::plan(table, rows)?;
-    let failed = |e| Error::storage(format!("encode rows of table `{}`", table.name), e);
-    let schema = ArrowSchemaConverter::new().convert(&table.schema).map_err(failed)?;
     let in_order = slices.len() <= 1 || table.time_column.is_none();
-    let properties = WriterProperties::builder()
-        .set_created_by(CREATED_BY.to_string())
-        // A reader takes the claim of the first row group for the whole file.
-        .set_sorting_columns(in_order.then(|| sorting_columns(table)).filter(|s| !s.is_empty()))
-        .build();
-    let mut file =
-        SerializedFileWriter::new(Vec::new(), schema.root_schema_ptr(), Arc::new(properties))
-            .map_err(failed)?;
+    let mut encoder = Encoder::new(table, in_order)?;
     for slice in &slices {
-        let chunks = column::encode_all(table, rows, slice)?;
-        let mut group = file.next_row_group().map_err(failed)?;
-        for chunk in chunks {
-            chunk.append_to_row_group(&mut group).map_err(failed)?;
-        }
-        group.close().map_err(failed)?;
-        send(sender, std::mem::take(file.inner_mut()))?;
+        send(sender, encoder.slice(rows, slice)?)?;
     }
-    file.finish().map_err(failed)?;
-    send(sender, std::mem::take(file.inner_mut()))
+    send(sender, encoder.finish()?)
 }
 
 fn send(sender: &Sender, bytes: Vec<u8>) -> Result<()> {
     sender.blocking_send(Ok(bytes.into())).map_err(|e| Error::storage("hand over encoded rows", e))
 }
 
-/// The table's sort order in terms of Parquet's leaf columns.
-fn sorting_columns(table: &TableSpec) -> Vec<SortingColumn> {
-    let mut leaf = 0;
-    let mut leaves = BTreeMap::new();
-    for field in table.schema.fields() {
-        leaves.insert(field.name().as_str(), leaf);
-        leaf += column::leaf_count(field.data_type());
-    }
-    let claim = |name: &&'static str| {
-        let column_idx = *leaves.get(name)?;
-        Some(SortingColumn { column_idx, descending: false, nulls_first: false })
-    };
-    table.sort.iter().map_while(claim).collect()
-}
-
-/// Writes the pieces as they come. The file becomes an object only when all of them are there.
+/// Writes the pieces as they come; returns size and checksum. The file becomes an object only when
+/// all of them are there.
 async fn upload(
     objects: &Arc<dyn ObjectStore>,
     path: &Path,
     mut pieces: mpsc::Receiver<Result<Bytes>>,
     encoder: JoinHandle<()>,
-) -> Result<u64> {
+) -> Result<(u64, String)> {
     let failed = |e: BoxError| Error::storage(format!("write `{path}`"), e);
     let mut writer = BufWriter::new(objects.clone(), path.clone());
     let mut size = 0;
+    let mut hash = Xxh3Default::new();
     let mut written = Ok(());
     while let (Ok(()), Some(piece)) = (&written, pieces.recv().await) {
         written = match piece {
             Ok(bytes) => {
                 size += bytes.len() as u64;
+                hash.update(&bytes);
                 writer.put(bytes).await.map_err(|e| failed(e.into()))
             }
             Err(error) => Err(error),
@@ -236,7 +216,7 @@ async fn upload(
         return Err(error);
     }
     writer.shutdown().await.map_err(|e| failed(e.into()))?;
-    Ok(size)
+    Ok((size, checksum(&hash)))
 }
 
 /// The column of that name, an [`Error::Input`] when the batch has none.

@@ -13,6 +13,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -88,6 +89,28 @@ impl DurableFolder {
         let reads = LocalFileSystem::new_with_prefix(&root).map_err(io::Error::other)?;
         let disk = Disk { root, fsync, durable: Mutex::new(HashSet::new()) };
         Ok(DurableFolder { disk: Arc::new(disk), reads })
+    }
+
+    /// Removes what processes that died were writing, where it was last written before `before`; how
+    /// many files, and their bytes. No listing shows them, so nobody else would.
+    pub(crate) fn sweep(&self, before: SystemTime) -> io::Result<(u64, u64)> {
+        let (mut files, mut bytes) = (0, 0);
+        let mut folders = vec![self.disk.root.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder)? {
+                let entry = entry?;
+                let kind = entry.file_type()?;
+                if kind.is_dir() {
+                    folders.push(entry.path());
+                } else if kind.is_file() && is_staging_name(&entry.file_name()) {
+                    let Ok(metadata) = entry.metadata() else { continue }; // it is over by now
+                    if metadata.modified()? < before && fs::remove_file(entry.path()).is_ok() {
+                        (files, bytes) = (files + 1, bytes + metadata.len());
+                    }
+                }
+            }
+        }
+        Ok((files, bytes))
     }
 
     /// Tries to give a file a second name, which commits rest on. The inner result is the answer.
@@ -372,6 +395,13 @@ fn staging_name(target: &FsPath) -> PathBuf {
     let mut name = target.as_os_str().to_os_string();
     name.push(format!("#{}", Uuid::new_v4().as_u128()));
     PathBuf::from(name)
+}
+
+fn is_staging_name(name: &std::ffi::OsStr) -> bool {
+    let number = name.to_str().and_then(|name| name.rsplit_once('#'));
+    number.is_some_and(|(_, number)| {
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 async fn blocking<T: Send + 'static>(

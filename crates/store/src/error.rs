@@ -111,6 +111,12 @@ pub enum Error {
         /// The time or round asked for.
         at: String,
     },
+    /// A file was removed while somebody still read the state that shows it.
+    #[error("`{path}` was removed meanwhile: this took longer than replaced files are kept")]
+    Outlived {
+        /// The file.
+        path: String,
+    },
     /// Input that breaks the contract of a round.
     #[error("the round cannot be taken: {reason}")]
     Input {
@@ -148,9 +154,10 @@ impl Error {
     /// What a caller can do about it.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Error::NoLake { .. } | Error::NoStore { .. } | Error::TooOld { .. } => {
-                ErrorKind::NotFound
-            }
+            Error::NoLake { .. }
+            | Error::NoStore { .. }
+            | Error::TooOld { .. }
+            | Error::Outlived { .. } => ErrorKind::NotFound,
             Error::NotALake { .. }
             | Error::Location { .. }
             | Error::NoHardLinks { .. }
@@ -186,6 +193,10 @@ impl Error {
             Error::Torn { .. } => {
                 "a lake copied while somebody writes to it is not whole; copy it again, or restore a \
                  whole backup"
+            }
+            Error::Outlived { .. } => {
+                "ask again, for a newer state; `maintain --vacuum-grace` must be longer than the \
+                 longest query"
             }
             Error::NotLive { .. } => "another rewrite was there first; plan again",
             Error::Storage { source, .. } if is_full(source.as_ref()) => {

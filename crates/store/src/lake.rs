@@ -4,15 +4,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use futures::future::try_join_all;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode};
 use serde_json::json;
 use url::Url;
 
+use crate::cache::{Cache, CacheOptions, Traffic};
 use crate::durable::{DurableFolder, Fsync, RealFsync};
 use crate::error::{Error, Result};
 use crate::layout::{self, Layout};
-use crate::round::{StepHook, StoreWriter};
+use crate::round::{CHECKPOINT_EVERY, CHECKPOINT_EVERY_IN_BUCKET, StepHook, StoreWriter};
 use crate::spec::StoreSpec;
 use crate::store::{Store, StoreInfo};
 
@@ -30,11 +32,14 @@ pub struct OpenOptions {
     pub fsync: Arc<dyn Fsync>,
     /// Called at every step of rounds and of recovery.
     pub steps: Option<StepHook>,
+    /// Keeps what readers have read of a bucket; none: everything is asked for again.
+    pub cache: Option<CacheOptions>,
 }
 
 impl Default for OpenOptions {
     fn default() -> OpenOptions {
-        OpenOptions { bucket: None, wrap: None, fsync: Arc::new(RealFsync), steps: None }
+        let fsync = Arc::new(RealFsync);
+        OpenOptions { bucket: None, wrap: None, fsync, steps: None, cache: None }
     }
 }
 
@@ -44,7 +49,11 @@ pub struct Lake {
     location: Arc<str>,
     layout: Layout,
     objects: Arc<dyn ObjectStore>,
+    /// What readers read through, where it is a bucket's.
+    cache: Option<Cache>,
+    folder: Option<Arc<DurableFolder>>,
     steps: Option<StepHook>,
+    in_bucket: bool,
 }
 
 impl Lake {
@@ -71,7 +80,10 @@ impl Lake {
     /// As [`Lake::open`].
     pub async fn open_with(location: &str, options: OpenOptions) -> Result<Lake> {
         let (lake, _) = Lake::at(location, false, options)?;
-        lake.check().await?;
+        if let Some(cache) = &lake.cache {
+            cache.begin(None).await;
+        }
+        lake.check(&lake.reading()).await?;
         Ok(lake)
     }
 
@@ -81,7 +93,7 @@ impl Lake {
     /// As [`Lake::open_or_create`].
     pub async fn open_or_create_with(location: &str, options: OpenOptions) -> Result<Lake> {
         let (lake, folder) = Lake::at(location, true, options)?;
-        let found = lake.check().await;
+        let found = lake.check(&lake.objects).await;
         if !matches!(found, Ok(()) | Err(Error::NoLake { .. })) {
             return found.map(|()| lake);
         }
@@ -95,7 +107,7 @@ impl Lake {
         if found.is_err() {
             let file = json!({ "format": layout::FORMAT, "what": "a lake of TrailLake" });
             put_new(&lake.objects, &lake.layout.lake_file(), file.to_string()).await?;
-            lake.check().await?;
+            lake.check(&lake.objects).await?;
         }
         if folder.is_none() {
             lake.probe_conditional_writes().await?;
@@ -150,14 +162,27 @@ impl Lake {
             None => objects,
         };
         let layout = Layout::new(Path::default());
-        let lake = Lake { location: location.into(), layout, objects, steps: options.steps };
+        let (location, steps) = (location.into(), options.steps);
+        let cache = options.cache.filter(|_| folder.is_none());
+        let cache = cache.map(|cache| Cache::new(objects.clone(), cache));
+        let in_bucket = folder.is_none();
+        let place = folder.clone();
+        let lake = Lake { location, layout, objects, cache, folder: place, steps, in_bucket };
         Ok((lake, folder))
     }
 
+    /// What readers read through.
+    fn reading(&self) -> Arc<dyn ObjectStore> {
+        match &self.cache {
+            Some(cache) => Arc::new(cache.clone()),
+            None => self.objects.clone(),
+        }
+    }
+
     /// Says what kind of place this is: a lake we can read, or why not.
-    async fn check(&self) -> Result<()> {
+    async fn check(&self, objects: &Arc<dyn ObjectStore>) -> Result<()> {
         let location = || self.location.to_string();
-        if let Some(bytes) = get(&self.objects, &self.layout.lake_file()).await? {
+        if let Some(bytes) = get(objects, &self.layout.lake_file()).await? {
             return check_format(layout::LAKE_FILE, &bytes);
         }
         let root = self.layout.root();
@@ -165,7 +190,7 @@ impl Lake {
         let listed =
             listed.map_err(|error| Error::storage(format!("list `{}`", self.location), error))?;
         if listed.objects.iter().any(|object| object.location == self.layout.lake_file()) {
-            return Box::pin(self.check()).await; // created since we looked
+            return Box::pin(self.check(&self.objects)).await; // created since we looked
         }
         if listed.objects.is_empty() && listed.common_prefixes.is_empty() {
             return Err(Error::NoLake { location: location() });
@@ -173,9 +198,47 @@ impl Lake {
         Err(Error::NotALake { location: location() })
     }
 
+    /// As [`Lake::open_with`], whatever stands there.
+    pub(crate) fn open_unchecked(location: &str, options: OpenOptions) -> Result<Lake> {
+        Lake::at(location, false, options).map(|(lake, _)| lake)
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    pub(crate) fn objects(&self) -> &Arc<dyn ObjectStore> {
+        &self.objects
+    }
+
     /// Where it is, as given.
     pub fn location(&self) -> &str {
         &self.location
+    }
+
+    /// Requests to its bucket and bytes read from it, of all who read this lake; none for a lake on
+    /// a disk.
+    pub fn traffic(&self) -> Option<&Traffic> {
+        self.cache.as_ref().map(Cache::traffic)
+    }
+
+    /// Forgets which stores and rounds there are, so that the bucket is asked again; whether
+    /// anything was remembered.
+    pub fn forget(&self) -> bool {
+        self.cache.as_ref().is_some_and(Cache::forget)
+    }
+
+    /// Removes what processes that died have left half written, where nobody wrote to it since
+    /// `before`; how many files, and their bytes. Nothing in a bucket: it keeps what is half written
+    /// to itself, and a lifecycle rule removes it.
+    ///
+    /// # Errors
+    /// When the lake's folder cannot be walked.
+    pub async fn sweep(&self, before: DateTime<Utc>) -> Result<(u64, u64)> {
+        let Some(folder) = self.folder.clone() else { return Ok((0, 0)) };
+        let swept = tokio::task::spawn_blocking(move || folder.sweep(before.into())).await;
+        let failed = |error: std::io::Error| Error::storage("sweep the lake's folder", error);
+        swept.map_err(|error| failed(error.into()))?.map_err(failed)
     }
 
     /// Its stores, by name.
@@ -183,14 +246,25 @@ impl Lake {
     /// # Errors
     /// When they cannot be listed.
     pub async fn stores(&self) -> Result<Vec<StoreInfo>> {
+        self.stores_in(&self.objects).await
+    }
+
+    /// Its stores, by name, as far as anybody here knows: one that was created in the last hour may
+    /// be missing from a bucket's. [`Lake::forget`] mends that.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    pub async fn known_stores(&self) -> Result<Vec<StoreInfo>> {
+        self.stores_in(&self.reading()).await
+    }
+
+    async fn stores_in(&self, objects: &Arc<dyn ObjectStore>) -> Result<Vec<StoreInfo>> {
         let folder = self.layout.stores();
-        let listed = self.objects.list_with_delimiter(Some(&folder)).await;
+        let listed = objects.list_with_delimiter(Some(&folder)).await;
         let listed = listed.map_err(|error| Error::storage(format!("list `{folder}`"), error))?;
-        let mut stores = Vec::new();
-        for prefix in listed.common_prefixes {
-            let Some(name) = prefix.filename() else { continue };
-            stores.extend(StoreInfo::read(&self.objects, &self.layout, name).await?);
-        }
+        let names = listed.common_prefixes.iter().filter_map(|prefix| prefix.filename());
+        let infos = names.map(|name| StoreInfo::read(objects, &self.layout, name));
+        let mut stores: Vec<StoreInfo> = try_join_all(infos).await?.into_iter().flatten().collect();
         stores.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(stores)
     }
@@ -216,10 +290,15 @@ impl Lake {
     /// # Errors
     /// [`Error::NoStore`].
     pub async fn store(&self, name: &str) -> Result<Store> {
-        match StoreInfo::read(&self.objects, &self.layout, name).await? {
-            Some(info) => Ok(Store::new(info, self.layout.clone(), self.objects.clone())),
+        match StoreInfo::read(&self.reading(), &self.layout, name).await? {
+            Some(info) => Ok(self.store_of(info)),
             None => Err(Error::NoStore { name: name.to_string() }),
         }
+    }
+
+    /// A store that [`Lake::stores`] has told of, for reading.
+    pub fn store_of(&self, info: StoreInfo) -> Store {
+        Store::new(info, self.layout.clone(), self.reading(), self.cache.clone())
     }
 
     /// Opens a store for writing: creates what is missing and completes the last round.
@@ -237,7 +316,8 @@ impl Lake {
             None => StoreInfo::create(&self.objects, &self.layout, name, spec, now).await?.0,
         };
         let (layout, objects) = (self.layout.clone(), self.objects.clone());
-        StoreWriter::open(info, layout, objects, spec, self.steps.clone(), now).await
+        let every = if self.in_bucket { CHECKPOINT_EVERY_IN_BUCKET } else { CHECKPOINT_EVERY };
+        StoreWriter::open(info, layout, objects, spec, self.steps.clone(), every, now).await
     }
 }
 

@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! <lake>/traillake.json                    format version
+//! <lake>/sources/<name>.json               where rows come from; <name>.note.json: the last look
 //! <lake>/stores/<name>/store.json          who the store is; written when all its tables exist
 //! <lake>/stores/<name>/<table>/_delta_log/ the table's log
-//! <lake>/stores/<name>/<table>/<column>=<YYYY-MM>/part-<uuid>.parquet
+//! <lake>/stores/<name>/<table>/<column>=<YYYY-MM>/part-<uuid>.parquet      as ingested
+//! <lake>/stores/<name>/<table>/<column>=<YYYY-MM>/part-<uuid>.r<n>.parquet  rewritten n times
 //! <lake>/stores/<name>/rounds/<number>-<uuid>.json
 //! ```
 
@@ -53,6 +55,21 @@ impl Layout {
         self.root.clone().join("stores")
     }
 
+    /// The folder of sources.
+    pub(crate) fn sources(&self) -> Path {
+        self.root.clone().join("sources")
+    }
+
+    /// The file of a source.
+    pub(crate) fn source(&self, name: &str) -> Path {
+        self.sources().join(format!("{name}.json"))
+    }
+
+    /// The note of how the last look at a source went.
+    pub(crate) fn source_note(&self, name: &str) -> Path {
+        self.sources().join(format!("{name}.note.json"))
+    }
+
     /// The folder of a store.
     pub(crate) fn store(&self, store: &str) -> Path {
         self.stores().join(store)
@@ -84,16 +101,35 @@ pub(crate) fn manifest_number(path: &Path) -> Option<i64> {
     path.filename()?.split_once('-')?.0.parse().ok()
 }
 
-/// A new data file in a table's folder; `partition` is column and value.
-pub(crate) fn data_file(folder: &Path, partition: Option<(&str, Option<&str>)>) -> Path {
-    let name = format!("part-{}.parquet", Uuid::new_v4());
+/// A new data file in a table's folder; `partition` is column and value, `rewrites` how often the
+/// rows in it have been rewritten.
+pub(crate) fn data_file(
+    folder: &Path,
+    partition: Option<(&str, Option<&str>)>,
+    rewrites: u32,
+) -> Path {
+    let name = match rewrites {
+        0 => format!("part-{}.parquet", Uuid::new_v4()),
+        _ => format!("part-{}.r{rewrites}.parquet", Uuid::new_v4()),
+    };
+    partition_folder(folder, partition).join(name)
+}
+
+/// The folder of a partition's data files.
+pub(crate) fn partition_folder(folder: &Path, partition: Option<(&str, Option<&str>)>) -> Path {
     match partition {
         Some((column, value)) => {
-            let part = format!("{column}={}", value.unwrap_or(NO_VALUE));
-            folder.clone().join(part).join(name)
+            folder.clone().join(format!("{column}={}", value.unwrap_or(NO_VALUE)))
         }
-        None => folder.clone().join(name),
+        None => folder.clone(),
     }
+}
+
+/// How often rows of a data file have been rewritten, at most: its name tells.
+pub(crate) fn rewrites(path: &Path) -> u32 {
+    let name = path.filename().and_then(|name| name.strip_suffix(".parquet"));
+    let number = name.and_then(|name| name.rsplit_once(".r")?.1.parse().ok());
+    number.unwrap_or(0)
 }
 
 /// A path under a table's folder, as the log spells it; none outside of it.
@@ -110,12 +146,56 @@ pub(crate) fn absolute(folder: &Path, relative: &str) -> Path {
 
 /// The commit file of a version, under a table's folder.
 pub(crate) fn commit_file(folder: &Path, version: u64) -> Path {
-    folder.clone().join(LOG).join(format!("{version:020}.json"))
+    log(folder).join(commit_name(version))
+}
+
+/// The log under a table's folder.
+pub(crate) fn log(folder: &Path) -> Path {
+    folder.clone().join(LOG)
+}
+
+/// The name of the commit file of a version.
+pub(crate) fn commit_name(version: u64) -> String {
+    format!("{version:020}.json")
+}
+
+/// A name in a log after which the files of `version` and later ones follow.
+pub(crate) fn before_version(folder: &Path, version: u64) -> Path {
+    log(folder).join(format!("{version:020}"))
+}
+
+/// How long a file stays as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// A data file: no other ever has its name.
+    Always,
+    /// A commit or a checkpoint: while it is listed with the same tag. Another lake in the same
+    /// place has files of the same names.
+    Listed,
+    /// Anything else.
+    Never,
+}
+
+/// How long the file of that name stays as it is.
+pub(crate) fn kept(path: &Path) -> Kept {
+    let name = path.filename().unwrap_or_default();
+    if commit_version(path).is_some() || checkpoint_version(path).is_some() {
+        Kept::Listed
+    } else if name.starts_with("part-") && name.ends_with(".parquet") {
+        Kept::Always
+    } else {
+        Kept::Never
+    }
 }
 
 /// The file that names a table's newest checkpoint, under the table's folder.
 pub(crate) fn last_checkpoint_file(folder: &Path) -> Path {
-    folder.clone().join(LOG).join("_last_checkpoint")
+    log(folder).join("_last_checkpoint")
+}
+
+/// The checkpoint of a version, under the table's folder.
+pub(crate) fn checkpoint_file(folder: &Path, version: u64) -> Path {
+    folder.clone().join(LOG).join(format!("{version:020}.checkpoint.parquet"))
 }
 
 /// The version in a checkpoint's name.

@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 use crate::input::ObjectRow;
 use crate::spec::TableSpec;
 
-pub(crate) use ids::ObjectIds;
+pub(crate) use ids::{ObjectIds, round_of_id};
 pub(crate) use inflated::InflatedIndex;
 pub(crate) use known::known;
 pub(crate) use rejects::{reject_rows, rejects_table};

@@ -14,6 +14,7 @@ mod spec;
 
 mod layout;
 
+mod cache;
 mod durable;
 mod history;
 mod lake;
@@ -21,8 +22,12 @@ mod log;
 mod rewrite;
 mod round;
 mod snapshot;
+mod sources;
 mod store;
+mod upkeep;
 mod vacuum;
+
+mod audit;
 
 mod data_file;
 mod duplicates;
@@ -31,6 +36,8 @@ mod ledger;
 
 mod error;
 
+pub use audit::{Audit, AuditOptions, Finding, Grade, Proof};
+pub use cache::{CacheOptions, Traffic};
 pub use durable::{Fsync, RealFsync};
 pub use error::{Error, ErrorKind, Result};
 pub use input::{
@@ -42,5 +49,6 @@ pub use layout::FORMAT;
 pub use round::{Step, StepHook, StoreWriter};
 pub use snapshot::{At, ColumnStats, LiveFile, ScalarStat, StoreSnapshot, TableSnapshot};
 pub use spec::{INDEX, Identity, OBJECT, StoreSpec, TableSpec};
-pub use store::{Store, StoreInfo};
+pub use store::{Pin, Store, StoreInfo};
+pub use upkeep::{TableUpkeep, UpkeepOptions, UpkeepReport};
 pub use vacuum::Orphan;

@@ -7,6 +7,7 @@
 //! file.)
 
 mod actions;
+mod clean_up;
 mod replay;
 mod stats;
 
@@ -17,7 +18,7 @@ use std::sync::{Arc, OnceLock};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
+use deltalake_core::kernel::engine::arrow_conversion::{TryIntoArrow, TryIntoKernel};
 use deltalake_core::kernel::{Snapshot, StructType};
 use deltalake_core::logstore::{LogStoreRef, StorageConfig, default_logstore};
 use futures::future::join;
@@ -28,11 +29,12 @@ use url::Url;
 use uuid::Uuid;
 
 pub(crate) use self::actions::{Addition, Commit, Entry};
+pub(crate) use self::replay::Tip;
 use crate::data_file::DataFile;
 use crate::error::{Error, Result};
 use crate::lake::get;
 use crate::layout;
-use crate::snapshot::LiveFile;
+use crate::snapshot::{ColumnStats, LiveFile};
 use crate::spec::TableSpec;
 
 /// How often a commit is sent whose fate cannot be learned.
@@ -282,17 +284,18 @@ impl TableLog {
 
     /// A written file as a commit names it.
     pub(crate) fn addition(&self, file: &DataFile) -> Result<Addition> {
-        let DataFile { file, stats } = file;
+        let DataFile { file, stats, checksum } = file;
         let path = layout::relative(&self.folder, &file.path).ok_or_else(|| {
             Error::corrupt(self.what(), format!("`{}` is outside of its folder", file.path))
         })?;
         let (size, partition) = (file.size, file.partition.clone());
-        Ok(Addition { path, size, partition, stats: stats.clone() })
+        Ok(Addition { path, size, partition, stats: stats.clone(), checksum: checksum.clone() })
     }
 
     /// A live file as a commit names it that removes it.
     pub(crate) fn removal(&self, file: &LiveFile) -> Result<Addition> {
-        self.addition(&DataFile { file: file.clone(), stats: String::new() })
+        let (file, stats) = (file.clone(), String::new());
+        self.addition(&DataFile { file, stats, checksum: None })
     }
 
     fn what(&self) -> String {
@@ -301,6 +304,24 @@ impl TableLog {
 }
 
 impl TableState {
+    /// A table as it is created: no files, nothing is read.
+    pub(crate) fn created(spec: &TableSpec) -> Result<TableState> {
+        let schema: Result<Schema, _> = (&delta_schema(spec)?).try_into_arrow();
+        let schema = schema.map_err(|error: arrow::error::ArrowError| {
+            Error::corrupt(format!("the schema of table `{}`", spec.name), error)
+        })?;
+        let none: Arc<[LiveFile]> = Arc::from([]);
+        Ok(TableState {
+            version: 0,
+            snapshot: None,
+            schema: Arc::new(schema),
+            partition_column: spec.partition.map(str::to_string),
+            token: 0,
+            tables: None,
+            files: OnceLock::from(none),
+        })
+    }
+
     /// The version of its log.
     pub(crate) fn version(&self) -> u64 {
         self.version
@@ -326,6 +347,14 @@ impl TableState {
     pub(crate) fn partition_column(&self) -> Option<&str> {
         self.partition_column.as_deref()
     }
+}
+
+/// Row count and column statistics of a file from the text of its `add` action.
+pub(crate) fn parse_statistics(
+    schema: &Schema,
+    text: &str,
+) -> Result<(u64, Vec<ColumnStats>), serde_json::Error> {
+    stats::StatsReader::new(schema).read(text)
 }
 
 fn logical_schema(snapshot: &Snapshot, partition_column: Option<&str>) -> SchemaRef {

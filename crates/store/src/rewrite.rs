@@ -1,16 +1,21 @@
-//! Commits that replace files: compaction and retention stand on this.
+//! Commits that replace files: upkeep stands on this.
+
+use std::collections::{BTreeMap, HashSet};
 
 use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
+use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use uuid::Uuid;
 
-use crate::data_file;
+use crate::data_file::{self, DataFile};
 use crate::error::{Error, Result};
 use crate::history;
+use crate::layout;
 use crate::log::{Addition, Commit, CommitResult};
 use crate::round::StoreWriter;
 use crate::snapshot::{LiveFile, TableSnapshot};
+use crate::spec::TableSpec;
 
 impl StoreWriter {
     /// Replaces `inputs`, live files of `table`, by files with `rows`; returns the new version.
@@ -36,28 +41,74 @@ impl StoreWriter {
             let reason = format!("{counted} rows cannot replace files of {expected} rows");
             return Err(Error::Input { reason });
         }
-        let adds = self.write_rewritten(table, rows).await?;
+        let adds = self.write_rewritten(table, &removed, rows).await?;
+        self.replace(table, &removed, &adds, now).await
+    }
+
+    /// Makes `written` stand for `removed`, live files of `table`; returns the new version.
+    pub(crate) async fn replace(
+        &self,
+        table: &TableSnapshot,
+        removed: &[LiveFile],
+        written: &[DataFile],
+        now: DateTime<Utc>,
+    ) -> Result<u64> {
+        let log = table.log();
+        let adds: Vec<Addition> =
+            written.iter().map(|file| log.addition(file)).collect::<Result<_>>()?;
         let removes: Vec<Addition> =
-            removed.iter().map(|file| table.log().removal(file)).collect::<Result<_>>()?;
+            removed.iter().map(|file| log.removal(file)).collect::<Result<_>>()?;
         self.publish_rewrite(table, &adds, &removes, now).await
     }
 
     async fn write_rewritten(
         &self,
         table: &TableSnapshot,
+        removed: &[LiveFile],
         rows: Vec<RecordBatch>,
-    ) -> Result<Vec<Addition>> {
-        let spec =
-            self.tables().iter().find(|spec| spec.name == table.name()).ok_or_else(|| {
-                Error::Input { reason: format!("there is no table `{}`", table.name()) }
-            })?;
-        let mut adds = Vec::new();
-        for (month, rows) in data_file::by_month(spec, rows)? {
-            let file =
-                data_file::write(self.objects(), table.prefix(), spec, month.as_deref(), rows);
-            adds.push(table.log().addition(&file.await?)?);
+    ) -> Result<Vec<DataFile>> {
+        let spec = self.spec_of(table)?;
+        let months = match spec.time_column {
+            Some(_) => data_file::by_month(spec, rows)?,
+            // Rows do not tell their month: they stay in that of their files.
+            None => {
+                let month = removed.first().and_then(|file| file.partition.clone());
+                if removed.iter().any(|file| file.partition != month) {
+                    let reason = "files of one month are rewritten together".to_string();
+                    return Err(Error::Input { reason });
+                }
+                BTreeMap::from([(month, rows)])
+            }
+        };
+        let mut written = Vec::new();
+        for (month, rows) in months {
+            let (folder, month) = (table.prefix(), month.as_deref());
+            written.push(data_file::write(self.objects(), folder, spec, month, rows).await?);
         }
-        Ok(adds)
+        Ok(written)
+    }
+
+    /// What the table of a snapshot is made of.
+    pub(crate) fn spec_of(&self, table: &TableSnapshot) -> Result<&TableSpec> {
+        let found = self.tables().iter().find(|spec| spec.name == table.name());
+        found
+            .ok_or_else(|| Error::Input { reason: format!("there is no table `{}`", table.name()) })
+    }
+
+    /// Refuses to publish a file that vacuum took while the rewrite slept.
+    async fn check_present(&self, table: &TableSnapshot, adds: &[Addition]) -> Result<()> {
+        for add in adds {
+            let path = layout::absolute(table.prefix(), &add.path);
+            match self.objects().head(&path).await {
+                Ok(_) => {}
+                Err(object_store::Error::NotFound { .. }) => {
+                    let reason = format!("its file `{path}` is missing");
+                    return Err(Error::corrupt("a rewrite", reason));
+                }
+                Err(error) => return Err(Error::storage(format!("read `{path}`"), error)),
+            }
+        }
+        Ok(())
     }
 
     async fn publish_rewrite(
@@ -69,12 +120,15 @@ impl StoreWriter {
     ) -> Result<u64> {
         let log = table.log();
         let application = log.rewrites();
-        // Clocks of several machines differ; the times of commits only grow.
-        let last = history::committed_at(log, table.state()).await?;
-        let at = last.map_or(now, |last| last.max(now));
         let rewrite = Uuid::new_v4();
+        let gone: HashSet<Path> =
+            removes.iter().map(|file| layout::absolute(log.folder(), &file.path)).collect();
         let mut on = table.state().clone();
         loop {
+            self.check_present(table, adds).await?;
+            // Clocks of several machines differ; the times of commits only grow.
+            let last = history::committed_at(log, &on).await?;
+            let at = last.map_or(now, |last| last.max(now));
             let token = i64::try_from(on.version()).unwrap_or(i64::MAX).saturating_add(1);
             let commit = Commit {
                 operation: "OPTIMIZE",
@@ -98,13 +152,8 @@ impl StoreWriter {
                         }
                     }
                     let files = log.files(&state).await?;
-                    let lives = |path: &str| {
-                        files.iter().any(|file| {
-                            crate::layout::relative(log.folder(), &file.path).as_deref()
-                                == Some(path)
-                        })
-                    };
-                    if !removes.iter().all(|file| lives(&file.path)) {
+                    let live = files.iter().filter(|file| gone.contains(&file.path)).count();
+                    if live != removes.len() {
                         return Err(not_live(table, removes));
                     }
                     on = state;
@@ -114,8 +163,59 @@ impl StoreWriter {
     }
 }
 
+impl StoreWriter {
+    /// Commits to `table` that vacuum begins. What was written before that, and is not in the table
+    /// by then, is published by nobody after it: a rewrite sees another that was first, a round
+    /// writes anew ([`fenced`]). So no clock can make vacuum take what a commit is about to name.
+    ///
+    /// # Errors
+    /// When the commit fails.
+    pub(crate) async fn fence(&self, table: &TableSnapshot, now: DateTime<Utc>) -> Result<()> {
+        let log = table.log();
+        let (fence, application) = (Uuid::new_v4(), log.rewrites());
+        let mut on = table.state().clone();
+        loop {
+            let last = history::committed_at(log, &on).await?;
+            let token = i64::try_from(on.version()).unwrap_or(i64::MAX).saturating_add(1);
+            let commit = Commit {
+                operation: "VACUUM START",
+                round: fence,
+                at: last.map_or(now, |last| last.max(now)),
+                tokens: &[(application.clone(), token)],
+                tables: None,
+                adds: &[],
+                removes: &[],
+                data_change: false,
+            };
+            match log.commit(&on, &commit).await {
+                CommitResult::Committed(_) => return Ok(()),
+                CommitResult::Failed(error) => return Err(error),
+                CommitResult::Conflict => on = log.advance(&on).await?,
+            }
+        }
+    }
+}
+
+/// Whether vacuum began between two states of a table.
+pub(crate) async fn fenced(before: &TableSnapshot, after: &TableSnapshot) -> Result<bool> {
+    let log = after.log();
+    for version in before.version() + 1..=after.version() {
+        match log.read_commit(version).await? {
+            // Cleaned up: nobody can tell any more.
+            None => return Ok(true),
+            Some(entry) if entry.tokens.contains_key(&log.rewrites()) => {
+                if entry.removed.is_empty() {
+                    return Ok(true);
+                }
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(false)
+}
+
 /// The inputs as the snapshot shows them; refused when one is not in it, or twice.
-async fn live(table: &TableSnapshot, inputs: &[Path]) -> Result<Vec<LiveFile>> {
+pub(crate) async fn live(table: &TableSnapshot, inputs: &[Path]) -> Result<Vec<LiveFile>> {
     let files = table.files().await?;
     let mut found: Vec<LiveFile> = Vec::with_capacity(inputs.len());
     for path in inputs {

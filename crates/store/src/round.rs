@@ -13,7 +13,7 @@
 //! happened; its files are swept up by vacuum.
 
 mod draft;
-mod manifest;
+pub(crate) mod manifest;
 mod publish;
 mod recover;
 mod winners;
@@ -35,12 +35,15 @@ use crate::input::{Content, KnownObject, RoundInput, RoundReceipt};
 use crate::layout::Layout;
 use crate::ledger::{self, InflatedIndex};
 use crate::log::{CommitResult, TableLog};
+use crate::rewrite::fenced;
 use crate::snapshot::{LiveFile, StoreSnapshot, TableSnapshot};
 use crate::spec::{StoreSpec, TableSpec};
 use crate::store::{self, StoreInfo};
 
 /// A table is checkpointed when so many commits came since it last was.
-const CHECKPOINT_EVERY: u64 = 64;
+pub(crate) const CHECKPOINT_EVERY: u64 = 100;
+/// The same in a bucket, where who opens a lake asks for each commit.
+pub(crate) const CHECKPOINT_EVERY_IN_BUCKET: u64 = 8;
 
 /// A named point of a round or of recovery, where a process may die.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +93,7 @@ pub struct StoreWriter {
     tables: Vec<TableSpec>,
     pinned: Mutex<Arc<StoreSnapshot>>,
     inflated: InflatedIndex,
+    checkpoint_every: u64,
     /// Whose turn it is to commit; and the numbers of the rounds this writer has committed.
     turn: tokio::sync::Mutex<BTreeSet<i64>>,
 }
@@ -102,6 +106,7 @@ impl StoreWriter {
         objects: Arc<dyn ObjectStore>,
         spec: &StoreSpec,
         steps: Option<StepHook>,
+        checkpoint_every: u64,
         now: DateTime<Utc>,
     ) -> Result<StoreWriter> {
         let tables = store::tables(spec);
@@ -118,8 +123,14 @@ impl StoreWriter {
             tables,
             pinned: Mutex::new(Arc::new(pinned)),
             inflated: InflatedIndex::default(),
+            checkpoint_every,
             turn: tokio::sync::Mutex::default(),
         })
+    }
+
+    /// A table is checkpointed when so many commits came since it last was.
+    pub(crate) fn checkpoint_every(&self) -> u64 {
+        self.checkpoint_every
     }
 
     /// Who the store is.
@@ -202,8 +213,12 @@ impl StoreWriter {
                 CommitResult::Conflict => {
                     tracing::info!(round = manifest.number, "another ingester won, rebasing");
                     seen = Some(pin.token);
-                    pin = Arc::new(self.publisher.pin(Some(&pin)).await?);
+                    let before = pin;
+                    pin = Arc::new(self.publisher.pin(Some(&before)).await?);
                     self.repin(&pin);
+                    if fenced(main_of(&before)?, main_of(&pin)?).await? {
+                        draft.write_anew();
+                    }
                 }
                 CommitResult::Failed(error) => return Err(error),
             }
@@ -219,7 +234,7 @@ impl StoreWriter {
         };
         self.repin(&now);
         for table in now.tables() {
-            if let Err(error) = checkpoint(table).await {
+            if let Err(error) = checkpoint(table, self.checkpoint_every).await {
                 tracing::warn!(%error, "could not write a checkpoint");
             }
         }
@@ -267,12 +282,16 @@ async fn open_table(
     Ok(TableSnapshot::new(log, Arc::new(state.ok_or_else(missing)?)))
 }
 
-/// Writes a checkpoint of a table when one is due.
-async fn checkpoint(table: &TableSnapshot) -> Result<()> {
-    let (log, version) = (table.log(), table.version());
-    match log.last_checkpoint().await? {
-        last if version < last.unwrap_or(0) + CHECKPOINT_EVERY => Ok(()),
-        _ => log.checkpoint(version).await,
+/// The version of a table to write a checkpoint of, when `every` commits came since the last one.
+pub(crate) async fn due_checkpoint(table: &TableSnapshot, every: u64) -> Result<Option<u64>> {
+    let last = table.log().last_checkpoint().await?.unwrap_or(0);
+    Ok(Some(table.version()).filter(|version| *version >= last + every))
+}
+
+async fn checkpoint(table: &TableSnapshot, every: u64) -> Result<()> {
+    match due_checkpoint(table, every).await? {
+        Some(version) => table.log().checkpoint(version).await,
+        None => Ok(()),
     }
 }
 
@@ -307,7 +326,7 @@ fn check_schemas(tables: &[TableSpec], pin: &StoreSnapshot) -> Result<()> {
 }
 
 /// Whether types are the same but for the names and nullability of what they nest.
-fn same_type(a: &arrow::datatypes::DataType, b: &arrow::datatypes::DataType) -> bool {
+pub(crate) fn same_type(a: &arrow::datatypes::DataType, b: &arrow::datatypes::DataType) -> bool {
     use arrow::datatypes::DataType::{List, Struct};
     match (a, b) {
         (List(a), List(b)) => same_type(a.data_type(), b.data_type()),

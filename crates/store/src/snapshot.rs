@@ -1,13 +1,14 @@
 //! One consistent list of files: every table of a store at one token.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
-use object_store::ObjectStore;
 use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::log::{TableLog, TableState};
 
 /// An older state of a store.
@@ -19,7 +20,7 @@ pub enum At {
     Token(i64),
 }
 
-/// A store at one token: the ledger's, pinned first; every other table at the same.
+/// Tables of a store at one token: the ledger's, pinned first.
 #[derive(Debug, Clone)]
 pub struct StoreSnapshot {
     /// Number of the last round in it; 0 before the first.
@@ -38,22 +39,57 @@ impl StoreSnapshot {
         StoreSnapshot { token, committed_at, tables }
     }
 
-    /// The table of that name.
+    /// The table of that name, where it is one of those that were opened.
     pub fn table(&self, name: &str) -> Option<&TableSnapshot> {
         self.tables.iter().find(|table| table.name() == name)
     }
 
-    /// All tables, by name.
+    /// Why a file that this snapshot shows is not there: it was replaced and removed since
+    /// ([`Error::Outlived`]), or it is lost ([`Error::Corrupt`]). `path` is the file's, possibly
+    /// behind that of the lake. None when it is there, or no table of this snapshot has it.
+    pub async fn missing(&self, path: &str) -> Option<Error> {
+        let within = |table: &TableSnapshot| {
+            let found = path.rfind(&format!("{}/", table.prefix()))?;
+            Path::parse(&path[found..]).ok()
+        };
+        let (table, path) = self.tables.iter().find_map(|table| Some((table, within(table)?)))?;
+        let shown = table.files().await;
+        if !shown.is_ok_and(|files| files.iter().any(|file| file.path == path)) {
+            return None;
+        }
+        if !matches!(
+            table.object_store().head(&path).await,
+            Err(object_store::Error::NotFound { .. })
+        ) {
+            return None;
+        }
+        let files = match table.log.advance(&table.state).await {
+            Ok(now) => table.log.files(&now).await,
+            Err(error) => return Some(error),
+        };
+        Some(match files {
+            Ok(files) if files.iter().any(|file| file.path == path) => {
+                Error::corrupt(format!("`{path}`"), "it is missing")
+            }
+            Ok(_) => Error::Outlived { path: path.to_string() },
+            Err(error) => error,
+        })
+    }
+
+    /// All tables that were opened, by name.
     pub fn tables(&self) -> &[TableSnapshot] {
         &self.tables
     }
 }
 
-/// Checks that tables hold what the ledger's last round made visible in each: those of a lake that was
-/// copied or restored piece by piece may lack rounds, and no other look at them would tell. The
-/// error says what is missing.
-pub(crate) fn check_rounds(ledger: &TableState, tables: &[TableSnapshot]) -> Result<(), String> {
-    for (table, round) in ledger.tables().into_iter().flatten() {
+/// Checks that tables hold what the ledger's last round made visible in each, as it `told`: those of a
+/// lake that was copied or restored piece by piece may lack rounds, and no other look at them would
+/// tell. The error says what is missing.
+pub(crate) fn check_rounds(
+    told: Option<&BTreeMap<String, i64>>,
+    tables: &[TableSnapshot],
+) -> Result<(), String> {
+    for (table, round) in told.into_iter().flatten() {
         let found = tables.iter().find(|found| found.name() == table);
         if let Some(found) = found.filter(|found| found.state().token() != *round) {
             return Err(behind(table, found.state().token(), *round));

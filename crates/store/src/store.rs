@@ -1,6 +1,6 @@
 //! A store: who it is, its tables, and one consistent state of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -9,12 +9,13 @@ use object_store::ObjectStore;
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::cache::Cache;
 use crate::error::{Error, Result};
 use crate::history;
 use crate::lake::{check_format, get, put_new};
 use crate::layout::{self, Layout};
 use crate::ledger;
-use crate::log::TableLog;
+use crate::log::{TableLog, TableState, Tip};
 use crate::snapshot::{self, At, StoreSnapshot, TableSnapshot};
 use crate::spec::{StoreSpec, TableSpec};
 
@@ -75,13 +76,18 @@ impl StoreInfo {
             "format": layout::FORMAT,
             "name": name,
             "id": id,
-            "arn": format!("arn:traillake:cloudtrail:local:000000000000:eventdatastore/{id}"),
+            "arn": StoreInfo::arn_of(id),
             "created_at": now.to_rfc3339(),
         });
         let created = put_new(objects, &layout.store_file(name), bytes.to_string()).await?;
         let info = StoreInfo::read(objects, layout, name).await?;
         let info = info.ok_or_else(|| Error::NoStore { name: name.to_string() })?;
         Ok((info, created))
+    }
+
+    /// The ARN-shaped name of the store with this id.
+    pub(crate) fn arn_of(id: Uuid) -> String {
+        format!("arn:traillake:cloudtrail:local:000000000000:eventdatastore/{id}")
     }
 
     fn parse(path: &str, name: &str, bytes: &[u8]) -> Result<StoreInfo> {
@@ -131,11 +137,17 @@ pub struct Store {
     info: StoreInfo,
     layout: Layout,
     objects: Arc<dyn ObjectStore>,
+    cache: Option<Cache>,
 }
 
 impl Store {
-    pub(crate) fn new(info: StoreInfo, layout: Layout, objects: Arc<dyn ObjectStore>) -> Store {
-        Store { info, layout, objects }
+    pub(crate) fn new(
+        info: StoreInfo,
+        layout: Layout,
+        objects: Arc<dyn ObjectStore>,
+        cache: Option<Cache>,
+    ) -> Store {
+        Store { info, layout, objects, cache }
     }
 
     /// Who it is.
@@ -143,55 +155,137 @@ impl Store {
         &self.info
     }
 
-    /// One consistent state of all its tables: the latest, or an older one. A round that another
-    /// process has begun to commit is not in it before its ledger is.
-    ///
-    /// # Errors
-    /// [`Error::TooOld`]; when the log cannot be read.
-    pub async fn snapshot(&self, at: Option<At>) -> Result<StoreSnapshot> {
-        let ledger = self.log(ledger::objects_table().name)?;
-        let state = match at {
-            None => ledger.load(None).await?,
-            Some(at) => history::ledger_at(&ledger, at).await?,
-        };
-        let Some(state) = state else {
-            return Err(Error::corrupt(format!("store `{}`", self.info.name), "it has no ledger"));
-        };
-        let token = state.token();
-        let committed_at = history::committed_at(&ledger, &state).await?;
-        let others = self.other_tables().await?;
-        let others = others.iter().map(|log| async move {
-            let state = history::at_token(log, token).await?;
-            Ok::<_, Error>(state.map(|state| TableSnapshot::new(log.clone(), Arc::new(state))))
-        });
-        let mut tables: Vec<TableSnapshot> =
-            try_join_all(others).await?.into_iter().flatten().collect();
-        let ledger = TableSnapshot::new(ledger, Arc::new(state));
-        let torn = |reason| Error::Torn { store: self.info.name.clone(), reason };
-        let told = ledger.state().clone();
-        tables.push(ledger);
-        for name in told.tables().into_iter().flat_map(BTreeMap::keys) {
-            if !tables.iter().any(|table| table.name() == name) {
-                return Err(torn(format!("table `{name}` is missing")));
-            }
-        }
-        snapshot::check_rounds(&told, &tables).map_err(torn)?;
-        tables.sort_by(|a, b| a.name().cmp(b.name()));
-        Ok(StoreSnapshot::new(token, committed_at, tables))
+    /// Where its files are read.
+    pub fn object_store(&self) -> &Arc<dyn ObjectStore> {
+        &self.objects
     }
 
-    async fn other_tables(&self) -> Result<Vec<TableLog>> {
+    /// Pins one state of the store: the latest, or an older one. Its tables are opened when they are
+    /// asked for. A round that another process has begun to commit is not in it before its ledger
+    /// is.
+    ///
+    /// # Errors
+    /// [`Error::TooOld`]; when the ledger's log cannot be read.
+    pub async fn pin(&self, at: Option<At>) -> Result<Pin> {
+        let ledger = self.log(ledger::objects_table().name)?;
+        let log = layout::log(ledger.folder());
+        if let Some(cache) = &self.cache {
+            cache.begin(Some(&log)).await;
+        }
+        let Some(tip) = self.tip(&ledger, at).await? else {
+            return Err(Error::corrupt(format!("store `{}`", self.info.name), "it has no ledger"));
+        };
+        if let Some(cache) = self.cache.as_ref().filter(|_| at.is_none()) {
+            cache.seal(&log, tip.version).await;
+        }
+        let Tip { at: committed_at, token, tables: told, .. } = tip;
+        Ok(Pin { token, committed_at, told, store: self.clone() })
+    }
+
+    async fn tip(&self, ledger: &TableLog, at: Option<At>) -> Result<Option<Tip>> {
+        let Some(at) = at else { return ledger.tip().await };
+        let Some(state) = history::ledger_at(ledger, at).await? else { return Ok(None) };
+        let at = history::committed_at(ledger, &state).await?;
+        let (version, token) = (state.version(), state.token());
+        Ok(Some(Tip { version, at, token, tables: state.tables().cloned().map(Arc::new) }))
+    }
+
+    /// One consistent state of all its tables: the latest, or an older one.
+    ///
+    /// # Errors
+    /// As [`Store::pin`] and [`Pin::open_all`].
+    pub async fn snapshot(&self, at: Option<At>) -> Result<StoreSnapshot> {
+        self.pin(at).await?.open_all().await
+    }
+
+    /// Its tables as this version creates them, without rows. Reads nothing: what statements are
+    /// checked against need not be opened.
+    ///
+    /// # Errors
+    /// When `spec` holds a type that the log has no word for.
+    pub fn outline(&self, spec: &StoreSpec) -> Result<StoreSnapshot> {
+        let outlined = tables(spec).into_iter().map(|table| {
+            let state = Arc::new(TableState::created(&table)?);
+            Ok(TableSnapshot::new(self.log(table.name)?, state))
+        });
+        let mut outlined = outlined.collect::<Result<Vec<_>>>()?;
+        outlined.sort_by(|a, b| a.name().cmp(b.name()));
+        Ok(StoreSnapshot::new(0, None, outlined))
+    }
+
+    async fn table_names(&self) -> Result<Vec<String>> {
         let folder = self.layout.store(&self.info.name);
         let listed = self.objects.list_with_delimiter(Some(&folder)).await;
         let listed = listed.map_err(|error| Error::storage(format!("list `{folder}`"), error))?;
         let names = listed.common_prefixes.iter().filter_map(|prefix| prefix.filename());
-        let tables =
-            names.filter(|name| *name != layout::ROUNDS && *name != ledger::objects_table().name);
-        tables.map(|name| self.log(name)).collect()
+        Ok(names.filter(|name| *name != layout::ROUNDS).map(str::to_owned).collect())
     }
 
     fn log(&self, table: &str) -> Result<TableLog> {
         let folder = self.layout.table(&self.info.name, table);
         TableLog::new(table, folder, self.objects.clone(), self.info.id)
+    }
+}
+
+/// One state of a store, its tables not opened yet. Cheap to clone.
+#[derive(Clone)]
+pub struct Pin {
+    /// Number of the last round in it; 0 before the first.
+    pub token: i64,
+    /// When the ledger's last commit was made.
+    pub committed_at: Option<DateTime<Utc>>,
+    /// The last round of every table, as the ledger tells.
+    told: Option<Arc<BTreeMap<String, i64>>>,
+    store: Store,
+}
+
+impl Pin {
+    /// The store it is a state of.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Opens the tables named, each at the pinned round; names that are no table's are passed over.
+    ///
+    /// # Errors
+    /// [`Error::Torn`] when one of them lacks rounds that the ledger tells of; when a log cannot be
+    /// read.
+    pub async fn open(&self, names: &BTreeSet<String>) -> Result<StoreSnapshot> {
+        let opened = self.try_open(names).await;
+        let Some(cache) = &self.store.cache else { return opened };
+        match opened {
+            // What is remembered may be of a lake that is no more: what the bucket says counts.
+            Err(_) if cache.forget() => self.try_open(names).await,
+            opened => opened,
+        }
+    }
+
+    async fn try_open(&self, names: &BTreeSet<String>) -> Result<StoreSnapshot> {
+        let opened = names.iter().map(|name| async move {
+            let log = self.store.log(name)?;
+            let state = history::at_token(&log, self.token).await?;
+            Ok::<_, Error>(state.map(|state| TableSnapshot::new(log, Arc::new(state))))
+        });
+        let tables: Vec<TableSnapshot> =
+            try_join_all(opened).await?.into_iter().flatten().collect();
+        let torn = |reason| Error::Torn { store: self.store.info.name.clone(), reason };
+        let told = self.told.iter().flat_map(|told| told.keys());
+        for name in told.filter(|name| names.contains(*name)) {
+            if !tables.iter().any(|table| table.name() == name) {
+                return Err(torn(format!("table `{name}` is missing")));
+            }
+        }
+        snapshot::check_rounds(self.told.as_deref(), &tables).map_err(torn)?;
+        Ok(StoreSnapshot::new(self.token, self.committed_at, tables))
+    }
+
+    /// Opens every table.
+    ///
+    /// # Errors
+    /// As [`Pin::open`]; also when a table that the ledger tells of is missing.
+    pub async fn open_all(&self) -> Result<StoreSnapshot> {
+        let mut names: BTreeSet<String> = self.store.table_names().await?.into_iter().collect();
+        names.extend(self.told.iter().flat_map(|told| told.keys().cloned()));
+        self.open(&names).await
     }
 }

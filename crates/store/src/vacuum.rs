@@ -3,13 +3,16 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 
 use crate::error::{Error, Result};
 use crate::layout;
 use crate::round::StoreWriter;
 use crate::snapshot::TableSnapshot;
+
+/// Commits read at the same time.
+const COMMITS_AT_ONCE: usize = 16;
 
 /// A file that nothing needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,8 +73,11 @@ async fn needed(table: &TableSnapshot, before: DateTime<Utc>) -> Result<HashSet<
     let relative = |path: &Path| layout::relative(table.prefix(), path);
     let mut needed: HashSet<String> =
         files.iter().filter_map(|file| relative(&file.path)).collect();
-    for version in (1..=table.version()).rev() {
-        let Some(entry) = table.log().read_commit(version).await? else { break };
+    let log = table.log();
+    let mut commits = stream::iter((1..=table.version()).rev())
+        .map(|version| log.read_commit(version))
+        .buffered(COMMITS_AT_ONCE);
+    while let Some(Some(entry)) = commits.try_next().await? {
         if entry.at.is_some_and(|at| at < before) {
             break;
         }

@@ -17,6 +17,21 @@ pub enum Value {
     Timestamp(i64),
     /// An array of varchar, for `contains(:names, x)` and `IN (SELECT … FROM UNNEST(:names))`.
     Texts(Vec<String>),
+    /// A value of another type, in the text that CAST reads as that type.
+    Typed {
+        /// The value: `2024-05-01`, `12.50`.
+        text: String,
+        /// Trino's name of the type: `date`, `decimal(4, 2)`, `timestamp(6) with time zone`.
+        type_name: String,
+    },
+    /// A varbinary.
+    Bytes(Vec<u8>),
+    /// An array.
+    Array(Vec<Value>),
+    /// A map: its keys and their values.
+    Map(Vec<(Value, Value)>),
+    /// A row without names.
+    Row(Vec<Value>),
     /// NULL.
     Null,
 }

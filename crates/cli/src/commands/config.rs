@@ -35,7 +35,8 @@ pub fn run(session: &Session, args: ConfigArgs) -> anyhow::Result<Outcome> {
         text += &format!("{key:<14} = {:<10} # {origin}\n", value.text);
         settings.push(json!({
             "key": key, "value": value.text, "origin": origin, "about": setting.about,
-            "environment": setting.env, "flag": setting.flag, "default": setting.default,
+            "environment": setting.env, "default": setting.default,
+            "flag": Some(setting.flag).filter(|flag| !flag.is_empty()),
         }));
     }
     let mut tables = Vec::new();

@@ -9,11 +9,11 @@ use traillake_trino::{Parameters, Value};
 
 use crate::answers;
 use crate::engines::{self, Limits};
-use crate::escape::visible_json;
 use crate::failure::Outcome;
 use crate::lakes;
 use crate::output::{Cell, Report, ReportFormat, pretty_json};
 use crate::session::Session;
+use traillake_server::formats::escape::visible_json;
 
 /// The tables that hold records with an id.
 const TABLES: [&str; 3] = ["events", "insights", "aggregated"];

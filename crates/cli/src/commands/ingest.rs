@@ -1,24 +1,27 @@
 //! `traillake ingest`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{TimeDelta, Utc};
 use clap::Args;
 use traillake_cloudtrail::Kind;
 use traillake_ingest::{CancelFlag, Selection};
 
-use crate::buckets::BucketArgs;
+use crate::buckets::{self, BucketArgs};
 use crate::failure::{Outcome, Problem};
-use crate::intake::{self, Intake};
+use crate::intake::{self, Intake, stored};
 use crate::lakes;
 use crate::output::ReportFormat;
 use crate::quantities::{parse_duration, parse_size};
 use crate::session::Session;
-use crate::times::parse_time;
+use crate::times::{parse_time, show_second};
 
 /// The time between two looks of `--follow`.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// How late CloudTrail may deliver an event, in days, as `--until` allows for it.
+const LATE_DAYS: i64 = 3;
 
 /// What can be typed after `traillake ingest`.
 #[derive(Debug, Args)]
@@ -28,9 +31,9 @@ Examples:
   traillake ingest s3://my-trail-bucket --since 2021-01-01 --region us-east-1 --dry-run
   tar -c logs | traillake ingest - --report intake.jsonl")]
 pub struct IngestArgs {
-    /// Folders, files, archives (zip, tar, tar.gz, tar.zst) and `s3://bucket/prefix`; `-` is
-    /// standard input
-    #[arg(value_name = "SOURCE", required = true)]
+    /// Folders, files, archives (zip, tar, tar.gz, tar.zst), `s3://bucket/prefix` and names of
+    /// sources that the lake keeps; `-` is standard input [default: all that the lake keeps]
+    #[arg(value_name = "SOURCE")]
     sources: Vec<String>,
     /// Show what would be read: known, new and changed objects; read nothing
     #[arg(long)]
@@ -41,10 +44,20 @@ pub struct IngestArgs {
     /// How often to look [default: 60s]
     #[arg(long, value_name = "DURATION", requires = "follow", value_parser = parse_duration)]
     every: Option<Duration>,
+    /// Take messages about new objects of a bucket from this queue of SQS, beside looking
+    #[arg(long, value_name = "URL", requires = "follow")]
+    sqs: Option<String>,
+    /// Only the objects in this file: a key or an `s3://` URL a line
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["follow", "inventory"])]
+    keys: Option<PathBuf>,
+    /// Only the objects in an S3 Inventory (CSV), by its manifest: a path or an `s3://` URL
+    #[arg(long, value_name = "MANIFEST", conflicts_with = "follow")]
+    inventory: Option<String>,
     /// Only objects delivered at or after this time, by the date in their key
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// Only objects delivered before this time, by the date in their key
+    /// Only objects delivered before this time, by the date in their key; of a bucket also those of
+    /// the three days after, for events are delivered late
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
     /// Only these accounts, by the account in the key
@@ -91,39 +104,104 @@ pub async fn run(session: &Session, args: IngestArgs) -> anyhow::Result<Outcome>
         return Err(Problem::new("standard input cannot be followed: it comes once").into());
     }
     let location = session.settings.lake();
-    let intake = Intake {
-        sources: args.sources.clone(),
-        selection: selection(&args, session.now)?,
-        buckets: args.buckets.clone(),
-        oldest_first: args.oldest_first,
-        rehash: args.rehash,
-        jobs: args.jobs.map(usize::from),
-        memory_bytes: args.memory,
-    };
-    intake.check(session, &location).await?;
+    let intakes = intakes(session, &args).await?;
+    for intake in &intakes {
+        intake.check(session, &location).await?;
+    }
+    if let [_, _, ..] = intakes.as_slice()
+        && args.report.is_some()
+    {
+        return Err(Problem::new("an intake record is of one source; name it").into());
+    }
     if args.dry_run {
-        return dry_run(session, &location, &intake, args.format).await;
+        return dry_run(session, &location, &intakes, args.format).await;
     }
     let lake = lakes::open_or_create(session).await?;
     let store = session.settings.text("store");
     if args.follow {
         let every = args.every.unwrap_or(LOOK_EVERY);
-        return intake::follow(session, &lake, store, &intake, every, args.format).await;
+        return intake::follow(session, &lake, store, &intakes, every, args.format).await;
     }
-    let taken = intake::bring_in(session, &lake, store, &intake, args.report.as_deref()).await?;
-    intake::account(&taken).print(args.format, session.terminal.stdout)?;
-    Ok(match taken.report {
-        report if report.cancelled => Outcome::Interrupted,
-        report if !report.is_clean() => Outcome::DoneWithFailures,
-        _ => Outcome::Done,
-    })
+    let mut printed = Vec::new();
+    let mut outcome = Outcome::Done;
+    for intake in &intakes {
+        let taken = intake::bring_in(session, &lake, store, intake, args.report.as_deref()).await?;
+        if let Some(name) = &intake.name {
+            let mut note = stored::note_of(&lake, name).await?;
+            note.of_taken(&taken, Utc::now());
+            stored::keep_note(&lake, Some(name), &note).await;
+        }
+        printed.push((intake.name.clone(), intake::account(&taken)));
+        outcome = match taken.report {
+            report if report.cancelled => Outcome::Interrupted,
+            report if !report.is_clean() => Outcome::DoneWithFailures,
+            _ => outcome,
+        };
+        if outcome == Outcome::Interrupted {
+            break;
+        }
+    }
+    intake::together(printed).print(args.format, session.terminal.stdout)?;
+    Ok(outcome)
+}
+
+/// Returns what is to be brought in: the sources typed, as one, and each one that the lake keeps.
+async fn intakes(session: &Session, args: &IngestArgs) -> anyhow::Result<Vec<Intake>> {
+    let typed = Intake {
+        keys: args.keys.clone(),
+        inventory: args.inventory.clone(),
+        sqs: args.sqs.clone(),
+        selection: selection(args, session)?,
+        buckets: args.buckets.clone(),
+        oldest_first: args.oldest_first,
+        rehash: args.rehash,
+        jobs: args.jobs.map(usize::from),
+        memory_bytes: args.memory,
+        ..Intake::default()
+    };
+    if args.keys.is_some() || args.inventory.is_some() {
+        return Ok(vec![Intake { sources: args.sources.clone(), ..typed }]);
+    }
+    let is_name = |text: &String| stored::is_name(text) && !Path::new(text).exists();
+    let (names, places): (Vec<String>, Vec<String>) =
+        args.sources.iter().cloned().partition(is_name);
+    let mut kept = Vec::new();
+    if (!names.is_empty() || places.is_empty()) && lakes::exists(session).await? {
+        kept = stored::stored(&lakes::open(session).await?).await?;
+    }
+    let mut intakes = Vec::new();
+    let mut unknown = Vec::new();
+    for name in names {
+        match kept.iter().find(|(found, _)| *found == name) {
+            Some((name, source)) => intakes.push(source.intake(name, &typed)),
+            None => unknown.push(name),
+        }
+    }
+    if args.sources.is_empty() {
+        let store = session.settings.text("store");
+        let ours = kept.iter().filter(|(_, source)| source.store == store);
+        intakes.extend(ours.map(|(name, source)| source.intake(name, &typed)));
+        if intakes.is_empty() {
+            return Err(Problem::new(
+                "there is nothing to bring in: no source was named, and the lake keeps none",
+            )
+            .hint("`traillake ingest FOLDER`, or `traillake source add NAME URL`")
+            .into());
+        }
+    }
+    // What is no name of a source is a path, and not there.
+    let sources: Vec<String> = places.into_iter().chain(unknown).collect();
+    if !sources.is_empty() {
+        intakes.insert(0, Intake { sources, ..typed });
+    }
+    Ok(intakes)
 }
 
 /// Shows what a run would read. Creates neither lake nor store.
 async fn dry_run(
     session: &Session,
     location: &str,
-    intake: &Intake,
+    intakes: &[Intake],
     format: ReportFormat,
 ) -> anyhow::Result<Outcome> {
     let store = session.settings.text("store");
@@ -142,33 +220,55 @@ async fn dry_run(
     };
     let cancel = CancelFlag::default();
     let _interrupt = intake::stop_on_interrupt(session, &cancel);
-    let options = intake.options(session, location);
-    let plan =
-        traillake_ingest::plan(writer.as_ref(), intake.sources().await?, &options, &cancel).await?;
-    if cancel.is_cancelled() {
-        return Ok(Outcome::Interrupted);
+    let (mut printed, mut outcome) = (Vec::new(), Outcome::Done);
+    for intake in intakes {
+        let options = intake.options(session, location);
+        let sources = intake.sources().await?;
+        let plan = traillake_ingest::plan(writer.as_ref(), sources, &options, &cancel).await?;
+        if cancel.is_cancelled() {
+            return Ok(Outcome::Interrupted);
+        }
+        for fault in &plan.faults {
+            session.talk.warn(&format!("{} `{}`: {}", fault.kind, fault.object, fault.reason));
+        }
+        let in_bucket = intake.reads_buckets();
+        printed.push((intake.name.clone(), intake::plan_account(&plan, in_bucket)?));
+        if !plan.faults.is_empty() {
+            outcome = Outcome::DoneWithFailures;
+        }
     }
-    for fault in &plan.faults {
-        session.talk.warn(&format!("{} `{}`: {}", fault.kind, fault.object, fault.reason));
-    }
-    intake::plan_account(&plan)?.print(format, session.terminal.stdout)?;
-    Ok(if plan.faults.is_empty() { Outcome::Done } else { Outcome::DoneWithFailures })
+    intake::together(printed).print(format, session.terminal.stdout)?;
+    Ok(outcome)
 }
 
-fn selection(args: &IngestArgs, now: DateTime<Utc>) -> anyhow::Result<Selection> {
+fn selection(args: &IngestArgs, session: &Session) -> anyhow::Result<Selection> {
     let time = |text: &Option<String>| {
-        text.as_deref().map(|text| parse_time(text, now).map_err(Problem::new)).transpose()
+        let parsed = text.as_deref().map(|text| parse_time(text, session.now));
+        parsed.transpose().map_err(Problem::new)
     };
+    let (since, mut until) = (time(&args.since)?, time(&args.until)?);
+    let in_bucket = args.sources.iter().any(|source| buckets::is_bucket(source));
+    if let Some(end) = until.filter(|_| in_bucket || args.inventory.is_some()) {
+        let last = end + TimeDelta::days(LATE_DAYS);
+        session.talk.note(&format!(
+            "events until {} may be delivered up to {LATE_DAYS} days later: what was delivered \
+             until {} is looked at",
+            show_second(end),
+            show_second(last),
+        ));
+        until = Some(last);
+    }
     Ok(Selection {
-        since: time(&args.since)?,
-        until: time(&args.until)?,
+        since,
+        until,
         accounts: args.account.iter().cloned().collect(),
         regions: args.region.iter().cloned().collect(),
         kinds: args.kind.iter().copied().collect(),
     })
 }
 
-fn parse_kind(text: &str) -> Result<Kind, String> {
+/// Returns the kind of log whose table has that name.
+pub fn parse_kind(text: &str) -> Result<Kind, String> {
     let kinds = [Kind::Events, Kind::Insights, Kind::Aggregated, Kind::Digest];
     let found = kinds.into_iter().find(|kind| kind.table() == text);
     found.ok_or_else(|| "the kinds are events, insights, aggregated and digests".to_owned())

@@ -1,5 +1,7 @@
 //! `traillake status`
 
+use std::time::Duration;
+
 use clap::Args;
 use serde_json::{Value, json};
 use traillake_query::Engine;
@@ -9,10 +11,12 @@ use traillake_trino::Parameters;
 use crate::answers;
 use crate::engines::{self, Limits};
 use crate::failure::Outcome;
+use crate::intake::stored::{self, Note, StoredSource};
 use crate::lakes;
 use crate::output::{Cell, Report, ReportFormat};
-use crate::quantities::{count_of, show_count, show_size};
+use crate::quantities::{count_of, show_count, show_duration, show_size};
 use crate::session::Session;
+use crate::times::show_second;
 
 /// The tables whose rows are records that were stored.
 const RECORD_TABLES: [&str; 3] = ["events", "insights", "aggregated"];
@@ -46,8 +50,13 @@ pub async fn run(session: &Session, args: StatusArgs) -> anyhow::Result<Outcome>
         format!("lake {}: {}\n", lake.location(), count_of(stores.len() as u64, "store"));
     let mut described = Vec::new();
     let mut sound = true;
+    let sources = stored::stored(&lake).await?;
     for store in &stores {
-        let status = StoreStatus::read(session, &lake, store).await?;
+        let mut status = StoreStatus::read(session, &lake, store).await?;
+        let ours = sources.iter().filter(|(_, source)| source.store == store.name);
+        for (name, source) in ours {
+            status.sources.push(SourceStatus::read(session, &lake, name, source).await?);
+        }
         sound &= status.adds_up();
         text += &status.text();
         described.push(status.json());
@@ -67,6 +76,78 @@ struct StoreStatus {
     objects: Vec<(String, u64)>,
     records: u64,
     fates: Vec<u64>,
+    sources: Vec<SourceStatus>,
+}
+
+/// A source that the lake keeps: how far it has come in.
+struct SourceStatus {
+    name: String,
+    url: String,
+    note: Note,
+    /// Delivery of the newest object that is in the ledger.
+    newest_delivery: Cell,
+    lag_seconds: Option<i64>,
+}
+
+impl SourceStatus {
+    async fn read(
+        session: &Session,
+        lake: &Lake,
+        name: &str,
+        source: &StoredSource,
+    ) -> anyhow::Result<SourceStatus> {
+        let engine = engines::engine(session, lake, &source.store, Limits::default()).await?;
+        let url = source.url.replace('\'', "''");
+        let sql = format!(
+            "SELECT max(delivered_at), max(to_unixtime(delivered_at)) FROM system.objects \
+             WHERE substr(object_key, 1, {}) = '{url}'",
+            source.url.chars().count(),
+        );
+        let mut newest = one(&engine, &sql).await?.into_iter();
+        let newest_delivery = newest.next().flatten();
+        let seconds = newest.next().flatten().and_then(|text| text.parse::<f64>().ok());
+        Ok(SourceStatus {
+            name: name.to_owned(),
+            url: source.url.clone(),
+            note: stored::note_of(lake, name).await?,
+            newest_delivery,
+            lag_seconds: seconds.map(|at| (session.now.timestamp() - at as i64).max(0)),
+        })
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("  source {}: {}", self.name, self.url);
+        match self.note.succeeded_at {
+            Some(at) => text += &format!(", last success {}", show_second(at)),
+            None => text += ", never looked at",
+        }
+        if let Some(lag) = self.lag_seconds {
+            let lag = Duration::from_secs(lag.unsigned_abs());
+            text += &format!(", newest delivery {} ago", show_duration(lag));
+        }
+        if let Some(backlog) = self.note.backlog {
+            text += &format!(", {} wait", count_of(backlog, "message"));
+        }
+        for (count, what) in
+            [(self.note.objects_failed, "object failed"), (self.note.refused, "message refused")]
+        {
+            if count > 0 {
+                let (noun, verb) = what.split_once(' ').unwrap_or((what, ""));
+                text += &format!(", {} {verb}", count_of(count, noun));
+            }
+        }
+        if let Some(failure) = &self.note.failure {
+            text += &format!("; last look failed: {failure}");
+        }
+        text + "\n"
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "source": self.name, "url": self.url, "last": self.note,
+            "newest_delivery": self.newest_delivery, "lag_seconds": self.lag_seconds,
+        })
+    }
 }
 
 struct Table {
@@ -114,6 +195,7 @@ impl StoreStatus {
                 .collect(),
             records: fates.next().unwrap_or(0),
             fates: fates.collect(),
+            sources: Vec::new(),
         })
     }
 
@@ -154,10 +236,12 @@ impl StoreStatus {
                 count_of(self.rows(), "row")
             );
         }
+        self.sources.iter().for_each(|source| text += &source.text());
         text
     }
 
     fn json(&self) -> Value {
+        let sources: Vec<Value> = self.sources.iter().map(SourceStatus::json).collect();
         let tables: Vec<Value> = (self.tables.iter())
             .map(|table| {
                 json!({"table": table.name, "rows": table.rows, "files": table.files,
@@ -174,6 +258,7 @@ impl StoreStatus {
             "store": self.name, "rounds": self.rounds, "tables": tables,
             "first_event_at": self.first_event_at, "last_event_at": self.last_event_at,
             "objects": objects, "records": records, "adds_up": self.adds_up(),
+            "sources": sources,
         })
     }
 }

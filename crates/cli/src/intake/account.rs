@@ -97,7 +97,9 @@ fn verdict(report: &Report, elapsed: Duration) -> String {
 }
 
 /// Returns what a run would read (`--dry-run`): a line for each account, region, kind and day.
-pub fn plan_account(plan: &Plan) -> anyhow::Result<Printed> {
+///
+/// Of a bucket also what that takes.
+pub fn plan_account(plan: &Plan, in_bucket: bool) -> anyhow::Result<Printed> {
     let rows: Vec<[String; 7]> = (plan.cells.iter())
         .map(|cell| {
             let tally = &cell.tally;
@@ -119,7 +121,88 @@ pub fn plan_account(plan: &Plan) -> anyhow::Result<Printed> {
         false => to_table(&text_batch(columns, &rows)?)? + "\n",
     };
     text += &plan_sum(plan, &plan.total);
-    Ok(Printed { text, json: json!(plan) })
+    let mut json = json!(plan);
+    if in_bucket {
+        let estimate = Estimate::of(plan);
+        text += &estimate.text();
+        json["estimate"] = json!(estimate);
+    }
+    Ok(Printed { text, json })
+}
+
+/// Returns reports as one: alone as it is, several under their names.
+pub fn together(reports: Vec<(Option<String>, Printed)>) -> Printed {
+    let (mut text, mut sources) = (String::new(), serde_json::Map::new());
+    let mut reports = reports;
+    if reports.len() == 1
+        && let Some((_, only)) = reports.pop()
+    {
+        return only;
+    }
+    for (name, report) in reports {
+        let name = name.unwrap_or_else(|| "named here".to_owned());
+        text += &format!("source {name}\n{}", report.text);
+        sources.insert(name, report.json);
+    }
+    Printed { text, json: json!({"sources": sources}) }
+}
+
+/// Price of a thousand GET requests in USD: S3 Standard in us-east-1 at list prices of November 2026,
+/// <https://aws.amazon.com/s3/pricing/>.
+const USD_A_THOUSAND_GETS: f64 = 0.0004;
+/// The same of LIST requests.
+const USD_A_THOUSAND_LISTS: f64 = 0.005;
+/// Objects of an answer to LIST.
+const LISTED_AT_ONCE: u64 = 1_000;
+/// What a lake takes of its gzipped logs (docs/decisions/0009).
+const LAKE_SHARE: [f64; 2] = [0.4, 0.7];
+/// Objects that come in a second: 32 are read at a time, each in about 40 ms.
+const OBJECTS_A_SECOND: f64 = 800.0;
+
+/// What it takes to bring in what a plan lists.
+#[derive(Debug, serde::Serialize)]
+struct Estimate {
+    get_requests: u64,
+    list_requests: u64,
+    cost_usd: f64,
+    lake_bytes: [u64; 2],
+    seconds: u64,
+}
+
+impl Estimate {
+    fn of(plan: &Plan) -> Estimate {
+        let total = &plan.total;
+        let gets = total.new_objects + total.changed_objects;
+        let bytes = total.new_bytes + total.changed_bytes;
+        // Each account, region and month is a listing of its own, at least.
+        let folders: std::collections::BTreeSet<_> = (plan.cells.iter())
+            .map(|cell| {
+                let month = cell.day.as_ref().and_then(|day| day.get(..7));
+                (&cell.account, &cell.region, cell.kind, month)
+            })
+            .collect();
+        let lists = folders.len() as u64 + (gets + total.known_objects) / LISTED_AT_ONCE;
+        let cost = gets as f64 * USD_A_THOUSAND_GETS + lists as f64 * USD_A_THOUSAND_LISTS;
+        Estimate {
+            get_requests: gets,
+            list_requests: lists,
+            cost_usd: (cost / 1_000.0 * 10_000.0).ceil() / 10_000.0,
+            lake_bytes: LAKE_SHARE.map(|share| (bytes as f64 * share) as u64),
+            seconds: (gets as f64 / OBJECTS_A_SECOND).ceil() as u64,
+        }
+    }
+
+    fn text(&self) -> String {
+        let [least, most] = self.lake_bytes.map(show_size);
+        format!(
+            "about {} GET and {} LIST requests: {:.4} USD at list prices of us-east-1 (November \
+             2026), without transfer\nabout {least} to {most} of lake, about {}\n",
+            show_count(self.get_requests),
+            show_count(self.list_requests),
+            self.cost_usd,
+            show_duration(Duration::from_secs(self.seconds)),
+        )
+    }
 }
 
 fn plan_sum(plan: &Plan, total: &PlanTally) -> String {

@@ -1,22 +1,61 @@
 //! Following: what is new is brought in, again and again, until somebody asks to stop.
+//!
+//! A source is looked at every so often; one with a queue is told what is new, and looked at all the
+//! same, rarely: a message may be lost. The ledger alone decides what is new, so that messages may
+//! come twice, late or in any order.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
 use serde_json::json;
-use traillake_ingest::CancelFlag;
-use traillake_store::Lake;
+use traillake_ingest::{CancelFlag, FaultKind};
+use traillake_store::{Lake, UpkeepOptions};
 
+use super::stored::{self, Note};
 use super::{Intake, Taken, run, spelled, stop_on_interrupt};
+use crate::buckets;
 use crate::failure::{Outcome, Rendered};
+use crate::interrupt::Interrupt;
 use crate::output::{Report, ReportFormat};
 use crate::quantities::{count_of, show_count, show_duration};
+use crate::queues::{Message, Queue};
 use crate::session::Session;
 
 /// How many days back a look goes: CloudTrail delivers within minutes, but may be days late.
 const DAYS_BACK: i64 = 3;
 /// How often everything is looked at, for what comes later still.
 const SWEEP_EVERY: Duration = Duration::from_secs(24 * 3_600);
+/// How often the lake is tended: a round a minute leaves sixty small files by then.
+const UPKEEP_EVERY: Duration = Duration::from_secs(3_600);
+/// How often a source with a queue is looked at.
+const LOOK_EVERY_BESIDE_QUEUE: Duration = Duration::from_secs(3_600);
+/// Refused messages that are remembered, to count each once.
+const REFUSED_MAX: usize = 10_000;
+/// The longest that SQS lets us wait for a message.
+const WAIT_MAX: Duration = Duration::from_secs(20);
+
+/// What all followers share.
+struct Following<'a> {
+    session: &'a Session,
+    lake: &'a Lake,
+    store: &'a str,
+    every: Duration,
+    format: ReportFormat,
+    cancel: &'a CancelFlag,
+    interrupt: &'a Interrupt,
+}
+
+/// One source that is followed.
+struct Follower {
+    intake: Intake,
+    queue: Option<Queue>,
+    looked: Option<Instant>,
+    swept: Option<Instant>,
+    note: Note,
+    /// Ids of the messages that were refused; they come again and again.
+    refused: HashSet<String>,
+}
 
 /// Brings in what is new every `every`, until it is interrupted. A look that fails is told and tried
 /// again, but for the first: what is wrong then is wrong with the command.
@@ -24,36 +63,220 @@ pub async fn follow(
     session: &Session,
     lake: &Lake,
     store: &str,
-    intake: &Intake,
+    intakes: &[Intake],
     every: Duration,
     format: ReportFormat,
 ) -> anyhow::Result<Outcome> {
     // One listener for all looks: between two of them nobody else would hear.
-    let cancel = CancelFlag::default();
-    let interrupt = stop_on_interrupt(session, &cancel);
-    let mut swept: Option<Instant> = None;
+    let cancel = &CancelFlag::default();
+    let interrupt = &stop_on_interrupt(session, cancel);
+    let following = Following { session, lake, store, every, format, cancel, interrupt };
+    let mut followers = Vec::new();
+    for intake in intakes {
+        followers.push(Follower::new(lake, intake).await?);
+    }
+    // Who waits for messages need not wait besides.
+    let waits = followers.iter().any(|follower| follower.queue.is_some());
+    let mut tended = Instant::now();
     loop {
-        let sweeps = swept.is_none_or(|at| at.elapsed() >= SWEEP_EVERY);
-        let look = if sweeps { intake.clone() } else { of_late(intake) };
-        match run(session, lake, store, &look, None, &cancel).await {
-            Ok(taken) => {
-                tell(session, &taken, format)?;
-                if taken.report.cancelled {
-                    return Ok(Outcome::Interrupted);
-                }
-                if sweeps {
-                    swept = Some(Instant::now());
-                }
-            }
-            Err(error) if swept.is_none() => return Err(error),
-            Err(error) => {
-                let Rendered { message, causes, .. } = Rendered::of(&error);
-                let words = [vec![message], causes].concat().join(": ");
-                session.talk.warn(&format!("{words}; next look in {}", show_duration(every)));
+        for follower in &mut followers {
+            if follower.go(&following).await?.is_none() {
+                return Ok(Outcome::Interrupted);
             }
         }
-        if interrupt.unless(tokio::time::sleep(every)).await.is_none() {
+        if tended.elapsed() >= UPKEEP_EVERY {
+            if interrupt.unless(tend(session, lake, store)).await.is_none() {
+                return Ok(Outcome::Interrupted);
+            }
+            tended = Instant::now();
+        }
+        let pause = if waits { Duration::ZERO } else { every };
+        if interrupt.unless(tokio::time::sleep(pause)).await.is_none() {
             return Ok(Outcome::Interrupted);
+        }
+    }
+}
+
+impl Follower {
+    async fn new(lake: &Lake, intake: &Intake) -> anyhow::Result<Follower> {
+        let queue = match &intake.sqs {
+            Some(url) => Some(Queue::open(url, &intake.buckets).await?),
+            None => None,
+        };
+        let note = match &intake.name {
+            Some(name) => Note { refused: 0, ..stored::note_of(lake, name).await? },
+            None => Note::default(),
+        };
+        let intake = intake.clone();
+        let refused = HashSet::new();
+        Ok(Follower { intake, queue, looked: None, swept: None, note, refused })
+    }
+
+    /// Looks, if it is time, and takes what the queue tells; none when it was interrupted.
+    async fn go(&mut self, following: &Following<'_>) -> anyhow::Result<Option<()>> {
+        let every = match &self.queue {
+            Some(_) => following.every.max(LOOK_EVERY_BESIDE_QUEUE),
+            None => Duration::ZERO,
+        };
+        if self.looked.is_none_or(|at| at.elapsed() >= every)
+            && self.look(following).await?.is_none()
+        {
+            return Ok(None);
+        }
+        let Some(queue) = self.queue.clone() else { return Ok(Some(())) };
+        match self.take_messages(&queue, following).await {
+            Ok(taken) => Ok(taken),
+            Err(error) => self.told_failure(following, &error).await,
+        }
+    }
+
+    async fn look(&mut self, following: &Following<'_>) -> anyhow::Result<Option<()>> {
+        let sweeps = self.swept.is_none_or(|at| at.elapsed() >= SWEEP_EVERY);
+        let look = if sweeps { self.intake.clone() } else { of_late(&self.intake) };
+        self.looked = Some(Instant::now());
+        match self.bring_in(following, &look).await {
+            Ok(taken) if taken.report.cancelled => Ok(None),
+            Ok(_) => {
+                if sweeps {
+                    self.swept = Some(Instant::now());
+                }
+                Ok(Some(()))
+            }
+            Err(error) if self.swept.is_none() => Err(error),
+            Err(error) => self.told_failure(following, &error).await,
+        }
+    }
+
+    async fn bring_in(
+        &mut self,
+        following: &Following<'_>,
+        look: &Intake,
+    ) -> anyhow::Result<Taken> {
+        let Following { session, lake, store, cancel, .. } = following;
+        let taken = run(session, lake, store, look, None, cancel).await?;
+        tell(session, self.intake.name.as_deref(), &taken, following.format)?;
+        self.note.of_taken(&taken, Utc::now());
+        self.keep_note(following).await;
+        Ok(taken)
+    }
+
+    async fn keep_note(&self, following: &Following<'_>) {
+        stored::keep_note(following.lake, self.intake.name.as_deref(), &self.note).await;
+    }
+
+    /// Says that a look failed, and waits for the next; none when it was interrupted.
+    async fn told_failure(
+        &mut self,
+        following: &Following<'_>,
+        error: &anyhow::Error,
+    ) -> anyhow::Result<Option<()>> {
+        let Rendered { message, causes, .. } = Rendered::of(error);
+        let words = [vec![message], causes].concat().join(": ");
+        let every = following.every;
+        following.session.talk.warn(&format!("{words}; next look in {}", show_duration(every)));
+        self.note.of_failure(words, Utc::now());
+        self.keep_note(following).await;
+        let pause = if self.queue.is_some() { every } else { Duration::ZERO };
+        Ok(following.interrupt.unless(tokio::time::sleep(pause)).await)
+    }
+
+    /// Brings in what messages name, and removes those whose objects are committed.
+    async fn take_messages(
+        &mut self,
+        queue: &Queue,
+        following: &Following<'_>,
+    ) -> anyhow::Result<Option<()>> {
+        let wait = following.every.min(WAIT_MAX);
+        let received = following.interrupt.unless(queue.receive(wait)).await;
+        let Some(received) = received else { return Ok(None) };
+        let mut messages = received?;
+        if messages.is_empty() {
+            return Ok(Some(()));
+        }
+        let _held = queue.hold(&messages);
+        self.refuse(&mut messages, following);
+        let mut look = self.intake.clone();
+        let named = messages.iter().flat_map(|message| message.says.iter().flatten());
+        look.arrivals = named.cloned().collect();
+        look.arrivals.sort();
+        look.arrivals.dedup();
+        let left = match look.arrivals.is_empty() {
+            true => Vec::new(),
+            false => {
+                let taken = self.bring_in(following, &look).await?;
+                if taken.report.cancelled {
+                    return Ok(None);
+                }
+                if taken.report.faults_total > taken.report.faults.len() as u64 {
+                    return Ok(Some(())); // which objects are left is not known: all come again
+                }
+                left_of(&taken)
+            }
+        };
+        let is_done = |message: &&Message| {
+            message.says.as_ref().is_ok_and(|named| {
+                let uris = named.iter().map(|of| format!("s3://{}/{}", of.bucket, of.key));
+                uris.into_iter().all(|uri| !left.contains(&uri))
+            })
+        };
+        let done: Vec<&Message> = messages.iter().filter(is_done).collect();
+        queue.delete(&done).await?;
+        self.note.backlog = queue.backlog().await.ok();
+        self.keep_note(following).await;
+        Ok(Some(()))
+    }
+
+    /// Makes messages that cannot be read, or name what is not configured, say why.
+    fn refuse(&mut self, messages: &mut [Message], following: &Following<'_>) {
+        let sources = &self.intake.sources;
+        for message in messages {
+            let stranger = message.says.iter().flatten().find(|of| {
+                !sources.iter().any(|source| buckets::holds(source, &of.bucket, &of.key))
+            });
+            if let Some(of) = stranger {
+                let (bucket, key) = (&of.bucket, &of.key);
+                message.says = Err(format!("it names `s3://{bucket}/{key}`, which is no source"));
+            }
+            let Err(reason) = &message.says else { continue };
+            if self.refused.len() >= REFUSED_MAX || !self.refused.insert(message.id.clone()) {
+                continue;
+            }
+            self.note.refused += 1;
+            if self.note.refused == 1 {
+                following.session.talk.warn(&format!(
+                    "a message is refused and stays in the queue: {reason}; further ones are only \
+                     counted"
+                ));
+            }
+            tracing::warn!(reason, refused = self.note.refused, "a message is refused");
+        }
+    }
+}
+
+/// Returns the objects that a look was to take in and did not, by their URL. What has vanished will
+/// not come back, and what was rejected is in the ledger.
+fn left_of(taken: &Taken) -> Vec<String> {
+    let kept = [FaultKind::Unreadable, FaultKind::Changed, FaultKind::Archived];
+    let faults = taken.report.faults.iter().filter(|fault| kept.contains(&fault.kind));
+    faults.map(|fault| fault.object.clone()).collect()
+}
+
+/// Does the upkeep that is due. What fails is told, and tried again next time: following goes on.
+async fn tend(session: &Session, lake: &Lake, store: &str) {
+    let spec = traillake_ingest::store_spec();
+    let done = match lake.writer(store, &spec, Utc::now()).await {
+        Ok(writer) => writer.upkeep(&UpkeepOptions::default(), Utc::now()).await,
+        Err(error) => Err(error),
+    };
+    match done {
+        Ok(report) => {
+            for problem in report.tables.iter().flat_map(|table| &table.problems) {
+                session.talk.warn(&format!("upkeep: {problem}"));
+            }
+        }
+        Err(error) => {
+            let Rendered { message, causes, .. } = Rendered::of(&error.into());
+            session.talk.warn(&format!("upkeep: {}", [vec![message], causes].concat().join(": ")));
         }
     }
 }
@@ -67,20 +290,29 @@ fn of_late(intake: &Intake) -> Intake {
 }
 
 /// Tells what a look brought, when it brought something.
-fn tell(session: &Session, taken: &Taken, format: ReportFormat) -> anyhow::Result<()> {
+fn tell(
+    session: &Session,
+    source: Option<&str>,
+    taken: &Taken,
+    format: ReportFormat,
+) -> anyhow::Result<()> {
     let (objects, records) = (taken.report.objects, taken.report.records);
     let new = objects.logs() - objects.known - objects.unreached;
     if new == 0 {
         return Ok(());
     }
     let at = spelled(Utc::now());
+    let name = source.map_or(String::new(), |name| format!("{name}: "));
     let text = format!(
-        "{at}  {}, {} = {} stored + {} others\n",
+        "{at}  {name}{}, {} = {} stored + {} others\n",
         count_of(new, "object"),
         count_of(records.records, "record"),
         show_count(records.stored),
         show_count(records.records - records.stored),
     );
-    let json = json!({"at": at, "report": taken.report});
+    let json = match source {
+        Some(source) => json!({"at": at, "source": source, "report": taken.report}),
+        None => json!({"at": at, "report": taken.report}),
+    };
     Report { text, json }.print(format, session.terminal.stdout)
 }

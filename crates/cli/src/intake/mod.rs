@@ -4,13 +4,17 @@ mod account;
 mod follow;
 mod progress;
 mod record;
+pub mod stored;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use traillake_ingest::{CancelFlag, IngestOptions, Report, Selection, Source};
+use traillake_ingest::{
+    Arrival, CancelFlag, IngestOptions, Inventory, Keys, Report, Selection, Source,
+};
 use traillake_store::Lake;
 
 use crate::buckets::{self, BucketArgs};
@@ -19,7 +23,7 @@ use crate::interrupt::Interrupt;
 use crate::session::Session;
 use crate::{lakes, machine};
 
-pub use account::{account, plan_account};
+pub use account::{account, plan_account, together};
 pub use follow::follow;
 use progress::Listener;
 use record::IntakeRecord;
@@ -27,8 +31,18 @@ use record::IntakeRecord;
 /// What to bring in and how.
 #[derive(Clone, Debug, Default)]
 pub struct Intake {
+    /// Its name, where the lake keeps it.
+    pub name: Option<String>,
     /// The sources as typed; `-` is standard input.
     pub sources: Vec<String>,
+    /// A file of keys: only these objects of the bucket.
+    pub keys: Option<PathBuf>,
+    /// The manifest of an S3 Inventory: only its objects.
+    pub inventory: Option<String>,
+    /// The queue that tells of new objects.
+    pub sqs: Option<String>,
+    /// Only these objects, of which a queue has told.
+    pub arrivals: Vec<Arrival>,
     /// Which objects to look at.
     pub selection: Selection,
     /// How buckets are reached.
@@ -57,6 +71,16 @@ impl Intake {
     /// # Errors
     /// For a URL that names no source, and when the AWS configuration cannot be used.
     pub async fn sources(&self) -> anyhow::Result<Vec<Source>> {
+        if !self.arrivals.is_empty() {
+            let named = self.arrivals.iter().map(|of| (of.bucket.clone(), of.key.clone()));
+            return self.named(named).await;
+        }
+        if let Some(file) = &self.keys {
+            return self.named(self.read_keys(file)?).await;
+        }
+        if let Some(manifest) = &self.inventory {
+            return Ok(vec![self.inventory(manifest).await?]);
+        }
         let mut sources = Vec::new();
         for text in &self.sources {
             sources.push(match buckets::is_bucket(text) {
@@ -65,6 +89,68 @@ impl Intake {
             });
         }
         Ok(sources)
+    }
+
+    /// Returns objects by bucket and key as sources, one a bucket.
+    async fn named(
+        &self,
+        objects: impl IntoIterator<Item = (String, String)>,
+    ) -> anyhow::Result<Vec<Source>> {
+        let mut by_bucket: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (bucket, key) in objects {
+            by_bucket.entry(bucket).or_default().push(key);
+        }
+        let mut sources = Vec::new();
+        for (bucket, keys) in by_bucket {
+            let bucket = buckets::source(&format!("s3://{bucket}"), &self.buckets).await?;
+            sources.push(Source::Keys(bucket, Keys::Named(keys)));
+        }
+        Ok(sources)
+    }
+
+    /// Returns bucket and key of each line of a file.
+    fn read_keys(&self, file: &Path) -> anyhow::Result<Vec<(String, String)>> {
+        let own = self.sources.first().map(|source| buckets::bucket_of(source)).transpose()?;
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            Problem::new(format!("could not read the keys in `{}`", file.display())).because(error)
+        })?;
+        let mut named = Vec::new();
+        for line in text.lines().map(|line| line.trim_end_matches('\r')) {
+            let split = line.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
+            match (split, &own) {
+                _ if line.is_empty() => {}
+                (Some((bucket, key)), _) => named.push((bucket.to_owned(), key.to_owned())),
+                (None, Some(bucket)) => named.push((bucket.clone(), line.to_owned())),
+                (None, None) => {
+                    return Err(Problem::new(format!("`{line}` is in no bucket"))
+                        .hint("name the bucket: `traillake ingest s3://bucket --keys FILE`")
+                        .into());
+                }
+            }
+        }
+        Ok(named)
+    }
+
+    async fn inventory(&self, manifest: &str) -> anyhow::Result<Source> {
+        let opened = match buckets::is_bucket(manifest) {
+            true => {
+                let (objects, key) = buckets::object(manifest, &self.buckets).await?;
+                Inventory::fetch(objects, &key).await
+            }
+            false => Inventory::open(Path::new(manifest)),
+        };
+        let (name, inventory) = opened.map_err(|reason| {
+            Problem::new(format!("the inventory `{manifest}` cannot be read: {reason}"))
+        })?;
+        let url = self.sources.first().cloned().unwrap_or_else(|| format!("s3://{name}"));
+        let bucket = buckets::source(&url, &self.buckets).await?;
+        Ok(Source::Keys(bucket, Keys::Inventory(inventory)))
+    }
+
+    /// Returns whether it asks S3.
+    pub fn reads_buckets(&self) -> bool {
+        let named = self.keys.is_some() || self.inventory.is_some();
+        named || self.sources.iter().any(|source| buckets::is_bucket(source))
     }
 
     /// Returns the options of a run on the lake at `location`.

@@ -9,10 +9,10 @@ use serde::Serialize;
 use traillake_ingest::{Fault, IgnoredLine, IntakeLine, Progress};
 
 use super::record::IntakeRecord;
-use crate::escape::visible;
 use crate::quantities::{count_of, show_count, show_size};
 use crate::session::Session;
 use crate::talk::Talk;
+use traillake_server::formats::escape::visible;
 
 /// How many faults are told one by one; the rest are counted.
 const FAULTS_TOLD: u64 = 20;

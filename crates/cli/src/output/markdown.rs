@@ -5,10 +5,10 @@ use std::io::Write as _;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use super::rows::for_each_row;
-use super::text::is_numeric;
-use super::{Encoder, Sink, Style};
-use crate::escape::visible;
+use super::{Encoder, Result, Sink, Style};
+use traillake_server::formats::escape::visible;
+use traillake_server::formats::for_each_row;
+use traillake_server::formats::is_numeric;
 
 /// Writes a Markdown table.
 pub struct Markdown {
@@ -25,7 +25,7 @@ impl Markdown {
     }
 
     /// Writes the two head lines, which a Markdown table cannot do without.
-    fn begin(&mut self) -> anyhow::Result<()> {
+    fn begin(&mut self) -> Result<()> {
         if std::mem::replace(&mut self.begun, true) {
             return Ok(());
         }
@@ -41,7 +41,7 @@ impl Markdown {
 }
 
 impl Encoder for Markdown {
-    fn write(&mut self, batch: &RecordBatch) -> anyhow::Result<()> {
+    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.begin()?;
         for_each_row(batch, |cells| {
             let cells: Vec<String> = (cells.iter())
@@ -51,7 +51,7 @@ impl Encoder for Markdown {
         })
     }
 
-    fn finish(&mut self) -> anyhow::Result<Vec<String>> {
+    fn finish(&mut self) -> Result<Vec<String>> {
         self.begin()?;
         self.sink.flush()?;
         Ok(Vec::new())

@@ -1,35 +1,27 @@
-//! Answers, written down: one file per format.
+//! Answers for people, and where they go.
 //!
-//! An [`Encoder`] takes batches as they come and holds no more of them than its format needs: a
-//! table looks at its first rows to size its columns, everything else streams.
+//! What programs read (JSON, CSV, Arrow, Parquet) is written by the server's encoders; here stand
+//! those for people. A table looks at its first rows to size its columns, everything else streams.
 
-mod arrow_ipc;
-mod csv;
 mod destination;
-mod json;
 mod json_text;
 mod markdown;
-mod parquet_file;
 mod report;
-mod rows;
 mod table;
-mod text;
 mod tsv;
 mod vertical;
 
 #[cfg(test)]
 mod tests;
 
-use std::io::Write;
-
-use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use clap::ValueEnum;
+use traillake_server::formats::{ArrowIpc, Csv, Json, ParquetFile, Result};
 
 pub use destination::Destination;
 pub use json_text::pretty_json;
 pub use report::{Report, ReportFormat, print, text_batch, to_table};
-pub use rows::{Cell, for_each_row};
+pub use traillake_server::formats::{Cell, Encoder, Sink, Style, for_each_row};
 
 /// How an answer is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -82,64 +74,22 @@ impl Format {
     }
 }
 
-/// What the formats can be told.
-#[derive(Clone, Debug)]
-pub struct Style {
-    /// Write the names of the columns, where a format has a line for them.
-    pub header: bool,
-    /// The text for NULL in text formats.
-    pub null: String,
-    /// Keep spreadsheets from taking a text for a formula.
-    pub csv_safe: bool,
-    /// Spell out characters that a terminal would act on, in every format.
-    pub escape: bool,
-    /// The columns a table may have; with a wider row it turns vertical by itself.
-    pub width: Option<usize>,
-    /// The bytes go to a file of their own (Arrow has a format for that).
-    pub into_file: bool,
-}
-
-impl Default for Style {
-    fn default() -> Style {
-        Style {
-            header: true,
-            null: String::new(),
-            csv_safe: false,
-            escape: false,
-            width: None,
-            into_file: false,
-        }
-    }
-}
-
-/// Where an encoder puts its bytes.
-pub type Sink = Box<dyn Write + Send>;
-
-/// Turns batches of one schema into bytes of one format.
-pub trait Encoder: Send {
-    /// Writes the rows of `batch`, or keeps them until it can.
-    fn write(&mut self, batch: &RecordBatch) -> anyhow::Result<()>;
-
-    /// Writes what is left and returns remarks on what was written, for standard error.
-    fn finish(&mut self) -> anyhow::Result<Vec<String>>;
-}
-
 /// Returns the encoder of `format` for answers with `schema`.
 pub fn encoder(
     format: Format,
     schema: &SchemaRef,
     style: Style,
     sink: Sink,
-) -> anyhow::Result<Box<dyn Encoder>> {
+) -> Result<Box<dyn Encoder>> {
     Ok(match format {
         Format::Table => Box::new(table::Table::new(schema, style, sink)),
         Format::Vertical => Box::new(vertical::Vertical::new(schema, style, sink)),
         Format::Markdown => Box::new(markdown::Markdown::new(schema, style, sink)),
-        Format::Json => Box::new(json::Json::array(schema, &style, sink)),
-        Format::Ndjson => Box::new(json::Json::lines(schema, &style, sink)),
-        Format::Csv => Box::new(csv::Csv::new(schema, style, sink)),
+        Format::Json => Box::new(Json::array(schema, &style, sink)),
+        Format::Ndjson => Box::new(Json::lines(schema, &style, sink)),
+        Format::Csv => Box::new(Csv::new(schema, style, sink)),
         Format::Tsv => Box::new(tsv::Tsv::new(schema, style, sink)),
-        Format::Arrow => Box::new(arrow_ipc::ArrowIpc::new(schema, &style, sink)?),
-        Format::Parquet => Box::new(parquet_file::ParquetFile::new(schema, sink)?),
+        Format::Arrow => Box::new(ArrowIpc::new(schema, &style, sink)?),
+        Format::Parquet => Box::new(ParquetFile::new(schema, sink)?),
     })
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::table::Table;
 use super::{Encoder as _, Sink, Style};
-use crate::escape::{visible_json, visible_lines};
+use traillake_server::formats::escape::{visible_json, visible_lines};
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

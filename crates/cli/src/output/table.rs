@@ -9,11 +9,11 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::rows::{Cell, for_each_row};
-use super::text::is_numeric;
 use super::vertical::Vertical;
-use super::{Encoder, Sink, Style};
-use crate::escape::visible;
+use super::{Encoder, Result, Sink, Style};
+use traillake_server::formats::escape::visible;
+use traillake_server::formats::is_numeric;
+use traillake_server::formats::{Cell, for_each_row};
 
 /// How many rows are looked at before the columns get their widths.
 const ROWS_SEEN: usize = 1_000;
@@ -45,7 +45,7 @@ impl Table {
     }
 
     /// Chooses the layout from the rows seen, and writes them.
-    fn settle(&mut self) -> anyhow::Result<()> {
+    fn settle(&mut self) -> Result<()> {
         let Some(mut sink) = self.sink.take() else { return Ok(()) };
         let header: Vec<Cell> = (self.schema.fields().iter())
             .map(|field| Some(visible(field.name()).into_owned()))
@@ -81,7 +81,7 @@ impl Table {
         Ok(())
     }
 
-    fn write_laid_out(&mut self, batch: &RecordBatch) -> anyhow::Result<()> {
+    fn write_laid_out(&mut self, batch: &RecordBatch) -> Result<()> {
         match &mut self.layout {
             Some(Layout::Vertical(vertical)) => vertical.write(batch),
             Some(Layout::Columns { widths, sink }) => {
@@ -98,7 +98,7 @@ impl Table {
 }
 
 impl Encoder for Table {
-    fn write(&mut self, batch: &RecordBatch) -> anyhow::Result<()> {
+    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         if self.layout.is_some() {
             return self.write_laid_out(batch);
         }
@@ -111,7 +111,7 @@ impl Encoder for Table {
         Ok(())
     }
 
-    fn finish(&mut self) -> anyhow::Result<Vec<String>> {
+    fn finish(&mut self) -> Result<Vec<String>> {
         self.settle()?;
         match &mut self.layout {
             Some(Layout::Vertical(vertical)) => vertical.finish(),

@@ -8,9 +8,9 @@ use std::io::Write as _;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use super::rows::for_each_row;
-use super::{Encoder, Sink, Style};
-use crate::escape::visible;
+use super::{Encoder, Result, Sink, Style};
+use traillake_server::formats::escape::visible;
+use traillake_server::formats::for_each_row;
 
 /// Writes tab-separated values.
 pub struct Tsv {
@@ -26,7 +26,7 @@ impl Tsv {
         Tsv { schema: schema.clone(), style, begun: false, sink }
     }
 
-    fn begin(&mut self) -> anyhow::Result<()> {
+    fn begin(&mut self) -> Result<()> {
         if std::mem::replace(&mut self.begun, true) || !self.style.header {
             return Ok(());
         }
@@ -39,7 +39,7 @@ impl Tsv {
 }
 
 impl Encoder for Tsv {
-    fn write(&mut self, batch: &RecordBatch) -> anyhow::Result<()> {
+    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.begin()?;
         for_each_row(batch, |cells| {
             let cells: Vec<String> = (cells.iter())
@@ -52,7 +52,7 @@ impl Encoder for Tsv {
         })
     }
 
-    fn finish(&mut self) -> anyhow::Result<Vec<String>> {
+    fn finish(&mut self) -> Result<Vec<String>> {
         self.begin()?;
         self.sink.flush()?;
         Ok(Vec::new())

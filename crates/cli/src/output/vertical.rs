@@ -6,10 +6,10 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::rows::for_each_row;
 use super::table::shown;
-use super::{Encoder, Sink, Style};
-use crate::escape::visible;
+use super::{Encoder, Result, Sink, Style};
+use traillake_server::formats::escape::visible;
+use traillake_server::formats::for_each_row;
 
 /// The columns that the rule between two rows takes.
 const RULE: usize = 60;
@@ -37,7 +37,7 @@ impl Vertical {
 }
 
 impl Encoder for Vertical {
-    fn write(&mut self, batch: &RecordBatch) -> anyhow::Result<()> {
+    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         for_each_row(batch, |cells| {
             self.row += 1;
             if self.style.header {
@@ -51,7 +51,7 @@ impl Encoder for Vertical {
         })
     }
 
-    fn finish(&mut self) -> anyhow::Result<Vec<String>> {
+    fn finish(&mut self) -> Result<Vec<String>> {
         self.sink.flush()?;
         Ok(Vec::new())
     }

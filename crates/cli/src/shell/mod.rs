@@ -17,11 +17,11 @@ use traillake_trino::Parameters;
 use crate::answers::{self, Writing};
 use crate::commands::samples::{in_full, list};
 use crate::engines::{self, Limits};
-use crate::escape::visible_lines;
 use crate::failure::{Outcome, Problem};
 use crate::output::{Format, print};
 use crate::samples;
 use crate::session::Session;
+use traillake_server::formats::escape::visible_lines;
 
 use complete::Words;
 use input::{Input, Line};

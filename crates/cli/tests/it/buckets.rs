@@ -32,13 +32,16 @@ impl World {
     /// Runs the binary with credentials and endpoint in its environment.
     fn run(&self, args: &[&str]) -> Ran {
         let mut command = self.here.command(BINARY);
+        self.set(command.args(args));
+        Ran::of(&command.output().unwrap())
+    }
+
+    fn set(&self, command: &mut Command) {
         command
-            .args(args)
             .env("AWS_ENDPOINT_URL_S3", self.s3.endpoint())
             .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
             .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
             .env("AWS_REGION", "eu-west-1");
-        Ran::of(&command.output().unwrap())
     }
 
     fn csv(&self, lake: &str, sql: &str) -> String {
@@ -119,6 +122,180 @@ fn what_is_missing_is_named_before_anything_is_made() {
     let refused = world.run(&["ingest", "s3:///logs"]).exited(2);
     assert!(refused.stderr.contains("`s3:///logs` is no bucket"), "{}", refused.stderr);
     drop(world.runtime);
+}
+
+/// Requests to the bucket of a lake.
+fn asked_of_home(world: &World) -> usize {
+    world.s3.asked().iter().filter(|asked| asked.path.starts_with("/home")).count()
+}
+
+#[test]
+fn a_question_to_a_lake_in_a_bucket_costs_few_requests_and_again_one() {
+    let world = World::new();
+    let lake = "s3://home/lake";
+    world.run(&["--lake", lake, "ingest", "s3://trail"]).done();
+    let sql = "SELECT count(*) FROM events WHERE eventTime >= '2024-05-01' \
+               AND eventSource = 'iam.amazonaws.com'";
+    world.s3.asked();
+    let cold = world.csv(lake, sql);
+    let requests = asked_of_home(&world);
+    assert!(requests <= 20, "{requests} requests");
+    assert_eq!(world.csv(lake, sql), cold);
+    assert_eq!(asked_of_home(&world), 1);
+    let told = world.csv(lake, &format!("EXPLAIN ANALYZE {sql}"));
+    assert!(told.contains(" bytes in 0 requests"), "{told}");
+    assert!(told.contains("1 requests more to open the lake"), "{told}");
+    // What came since is seen, and the cache may go at any time.
+    world.here.write("more/a.json", log(&[event(7_001, "GetObject", "")]));
+    world.run(&["--lake", lake, "ingest", "more"]).done();
+    assert_eq!(world.csv(lake, "SELECT count(*) FROM events"), "676\n");
+    std::fs::remove_dir_all(world.here.path("home/.cache")).unwrap();
+    assert_eq!(world.csv(lake, "SELECT count(*) FROM events"), "676\n");
+    // A store that was made since is found.
+    world.run(&["--lake", lake, "store", "create", "other"]).done();
+    assert_eq!(world.csv(lake, "SELECT count(*) FROM other.events"), "0\n");
+    assert!(world.csv(lake, "SHOW SCHEMAS").contains("other"));
+}
+
+#[test]
+fn the_lake_keeps_sources_and_how_they_went() {
+    let world = World::new();
+    let none = world.run(&["ingest"]).exited(2);
+    assert!(none.stderr.contains("the lake keeps none"), "{}", none.stderr);
+    world.run(&["source", "add", "trail", "s3://trail/", "--account", "111122223333"]).done();
+    let taken = world.run(&["source", "add", "trail", "logs"]).exited(2);
+    assert!(taken.stderr.contains("there is a source `trail` already"), "{}", taken.stderr);
+    let wrong = world.run(&["source", "add", "No Name", "logs"]).exited(2);
+    assert!(wrong.stderr.contains("cannot name a source"), "{}", wrong.stderr);
+    assert_eq!(world.run(&["source", "list"]).done().stdout, "trail  s3://trail  into default\n");
+    let shown = world.run(&["source", "show", "trail"]).done().stdout;
+    assert!(shown.contains("never looked at"), "{shown}");
+    let named = world.run(&["ingest", "trail", "--format", "json"]).done().stdout;
+    let all = world.run(&["ingest", "--format", "json"]).done().stdout;
+    let number = |text: &str, pointer: &str| {
+        let json: serde_json::Value = serde_json::from_str(text).unwrap();
+        json.pointer(pointer).and_then(serde_json::Value::as_u64).unwrap()
+    };
+    let read = number(&named, "/objects/read");
+    assert!(read > 0, "{named}");
+    assert_eq!(number(&all, "/objects/read"), 0);
+    let status = world.run(&["status"]).done().stdout;
+    assert!(status.contains("source trail: s3://trail, last success"), "{status}");
+    assert!(status.contains("newest delivery"), "{status}");
+    world.run(&["source", "remove", "trail"]).done();
+    world.run(&["source", "remove", "trail"]).exited(2);
+    assert_eq!(world.csv("lake", "SELECT count(*) > 0 FROM events"), "true\n");
+}
+
+#[test]
+fn named_objects_come_in_without_a_listing() {
+    let world = World::new();
+    let mut keys: Vec<String> = Vec::new();
+    let mut folders = vec![world.s3.bucket_folder("trail")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let key = path.strip_prefix(world.s3.bucket_folder("trail")).unwrap();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => keys.push(key.to_str().unwrap().to_owned()),
+            }
+        }
+    }
+    keys.sort();
+    assert_eq!(keys.len(), 141);
+    world.here.write("keys", format!("{}\ns3://trail/{}\nno/such.json.gz\n", keys[0], keys[1]));
+    world.s3.asked();
+    let some = world.run(&["ingest", "s3://trail", "--keys", "keys"]).exited(1);
+    assert!(some.stdout.starts_with("2 objects = "), "{}", some.stdout);
+    assert!(some.stderr.contains("no/such.json.gz"), "{}", some.stderr);
+    let lines: String = keys.iter().map(|key| format!("\"trail\",\"{key}\"\n")).collect();
+    let data = traillake_testkit::trail::gzip(lines.as_bytes()).unwrap();
+    world.here.write("inventory/data/a.csv.gz", data);
+    let manifest = r#"{"sourceBucket":"trail","destinationBucket":"arn:aws:s3:::x",
+        "fileFormat":"CSV","fileSchema":"Bucket, Key","files":[{"key":"p/trail/i/data/a.csv.gz"}]}"#;
+    world.here.write("inventory/2024-05-06T00-00Z/manifest.json", manifest);
+    let args = ["ingest", "--inventory", "inventory/2024-05-06T00-00Z/manifest.json"];
+    let rest = world.run(&args).done();
+    assert!(rest.stdout.contains("2 known"), "{}", rest.stdout);
+    assert!(!world.s3.asked().iter().any(|asked| asked.is_listing()));
+    assert_eq!(world.csv("lake", "SELECT count(*) FROM events"), "675\n");
+    let none = world.run(&["ingest", "--keys", "keys"]).exited(2);
+    assert!(none.stderr.contains("is in no bucket"), "{}", none.stderr);
+}
+
+#[test]
+fn a_plan_of_a_bucket_says_what_it_takes() {
+    let world = World::new();
+    let plan = world.run(&["ingest", "s3://trail", "--until", "2024-05-08", "--dry-run"]).done();
+    assert!(plan.stdout.contains(" LIST requests: "), "{}", plan.stdout);
+    assert!(plan.stdout.contains(" of lake, about "), "{}", plan.stdout);
+    assert!(plan.stderr.contains("delivered until 2024-05-11 00:00:00"), "{}", plan.stderr);
+}
+
+/// What must stand in a lake that the demo's trail went into, however often.
+fn check_truth(world: &World, lake: &str, what: &str) {
+    let events = "SELECT count(*), count(DISTINCT eventID) FROM events";
+    assert_eq!(world.csv(lake, events), "675,675\n", "{what}");
+    let objects = "SELECT count(DISTINCT inflated_sha256), sum(stored), sum(duplicates) \
+                   FROM system.objects WHERE state <> 'copy'";
+    assert_eq!(world.csv(lake, objects), "141,677,8\n", "{what}");
+}
+
+#[test]
+fn whatever_the_nth_answer_of_the_lakes_bucket_is_nothing_is_lost_or_doubled() {
+    for (code, name) in [(412, "PreconditionFailed"), (503, "SlowDown")] {
+        for n in [3, 9, 17, 26] {
+            let world = World::new();
+            let lake = "s3://home/lake";
+            world.s3.spoil(move |number, asked| {
+                let is_hit = number >= n && number < n + 2 && asked.path.starts_with("/home");
+                is_hit.then_some(Spoiled::Refused(code, name))
+            });
+            let first = world.run(&["--lake", lake, "ingest", "logs"]);
+            world.s3.heal();
+            world.run(&["--lake", lake, "ingest", "logs"]).done();
+            check_truth(&world, lake, &format!("{code} at {n}: {}", first.stderr));
+        }
+    }
+}
+
+#[test]
+fn two_ingesters_on_the_same_slices_bring_everything_in_once() {
+    let world = World::new();
+    let lake = "s3://home/lake";
+    let command = |source: &str| {
+        let mut command = world.here.command(BINARY);
+        command.args(["--lake", lake, "ingest", source]);
+        world.set(&mut command);
+        command.stdout(std::process::Stdio::null()).spawn().unwrap()
+    };
+    let mut both = [command("s3://trail"), command("s3://trail")];
+    for child in &mut both {
+        assert!(child.wait().unwrap().success());
+    }
+    world.run(&["--lake", lake, "ingest", "s3://trail"]).done();
+    check_truth(&world, lake, "two at once");
+}
+
+#[test]
+fn a_process_that_dies_leaves_a_lake_in_a_bucket_whole() {
+    let steps = [
+        "data-written",
+        "manifest-written",
+        "commit-events:before",
+        "commit-events:after",
+        "commit-objects:before",
+        "commit-objects:after",
+    ];
+    for step in steps {
+        let world = World::new();
+        let died =
+            crate::kills::dies_in_bucket(&world.s3.endpoint(), &world.here.path("logs"), step);
+        assert_ne!(died.code, Some(0), "{step}: {}", died.talk);
+        world.run(&["--lake", "s3://home", "ingest", "logs"]).done();
+        check_truth(&world, "s3://home", step);
+    }
 }
 
 #[test]

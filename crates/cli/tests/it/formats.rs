@@ -44,6 +44,7 @@ fn ask(lake: &Path, sql: &str) -> String {
 
 /// Checks every table of a lake made from `source`.
 fn check_content(lake: &Path) {
+    assert!(traillake(lake, &["check", "--read-data"]).ends_with("sound\n"));
     let check = |sql: &str, expected: &str| assert_eq!(ask(lake, sql).trim(), expected, "{sql}");
     check("SELECT count(*) FROM events", "5");
     check("SELECT count(*) FROM insights", "1");

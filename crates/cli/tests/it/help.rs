@@ -50,6 +50,11 @@ fn every_example_runs() {
             let copied =
                 here.sh(&format!("cp -r '{0}/lake' '{0}/logs' .", prepared.path("").display()));
             assert_eq!(copied.code, 0, "{}", copied.stderr);
+            // A server serves until it is asked to stop.
+            let example = match example.starts_with("traillake serve") {
+                true => format!("timeout --preserve-status -s INT 3 {example}"),
+                false => example.to_owned(),
+            };
             let ran = here.sh(&format!("{credentials}; set -o pipefail; {example}"));
             assert_eq!(ran.code, 0, "{example}: {}", ran.stderr);
         }

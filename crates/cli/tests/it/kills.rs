@@ -22,6 +22,8 @@ const STEP: &str = "KILLS_AT_STEP";
 const AFTER: &str = "KILLS_AFTER_TIMES";
 const LAKE: &str = "KILLS_LAKE";
 const SOURCES: &str = "KILLS_SOURCES";
+/// Where the S3 is whose bucket `home` is the lake; none: the lake is a folder.
+const BUCKET: &str = "KILLS_BUCKET";
 
 /// Memory of the process that dies, in bytes: so little that its run takes several rounds and can
 /// die in the second or third.
@@ -45,6 +47,7 @@ fn child_that_dies() {
         }
     });
     let lake = PathBuf::from(std::env::var_os(LAKE).unwrap());
+    let bucket = std::env::var(BUCKET).ok().map(|endpoint| home_at(&endpoint));
     let paths = std::env::var_os(SOURCES).unwrap();
     let sources = std::env::split_paths(&paths).map(Source::Path).collect();
     let temp_dir = lake.parent().unwrap().to_owned();
@@ -54,11 +57,30 @@ fn child_that_dies() {
     };
     let now = chrono::Utc::now;
     tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let opening = OpenOptions { steps: Some(steps), ..OpenOptions::default() };
+        let opening = OpenOptions { steps: Some(steps), bucket, ..OpenOptions::default() };
         let lake = Lake::open_or_create_with(lake.to_str().unwrap(), opening).await.unwrap();
         let writer = Arc::new(lake.writer("default", &store_spec(), now()).await.unwrap());
         ingest(writer, sources, options, &Silent, &CancelFlag::default(), now).await.unwrap();
     });
+}
+
+/// The bucket `home` of an S3 on this machine.
+fn home_at(endpoint: &str) -> Arc<dyn object_store::ObjectStore> {
+    let builder = object_store::aws::AmazonS3Builder::new()
+        .with_bucket_name("home")
+        .with_region("us-east-1")
+        .with_endpoint(endpoint)
+        .with_allow_http(true)
+        .with_access_key_id(traillake_testkit::s3::ACCESS_KEY)
+        .with_secret_access_key(traillake_testkit::s3::SECRET_KEY);
+    Arc::new(builder.build().unwrap())
+}
+
+/// As [`dies_at`], into a lake in the bucket `home` of the S3 at `endpoint`.
+pub fn dies_in_bucket(endpoint: &str, source: &Path, step: &str) -> Said {
+    let lake = source.with_file_name("nowhere");
+    let mut command = child(0, &lake, &[source.to_owned()], step);
+    said(command.env(BUCKET, endpoint))
 }
 
 /// Ingests in a process that dies when it comes to `step` for the first time.
@@ -68,15 +90,23 @@ pub fn dies_at(lake: &Path, sources: &[PathBuf], step: &str) -> Said {
 
 /// Ingests in a process that comes to `step` so many times before it dies there.
 fn dies_after(times: u32, lake: &Path, sources: &[PathBuf], step: &str) -> Said {
-    let output = Command::new(std::env::current_exe().unwrap())
+    said(&mut child(times, lake, sources, step))
+}
+
+fn child(times: u32, lake: &Path, sources: &[PathBuf], step: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
         .args(["kills::child_that_dies", "--exact", "--nocapture"])
         .env(STEP, step)
         .env(AFTER, times.to_string())
         .env(LAKE, lake)
         .env(SOURCES, std::env::join_paths(sources).unwrap())
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+        .stdin(Stdio::null());
+    command
+}
+
+fn said(command: &mut Command) -> Said {
+    let output = command.output().unwrap();
     Said {
         code: output.status.code(),
         output: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -30,7 +30,7 @@ fn the_reference_is_what_the_program_says() {
              default.\n\n| key | environment | flag | default | what it is |\n|---|---|---|---|---|\n";
     for setting in config["settings"].as_array().unwrap() {
         let cells = ["key", "environment", "flag", "default"]
-            .map(|name| format!("`{}`", setting[name].as_str().unwrap()));
+            .map(|name| setting[name].as_str().map_or("none".into(), |text| format!("`{text}`")));
         let about = setting["about"].as_str().unwrap();
         let _ = writeln!(text, "| {} | {about} |", cells.join(" | "));
     }

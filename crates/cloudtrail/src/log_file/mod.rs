@@ -7,6 +7,7 @@ mod zip_directory;
 use std::io::{self, Read};
 
 use self::inflate::{Inflate, Measured};
+use crate::envelope::is_lake_export;
 use crate::form::looks_like_log;
 
 /// Inflated bytes below which no ratio is judged.
@@ -186,7 +187,7 @@ pub(crate) fn read_up_to(input: &mut dyn Read, bytes_max: usize) -> io::Result<(
 
 /// Returns whether an object is no log, judged by its first bytes: what they inflate to starts
 /// neither as JSON nor with a time, as lines of CloudWatch Logs do, and has no keys of CloudTrail's
-/// records in its first 64 KB. Archives are foreign too.
+/// records in its first 64 KB, nor a column of them. Archives are foreign too.
 pub fn is_foreign(head: &[u8]) -> bool {
     let mut input = head;
     let Ok(mut inflate) = Inflate::new(&mut input, &Limits::default()) else { return false };
@@ -196,8 +197,10 @@ pub fn is_foreign(head: &[u8]) -> bool {
     if head.is_empty() || matches!(first, None | Some(b'{' | b'[' | b'0'..=b'9')) {
         return false;
     }
+    let skipped = start.len() - text.len();
     let more = read_up_to(&mut inflate, FOREIGN_HEAD_BYTES).unwrap_or_default().0;
-    !looks_like_log(&[start, more].concat())
+    let start = [start, more].concat();
+    !looks_like_log(&start) && !is_lake_export(&start[skipped..])
 }
 
 /// Bytes that tell JSON and times from other text.

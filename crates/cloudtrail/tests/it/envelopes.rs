@@ -413,3 +413,60 @@ fn rows_of_a_refused_object_never_mix_with_others() {
     let objects = arrow::array::AsArray::as_primitive::<arrow::datatypes::Int64Type>(objects);
     assert_eq!(objects.values().to_vec(), [0, 0, 2, 2, 4, 4]);
 }
+
+/// A cell of a Lake query's result.
+fn cell(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\"\""))
+}
+
+#[test]
+fn results_of_lake_queries() {
+    let all = records(3);
+    let export = |end: &str, all: &[String]| {
+        let rows = all.iter().map(|r| format!("x,{},\"a, \"\"b\"\"{end}\"{end}", cell(r)));
+        format!("eventID,eventJson,userAgent{end}{}", rows.collect::<String>())
+    };
+    check(&export("\n", &all), Body::LakeExport, &all);
+    check(&format!("\u{feff}{}", export("\r\n", &all)), Body::LakeExport, &all);
+    check(
+        &format!("\"EVENTJSON\"\n{}\n\n{}", cell(&all[0]), cell(&all[1])),
+        Body::LakeExport,
+        &all[..2],
+    );
+    check("eventJson\n", Body::LakeExport, &[]);
+    check("eventJson", Body::LakeExport, &[]);
+    // The record as it was written, line breaks and all.
+    let wide = all[0].replace(',', ",\n  ");
+    check(&export("\n", std::slice::from_ref(&wide)), Body::LakeExport, &[wide]);
+}
+
+#[test]
+fn rows_of_a_lake_query_that_are_broken_are_rejects_and_the_rest_goes_on() {
+    let all = records(2);
+    let [first, last] = [cell(&all[0]), cell(&all[1])];
+    for (row, reason) in [
+        ("1,2", "a row of 2 values under 1 names"),
+        ("\"a\"b", "a malformed row: text behind a value in quotes"),
+        ("a\"b", "a malformed row: a quote within a value that has none"),
+        ("\"\"", "a row without an event"),
+        ("\"{\"\"a\"\":}\"", "invalid JSON at byte 5 of the record"),
+    ] {
+        let body = format!("eventJson\n{first}\n{row}\n{last}\n");
+        let streamed = Limits { in_memory_bytes_max: 8, ..Limits::default() };
+        for limits in [Limits::default(), streamed] {
+            let decoded = decode_within(body.as_bytes(), &limits);
+            let found = decoded.records(Kind::Events);
+            assert_eq!(found, [all[0].as_bytes(), all[1].as_bytes()], "{row}");
+            let rejects = &decoded.summary.rejects;
+            assert_eq!(rejects.len(), 1, "{row}: {rejects:?}");
+            assert!(rejects[0].reason.starts_with(reason), "{row}: {rejects:?}");
+            let at = ("eventJson\n".len() + first.len() + 1) as u64;
+            assert!((at..=at + 1).contains(&rejects[0].offset), "{row}: {rejects:?}");
+        }
+    }
+    // A quote that is never closed: the next line is tried.
+    let body = format!("eventJson\n\"open\n{last}\n");
+    let decoded = decode(body.as_bytes());
+    assert_eq!(decoded.records(Kind::Events), [all[1].as_bytes()]);
+    assert_eq!(decoded.summary.rejects.len(), 1, "{:?}", decoded.summary.rejects);
+}

@@ -15,8 +15,8 @@ use chrono::{DateTime, Utc};
 
 use crate::report::FaultKind;
 
-pub use bucket::Bucket;
-pub(crate) use bucket::{Reading, slices};
+pub use bucket::{Bucket, Inventory, Keys};
+pub(crate) use bucket::{Reading, of_keys, slices};
 pub(crate) use disk::{DiskSource, Stamp, check_unchanged, open_roots, open_unchanged};
 pub(crate) use spool::{Spool, SpoolReader};
 pub(crate) use stdin::StdinSource;

@@ -387,8 +387,10 @@ impl TestLake {
             until: None,
             rebuild: self.rebuild.clone(),
             lookups: Vec::new(),
+            system_tables: Vec::new(),
             aliases: Vec::new(),
             partitions: 2,
+            outline: Some(spec()),
         }
     }
 

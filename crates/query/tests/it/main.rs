@@ -9,6 +9,7 @@ mod late;
 mod mentions;
 mod minimum;
 mod names;
+mod outlived;
 mod pruning;
 mod refusals;
 mod schemas;

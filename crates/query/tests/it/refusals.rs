@@ -197,3 +197,38 @@ async fn no_message_is_the_engines_own() {
     }
     assert!(!foreign, "see above");
 }
+
+#[tokio::test]
+async fn what_is_wrong_with_a_statement_is_known_without_running_it() {
+    let lake = lake().await;
+    lake.lake.create_store("archive", &crate::lake::spec(), crate::lake::now()).await.unwrap();
+    let engine = lake.engine().await;
+    let check = async |sql: &str, values: &[&str]| {
+        let positional = values.iter().map(|value| Value::Text((*value).to_string())).collect();
+        let parameters = Parameters { positional, ..Parameters::default() };
+        engine.check(sql, &parameters, crate::lake::now()).await
+    };
+    for (sql, values) in [
+        ("SELECT eventNme FROM events", &[][..]),
+        ("SELECT eventName + 1 FROM events", &[]),
+        ("SELECT eventName FROM events WHERE readOnly = 'perhaps'", &[]),
+        ("SELECT eventName, count(*) FROM events", &[]),
+        ("SELECT * FROM elsewhere.nothing", &[]),
+        ("DELETE FROM events", &[]),
+        ("SELECT ?", &[]),
+        ("SELECT 1", &["x"]),
+        ("SELECT", &[]),
+    ] {
+        let error = check(sql, values).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Statement, "{sql}: {error:?}");
+    }
+    for (sql, stores) in [
+        ("SELECT count(*) FROM events WHERE eventID = ?", &["default"][..]),
+        ("SELECT ? FROM archive.events, events", &["default", "archive"]),
+    ] {
+        assert_eq!(check(sql, &["x"]).await.unwrap(), stores, "{sql}");
+    }
+    // It would fail while it runs, and is not run.
+    check("SELECT CAST(eventName AS bigint) FROM events", &[]).await.unwrap();
+    check("SHOW TABLES", &[]).await.unwrap();
+}

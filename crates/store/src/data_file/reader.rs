@@ -9,7 +9,7 @@ use futures::{FutureExt, TryFutureExt};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::ParquetRecordBatchStreamBuilder;
-use parquet::arrow::arrow_reader::ArrowReaderOptions;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
@@ -30,11 +30,41 @@ pub(crate) type OpenFile = ParquetRecordBatchStreamBuilder<FileReader>;
 pub(crate) async fn open(objects: &Arc<dyn ObjectStore>, file: &LiveFile) -> Result<OpenFile> {
     let (path, size) = (file.path.clone(), file.size);
     let reader = FileReader { objects: objects.clone(), path, size };
-    let options = ArrowReaderOptions::new()
-        .with_column_index_policy(PageIndexPolicy::Skip)
-        .with_offset_index_policy(PageIndexPolicy::Optional);
-    let opened = ParquetRecordBatchStreamBuilder::new_with_options(reader, options).await;
+    let opened = ParquetRecordBatchStreamBuilder::new_with_options(reader, options()).await;
     opened.map_err(|e| Error::storage(format!("read `{}`", file.path), e))
+}
+
+/// A data file whose footer is kept, to be opened again and again.
+pub(crate) struct Footer {
+    /// The file.
+    pub file: LiveFile,
+    reader: FileReader,
+    metadata: ArrowReaderMetadata,
+}
+
+impl Footer {
+    /// Reads the footer of a file.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when it cannot be read.
+    pub async fn read(objects: &Arc<dyn ObjectStore>, file: &LiveFile) -> Result<Footer> {
+        let (path, size) = (file.path.clone(), file.size);
+        let mut reader = FileReader { objects: objects.clone(), path, size };
+        let metadata = ArrowReaderMetadata::load_async(&mut reader, options()).await;
+        let metadata = metadata.map_err(|e| Error::storage(format!("read `{}`", file.path), e))?;
+        Ok(Footer { file: file.clone(), reader, metadata })
+    }
+
+    /// The file, opened.
+    pub fn open(&self) -> OpenFile {
+        OpenFile::new_with_metadata(self.reader.clone(), self.metadata.clone())
+    }
+}
+
+fn options() -> ArrowReaderOptions {
+    ArrowReaderOptions::new()
+        .with_column_index_policy(PageIndexPolicy::Skip)
+        .with_offset_index_policy(PageIndexPolicy::Optional)
 }
 
 /// A file in an object store.

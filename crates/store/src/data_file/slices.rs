@@ -1,5 +1,6 @@
 //! The order of rows in a file: which slice, and where in it.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -23,21 +24,13 @@ pub(super) type Position = (usize, usize);
 /// Returns the rows of each slice, in order. A slice boundary never splits equal times, so a slice
 /// can be longer than [`SLICE_ROWS`] when one instant is.
 pub(super) fn plan(table: &TableSpec, rows: &[RecordBatch]) -> Result<Vec<Vec<Position>>> {
-    let positions: Vec<Position> = rows
-        .iter()
-        .enumerate()
-        .flat_map(|(number, batch)| (0..batch.num_rows()).map(move |row| (number, row)))
-        .collect();
+    let positions = positions(rows);
     let keys = sort_keys(table, rows)?;
-    let in_order = |a: &u32, b: &u32| {
-        let (a, b) = (*a as usize, *b as usize);
-        // Equal rows stay in the order of arrival, so neighbours come from one object.
-        keys.iter().map(|key| key[a].cmp(&key[b])).find(|o| o.is_ne()).unwrap_or(a.cmp(&b))
-    };
+    let in_order = in_order(&keys);
     let aim = slice_rows(rows, positions.len());
     let mut order: Vec<u32> = (0..positions.len() as u32).collect();
     let Some(time_column) = table.time_column else {
-        order.sort_unstable_by(in_order);
+        order.sort_unstable_by(&in_order);
         let slices = order.chunks(aim);
         return Ok(slices.map(|slice| located(slice, &positions)).collect());
     };
@@ -47,11 +40,36 @@ pub(super) fn plan(table: &TableSpec, rows: &[RecordBatch]) -> Result<Vec<Vec<Po
     let mut rest = order.as_mut_slice();
     while !rest.is_empty() {
         let (slice, tail) = rest.split_at_mut(slice_end(rest, &times, aim));
-        slice.sort_unstable_by(in_order);
+        slice.sort_unstable_by(&in_order);
         slices.push(located(slice, &positions));
         rest = tail;
     }
     Ok(slices)
+}
+
+/// All rows as one slice, in its order.
+pub(super) fn whole(table: &TableSpec, rows: &[RecordBatch]) -> Result<Vec<Position>> {
+    let positions = positions(rows);
+    let keys = sort_keys(table, rows)?;
+    let mut order: Vec<u32> = (0..positions.len() as u32).collect();
+    order.sort_unstable_by(in_order(&keys));
+    Ok(located(&order, &positions))
+}
+
+fn positions(rows: &[RecordBatch]) -> Vec<Position> {
+    let batches = rows.iter().enumerate();
+    batches
+        .flat_map(|(number, batch)| (0..batch.num_rows()).map(move |row| (number, row)))
+        .collect()
+}
+
+/// The order inside a slice. Equal rows stay in the order of arrival, so neighbours come from one
+/// object.
+fn in_order(keys: &[Vec<i64>]) -> impl Fn(&u32, &u32) -> Ordering {
+    |a, b| {
+        let (a, b) = (*a as usize, *b as usize);
+        keys.iter().map(|key| key[a].cmp(&key[b])).find(|o| o.is_ne()).unwrap_or(a.cmp(&b))
+    }
 }
 
 fn located(slice: &[u32], positions: &[Position]) -> Vec<Position> {

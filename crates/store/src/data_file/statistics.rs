@@ -20,7 +20,7 @@ use crate::spec::TableSpec;
 const PREFIX_CHARS_MAX: usize = 32;
 
 /// The statistics of the columns the table wants some of.
-pub(super) fn of(table: &TableSpec, rows: &[RecordBatch]) -> Result<Vec<ColumnStats>> {
+pub(crate) fn of(table: &TableSpec, rows: &[RecordBatch]) -> Result<Vec<ColumnStats>> {
     let of_column = |name: &str| {
         let arrays: Vec<&ArrayRef> =
             rows.iter().map(|batch| column(table, batch, name)).collect::<Result<_>>()?;
@@ -29,6 +29,29 @@ pub(super) fn of(table: &TableSpec, rows: &[RecordBatch]) -> Result<Vec<ColumnSt
         Ok(ColumnStats { column: name.into(), min, max, nulls: Some(nulls) })
     };
     table.stats_columns().into_iter().map(of_column).collect()
+}
+
+/// The statistics of rows that stand in two places, each with its number of rows: those that
+/// [`of`] would give for all of them.
+pub(super) fn merge(
+    (a_rows, a): (u64, Vec<ColumnStats>),
+    (b_rows, b): (u64, Vec<ColumnStats>),
+) -> Vec<ColumnStats> {
+    let with = |(a, b): (ColumnStats, ColumnStats)| {
+        let nulls = a.nulls.zip(b.nulls).map(|(a, b)| a + b);
+        // Without a value there is nothing to bound; else no bound means that none could be said.
+        match (a.nulls == Some(a_rows), b.nulls == Some(b_rows)) {
+            (true, _) => ColumnStats { nulls, ..b },
+            (_, true) => ColumnStats { nulls, ..a },
+            _ => ColumnStats {
+                min: a.min.zip(b.min).map(|(a, b)| if b < a { b } else { a }),
+                max: a.max.zip(b.max).map(|(a, b)| if b > a { b } else { a }),
+                nulls,
+                column: a.column,
+            },
+        }
+    };
+    a.into_iter().zip(b).map(with).collect()
 }
 
 /// Bounds of a column. Booleans have none: Delta readers use only their null count.
@@ -90,7 +113,7 @@ fn millis_above(micros: i64) -> Option<ScalarStat> {
 }
 
 /// The statistics as the JSON of an `add` action. A bound that JSON cannot spell is left out.
-pub(super) fn to_delta_json(rows: u64, columns: &[ColumnStats]) -> String {
+pub(crate) fn to_delta_json(rows: u64, columns: &[ColumnStats]) -> String {
     let bounds = |bound: fn(&ColumnStats) -> &Option<ScalarStat>| -> Map<String, Value> {
         let of = |stats: &ColumnStats| {
             Some((stats.column.to_string(), to_json(bound(stats).as_ref()?)?))

@@ -368,3 +368,51 @@ async fn a_file_says_who_wrote_it_and_where_it_belongs() {
         file.metadata.row_group(0).columns().iter().map(|c| c.column_descr().name()).collect();
     assert!(!names.contains("month"), "the partition column stands in the path only");
 }
+
+/// Rows written slice by slice are a file as any other: in its slices, its claims and what is known
+/// of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_written_slice_by_slice_is_as_one_written_at_once() {
+    let table = sightings();
+    let mut rows = scattered(9_000, 30_000);
+    let nothing = Sighting { ring: None, observer: "di", seen: 29_999_999_999, species: None };
+    rows.push(batch(&[nothing]));
+    let whole = written(&table, rows.clone()).await;
+    let sorted = slices::plan(&table, &rows).unwrap();
+    let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let folder = Path::from("lake/sightings");
+    // In one slice, and cut at a time into three.
+    for cuts in [vec![], vec![10_000, 20_000]] {
+        let alone = cuts.is_empty();
+        let month = Some("1970-01");
+        let mut file = FileWriter::create(&objects, &folder, &table, month, 3, alone).unwrap();
+        let edges = [vec![0], cuts.clone(), vec![40_000]].concat();
+        for edge in edges.windows(2) {
+            let within = |time: i64| (edge[0]..edge[1]).contains(&(time / 1_000_000));
+            let part = rows.iter().map(|batch| {
+                let seen = batch.column_by_name("seen").unwrap();
+                let seen = seen.as_primitive::<TimestampMicrosecondType>();
+                let mask = seen.values().iter().map(|time| Some(within(*time)));
+                filter_record_batch(batch, &mask.collect::<BooleanArray>()).unwrap()
+            });
+            file = file.add(part.collect()).await.unwrap();
+        }
+        let file = file.finish().await.unwrap();
+        assert_eq!((file.stats, file.file.rows), (whole.file.stats.clone(), 9_001));
+        assert_eq!(file.file.stats, whole.file.file.stats);
+        assert_eq!(layout::rewrites(&file.file.path), 3);
+        let bytes = objects.get(&file.file.path).await.unwrap().bytes().await.unwrap();
+        assert_eq!(bytes.len() as u64, file.file.size);
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap();
+        let groups = reader.metadata().row_groups();
+        assert_eq!(groups.len(), cuts.len() + 1);
+        assert!(groups.iter().all(|group| group.sorting_columns().is_some() == alone));
+        if alone {
+            let read: Vec<_> = reader.with_batch_size(16_384).build().unwrap().collect();
+            let read = read.into_iter().map(Result::unwrap).collect::<Vec<_>>();
+            assert_eq!(places(&read), places(&whole.rows));
+            assert_eq!(sorted.len(), 1);
+        }
+    }
+    assert_eq!(layout::rewrites(&whole.file.file.path), 0);
+}

@@ -74,6 +74,11 @@ impl ObjectIds {
     }
 }
 
+/// The round that an id was drawn for; its object may have come to stand in a later one.
+pub(crate) fn round_of_id(id: i64) -> i64 {
+    id >> (ORDINAL_BITS + RANDOM_BITS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

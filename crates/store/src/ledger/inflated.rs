@@ -59,6 +59,7 @@ impl InflatedIndex {
         if hashes.is_empty() {
             return Ok(HashMap::new());
         }
+        self.forget_all_but(files);
         let mut first: HashMap<Hash, (i64, String)> = HashMap::new();
         let reads: Vec<_> =
             files.iter().map(|file| self.find_in_file(objects, file, hashes)).collect();
@@ -99,6 +100,16 @@ impl InflatedIndex {
 
     fn kept(&self, path: &Path) -> Option<Arc<[u64]>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).files.get(path).cloned()
+    }
+
+    /// Forgets files that were replaced since, which would leave no room for those that are.
+    fn forget_all_but(&self, files: &[LiveFile]) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.files.len() > files.len() {
+            let live: HashSet<&Path> = files.iter().map(|file| &file.path).collect();
+            kept.files.retain(|path, _| live.contains(path));
+            kept.bytes = kept.files.values().map(|prefixes| size_of_val::<[u64]>(prefixes)).sum();
+        }
     }
 
     fn keep(&self, path: &Path, prefixes: &Arc<[u64]>) {

@@ -20,6 +20,9 @@ const ROUND: &str = "traillake.round";
 /// The key, in a ledger commit's `commitInfo`, of the last round of every table.
 const TABLES: &str = "traillake.tables";
 
+/// The key of a file's checksum in the tags of its `add` action.
+pub(super) const CHECKSUM: &str = "traillake.xxh3";
+
 /// A data file to be added, as a manifest keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Addition {
@@ -31,6 +34,9 @@ pub(crate) struct Addition {
     pub(crate) partition: Option<String>,
     /// Statistics as Delta spells them, row count included.
     pub(crate) stats: String,
+    /// What its bytes hash to, where its writer said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) checksum: Option<String>,
 }
 
 /// A commit to be made.
@@ -94,14 +100,18 @@ impl Commit<'_> {
             }})
         }));
         lines.extend(self.adds.iter().map(|file| {
-            json!({ "add": {
+            let mut add = json!({
                 "path": file.path,
                 "partitionValues": partition(file),
                 "size": file.size,
                 "modificationTime": at,
                 "dataChange": self.data_change,
                 "stats": file.stats,
-            }})
+            });
+            if let Some(checksum) = &file.checksum {
+                add["tags"] = json!({ CHECKSUM: checksum });
+            }
+            json!({ "add": add })
         }));
         join(&lines)
     }
@@ -190,6 +200,7 @@ impl Entry {
                     size: add.size,
                     partition: add.partition_values.into_values().next().flatten(),
                     stats: add.stats.unwrap_or_default(),
+                    checksum: add.tags.and_then(|mut tags| tags.remove(CHECKSUM)).flatten(),
                 });
             }
             entry.removed.extend(line.remove.map(|remove| remove.path));
@@ -248,6 +259,7 @@ struct AddLine {
     partition_values: HashMap<String, Option<String>>,
     size: u64,
     stats: Option<String>,
+    tags: Option<HashMap<String, Option<String>>>,
 }
 
 #[derive(Deserialize)]

@@ -1,8 +1,9 @@
 //! Reading a log: from its files by replay, or from an earlier state by the commits since.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
+use chrono::{DateTime, Utc};
 use deltalake_core::kernel::{EagerSnapshot, Snapshot};
 use deltalake_core::protocol::checkpoints::create_checkpoint;
 use deltalake_core::{DeltaTable, DeltaTableError};
@@ -23,6 +24,19 @@ use crate::snapshot::LiveFile;
 struct LastRound {
     token: i64,
     tables: Option<BTreeMap<String, i64>>,
+}
+
+/// How a log ends, without what stands before.
+#[derive(Debug)]
+pub(crate) struct Tip {
+    /// Its newest version.
+    pub(crate) version: u64,
+    /// When that was committed.
+    pub(crate) at: Option<DateTime<Utc>>,
+    /// Number of the last round in it; 0 before the first.
+    pub(crate) token: i64,
+    /// The last round of every table, as the last round of a ledger tells.
+    pub(crate) tables: Option<Arc<BTreeMap<String, i64>>>,
 }
 
 /// Commits read at the same time.
@@ -54,6 +68,28 @@ impl TableLog {
         let (token, tables) = (last.token, last.tables.map(Arc::new));
         let (snapshot, files) = (Some(snapshot), OnceLock::new());
         Ok(Some(TableState { version, snapshot, schema, partition_column, token, tables, files }))
+    }
+
+    /// How the table's log ends; none when it does not exist. Two requests and a commit: the rest of
+    /// the log is looked at only where the end alone does not tell.
+    ///
+    /// # Errors
+    /// As [`TableLog::load`].
+    pub(crate) async fn tip(&self) -> Result<Option<Tip>> {
+        let checkpoint = self.last_checkpoint().await?;
+        let versions = self.versions_from(checkpoint.unwrap_or(0)).await?;
+        if let Some(newest) = versions.last()
+            && let Some(entry) = self.read_commit(*newest).await?
+            && let Some(token) = self.token_of(&entry)
+        {
+            let tables = entry.tables.map(Arc::new);
+            return Ok(Some(Tip { version: *newest, at: entry.at, token, tables }));
+        }
+        let Some(state) = self.load(None).await? else { return Ok(None) };
+        let newest = self.read_commit(state.version).await?;
+        let at = newest.and_then(|entry| entry.at);
+        let TableState { version, token, tables, .. } = state;
+        Ok(Some(Tip { version, at, token, tables }))
     }
 
     /// The last round up to `version`, by the commits that no checkpoint holds yet.
@@ -152,10 +188,13 @@ impl TableLog {
 
     /// The newest token in commits up to `version`.
     pub(crate) async fn token_at(&self, version: u64) -> Result<i64> {
+        let mut last_read = None;
         for version in (1..=version).rev() {
             let Some(entry) = self.read_commit(version).await? else {
-                return self.token_from_checkpoint(version).await;
+                // Cleaned up behind a checkpoint, whose own commit stands but may be a rewrite's.
+                return self.token_from_checkpoint(last_read.unwrap_or(version)).await;
             };
+            last_read = Some(version);
             if let Some(token) = self.token_of(&entry) {
                 return Ok(token);
             }
@@ -163,7 +202,7 @@ impl TableLog {
         Ok(0)
     }
 
-    /// The token at `version`, whose commit was cleaned up: from the checkpoint that replaced it.
+    /// The token at `version`, before which commits were cleaned up: from the checkpoint of it.
     async fn token_from_checkpoint(&self, version: u64) -> Result<i64> {
         let token = match EagerSnapshot::try_new(self.log.as_ref(), Some(version)).await {
             Ok(state) => state.transaction_version(self.log.as_ref(), &self.application).await,
@@ -188,15 +227,52 @@ impl TableLog {
         Ok(state.files.get_or_init(|| files).clone())
     }
 
-    async fn list(&self, state: &TableState) -> Result<Arc<[LiveFile]>> {
+    /// The checksums of the live files of `state`, by path from the table's folder, where the log
+    /// has them.
+    pub(crate) async fn checksums(&self, state: &TableState) -> Result<HashMap<String, String>> {
         let failed = |error| self.unreadable(error);
-        let snapshot = match &state.snapshot {
-            Some(snapshot) => snapshot.clone(),
+        let snapshot = self.replayed(state).await?;
+        let mut views = snapshot.file_views(self.log.as_ref(), None);
+        let mut found = HashMap::new();
+        while let Some(view) = views.try_next().await.map_err(failed)? {
+            // The only way to an action's tags.
+            #[allow(deprecated)]
+            let tags = view.add_action().tags;
+            let checksum = tags.and_then(|mut tags| tags.remove(actions::CHECKSUM)).flatten();
+            found.extend(checksum.map(|checksum| (view.path().into_owned(), checksum)));
+        }
+        Ok(found)
+    }
+
+    /// When each live file of `state` became part of the table, as its commit said.
+    pub(crate) async fn added_at(
+        &self,
+        state: &TableState,
+    ) -> Result<HashMap<Path, DateTime<Utc>>> {
+        let snapshot = self.replayed(state).await?;
+        let mut views = snapshot.file_views(self.log.as_ref(), None);
+        let mut times = HashMap::new();
+        while let Some(view) = views.try_next().await.map_err(|error| self.unreadable(error))? {
+            let at = DateTime::from_timestamp_millis(view.modification_time());
+            times.extend(at.map(|at| (layout::absolute(&self.folder, &view.path()), at)));
+        }
+        Ok(times)
+    }
+
+    /// What replay finds at a state.
+    async fn replayed(&self, state: &TableState) -> Result<Arc<Snapshot>> {
+        match &state.snapshot {
+            Some(snapshot) => Ok(snapshot.clone()),
             None => {
                 let at = Snapshot::try_new(self.log.as_ref(), Some(state.version)).await;
-                Arc::new(at.map_err(failed)?)
+                at.map(Arc::new).map_err(|error| self.unreadable(error))
             }
-        };
+        }
+    }
+
+    async fn list(&self, state: &TableState) -> Result<Arc<[LiveFile]>> {
+        let failed = |error| self.unreadable(error);
+        let snapshot = self.replayed(state).await?;
         let mut views = snapshot.file_views(self.log.as_ref(), None);
         let reader = StatsReader::new(&state.schema);
         let mut files = Vec::new();
@@ -207,6 +283,7 @@ impl TableLog {
                 size: u64::try_from(view.size()).unwrap_or_default(),
                 partition,
                 stats: view.stats().unwrap_or_default(),
+                checksum: None,
             };
             files.push(self.live_file(&add, &reader)?);
         }
@@ -239,11 +316,35 @@ impl TableLog {
         self.listed(layout::commit_version).await
     }
 
+    /// As [`TableLog::versions`], from one on. Asked as replay asks: what is remembered of its
+    /// listing answers this one too.
+    async fn versions_from(&self, version: u64) -> Result<Vec<u64>> {
+        let offset = layout::before_version(&self.folder, version);
+        let folder = layout::log(&self.folder);
+        let found = self.objects.list_with_offset(Some(&folder), &offset).try_collect().await;
+        self.versions_of(found, layout::commit_version)
+    }
+
+    /// The versions that have checkpoints, ascending.
+    pub(crate) async fn checkpoints(&self) -> Result<Vec<u64>> {
+        self.listed(layout::checkpoint_version).await
+    }
+
     /// The versions of the log's files of one kind, ascending.
     async fn listed(&self, version_of: fn(&Path) -> Option<u64>) -> Result<Vec<u64>> {
-        let folder = self.folder.clone().join(layout::LOG);
+        let offset = layout::before_version(&self.folder, 0);
+        let folder = layout::log(&self.folder);
+        let found = self.objects.list_with_offset(Some(&folder), &offset).try_collect().await;
+        self.versions_of(found, version_of)
+    }
+
+    fn versions_of(
+        &self,
+        found: object_store::Result<Vec<ObjectMeta>>,
+        version_of: fn(&Path) -> Option<u64>,
+    ) -> Result<Vec<u64>> {
+        let folder = layout::log(&self.folder);
         let beside = |path: &Path| path.parts_count() == folder.parts_count() + 1;
-        let found = self.objects.list(Some(&folder)).try_collect::<Vec<ObjectMeta>>().await;
         let found = found.map_err(|error| Error::storage(format!("list `{folder}`"), error))?;
         let here = found.iter().map(|meta| &meta.location).filter(|path| beside(path));
         let mut versions: Vec<u64> = here.filter_map(version_of).collect();
@@ -257,6 +358,18 @@ impl TableLog {
         let entry = self.read_entry(newest).await?.unwrap_or_default();
         let id = |application: &String| application.split('/').next()?.parse().ok();
         Ok(entry.tokens.keys().find_map(id))
+    }
+
+    /// The id of the store whose commits these are, by the newest that can be read.
+    pub(crate) async fn any_store_id(&self) -> Option<Uuid> {
+        let id = |application: &String| application.split('/').next()?.parse().ok();
+        for version in self.versions().await.ok()?.into_iter().rev() {
+            let entry = self.read_entry(version).await.ok().flatten().unwrap_or_default();
+            if let Some(id) = entry.tokens.keys().find_map(id) {
+                return Some(id);
+            }
+        }
+        None
     }
 
     /// Why the log could not be read: a feature that replay does not know, a commit that is missing

@@ -216,6 +216,11 @@ impl<'a> Draft<'a> {
         Ok(!written.variants.is_empty() && theirs.iter().any(|file| file.partition == *month))
     }
 
+    /// Forgets what was written: vacuum may have taken it.
+    pub(super) fn write_anew(&mut self) {
+        self.written.clear();
+    }
+
     /// Writes what is not written yet, on the pinned state; returns what each table gets, in the
     /// order of commits.
     pub(super) async fn write(&mut self, pin: &StoreSnapshot) -> Result<Vec<TableAdds>> {

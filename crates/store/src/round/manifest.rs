@@ -62,7 +62,7 @@ impl Manifest {
     }
 
     /// Reads its file; `what` names it in errors.
-    pub(super) fn parse(what: &str, bytes: &[u8]) -> Result<Manifest> {
+    pub(crate) fn parse(what: &str, bytes: &[u8]) -> Result<Manifest> {
         check_format(what, bytes)?;
         let damaged = |reason: String| Error::corrupt(format!("`{what}`"), reason);
         let file: File = serde_json::from_slice(bytes).map_err(|e| damaged(e.to_string()))?;

@@ -189,6 +189,11 @@ impl Publisher {
         log.commit(on, &commit).await
     }
 
+    /// The folder of a table.
+    pub(crate) fn table_folder(&self, table: &str) -> Path {
+        self.layout.table(&self.info.name, table)
+    }
+
     /// The folder of manifests.
     pub(crate) fn rounds(&self) -> Path {
         self.layout.rounds(&self.info.name)

@@ -51,7 +51,7 @@ impl Publisher {
             let tables = self.logs.iter().zip(states);
             let tables = tables.map(|(log, state)| TableSnapshot::new(log.clone(), state));
             let tables: Vec<TableSnapshot> = tables.collect();
-            snapshot::check_rounds(&told, &tables).map_err(|reason| self.torn(reason))?;
+            snapshot::check_rounds(told.tables(), &tables).map_err(|reason| self.torn(reason))?;
             return Ok(StoreSnapshot::new(token, committed_at, tables));
         }
         Err(Error::corrupt(self.what(), "a round stays unfinished"))

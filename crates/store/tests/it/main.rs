@@ -1,8 +1,11 @@
 //! Tests of the store through its public interface.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod audit;
+mod budgets;
 mod crashes;
 mod damage;
+mod interruptions;
 mod lakes;
 mod power;
 mod races;
@@ -10,4 +13,5 @@ mod rebases;
 mod rewrites;
 mod rounds;
 mod turns;
+mod upkeep;
 mod world;

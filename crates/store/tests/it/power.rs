@@ -27,7 +27,7 @@ impl Fsync for Watched {
     }
 }
 
-fn watched_disk(parent: &Path) -> (Disk, Arc<PowerLoss>) {
+pub fn watched_disk(parent: &Path) -> (Disk, Arc<PowerLoss>) {
     let power = Arc::new(PowerLoss::watch(parent).unwrap());
     let mut disk = Disk::folder();
     disk.location = parent.join("lake").to_str().unwrap().to_string();
@@ -72,7 +72,7 @@ async fn two_hundred_power_losses() {
 }
 
 /// A folder in memory, where the machine has one: what is lost is decided by the model, not by it.
-fn scratch() -> tempfile::TempDir {
+pub fn scratch() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 

@@ -194,7 +194,7 @@ async fn clean_up(disk: &Disk) -> usize {
 async fn who_slept_while_the_log_was_cleaned_up_never_commits_into_the_past() {
     let disk = Disk::memory();
     let ann = world::writer(&disk).await.unwrap();
-    let mut all = objects("a", 0, 66, 2);
+    let mut all = objects("a", 0, 102, 2);
     commit(&ann, &all[..1], 1).await.unwrap();
     // Three who see the first round, and nothing of what comes then.
     let bob = world::writer(&disk).await.unwrap();
@@ -209,23 +209,23 @@ async fn who_slept_while_the_log_was_cleaned_up_never_commits_into_the_past() {
     for (n, object) in (2..).zip(&all[1..]) {
         commit(&ann, std::slice::from_ref(object), n).await.unwrap();
     }
-    assert!(clean_up(&disk).await > 3 * 60);
+    assert!(clean_up(&disk).await > 3 * 90);
     let gone = world::commit_path("events", 2);
     assert!(!disk.holds(&gone).await, "the next name is free");
-    let more = objects("b", 3, 2, 70);
+    let more = objects("b", 3, 2, 110);
     let mut input = world::round(&more);
     input.planned_at = Some(bob.token());
-    let receipt = bob.commit_round(input, &world::Words, world::at(99)).await.unwrap();
-    assert_eq!((receipt.token, receipt.rebased), (67, 1));
+    let receipt = bob.commit_round(input, &world::Words, world::at(120)).await.unwrap();
+    assert_eq!((receipt.token, receipt.rebased), (103, 1));
     all.extend(more);
     let seen: Vec<&Object> = all.iter().collect();
-    assert_eq!(check_truth(&disk, &seen).await, 67);
+    assert_eq!(check_truth(&disk, &seen).await, 103);
     // So with a rewrite that was planned then.
     let events = early.table("events").unwrap();
     let inputs: Vec<_> = events.files().await.unwrap().iter().map(|f| f.path.clone()).collect();
     let rows = world::table_rows(events).await;
-    eve.rewrite(events, &inputs, rows, world::at(100)).await.unwrap();
-    assert_eq!(check_truth(&disk, &seen).await, 67);
+    eve.rewrite(events, &inputs, rows, world::at(130)).await.unwrap();
+    assert_eq!(check_truth(&disk, &seen).await, 103);
     assert!(!disk.holds(&gone).await, "nobody put it again");
     // What was listed then still stands there, for whoever reads that state.
     assert_eq!(world::check_snapshot(&now, &seen[..1]).await, 1);

@@ -143,25 +143,25 @@ async fn what_the_ledger_holds_is_not_taken_twice() {
 async fn a_long_log_is_replayed_from_its_checkpoint() {
     let disk = Disk::memory();
     let writer = world::writer(&disk).await.unwrap();
-    let all = objects("a", 0, 70, 1);
+    let all = objects("a", 0, 110, 1);
     for (n, object) in all.iter().enumerate() {
         commit(&writer, std::slice::from_ref(object), n as i64).await.unwrap();
     }
     let seen: Vec<&Object> = all.iter().collect();
-    assert_eq!(check_truth(&disk, &seen).await, 70);
+    assert_eq!(check_truth(&disk, &seen).await, 110);
     // As after a clean-up of the log: the commits before the checkpoint are gone.
     let snapshot = read(&disk).await;
     let events = snapshot.table("events").unwrap();
     let log = events.prefix().clone().join("_delta_log");
-    for version in 0..60 {
+    for version in 0..95 {
         let path = log.clone().join(format!("{version:020}.json"));
         object_store::ObjectStoreExt::delete(events.object_store().as_ref(), &path).await.unwrap();
     }
-    assert_eq!(check_truth(&disk, &seen).await, 70);
+    assert_eq!(check_truth(&disk, &seen).await, 110);
     let again = world::writer(&disk).await.unwrap();
     let more = object("more", vec![record("more", 0, "more")]);
-    assert_eq!(commit(&again, std::slice::from_ref(&more), 99).await.unwrap().token, 71);
-    assert_eq!(Ledger::of(&read(&disk).await).await.stored, 71);
+    assert_eq!(commit(&again, std::slice::from_ref(&more), 99).await.unwrap().token, 111);
+    assert_eq!(Ledger::of(&read(&disk).await).await.stored, 111);
 }
 
 #[tokio::test]

@@ -57,6 +57,7 @@ impl Turns {
             state.grant();
         }
         self.changed.notify_waiters();
+        let mut call = Waiting { turns: self, caller, granted: false };
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
@@ -67,12 +68,38 @@ impl Turns {
                     state.turn = None;
                     *state.waiting[caller].get_or_insert(1) -= 1;
                     state.grant();
+                    call.granted = true;
                     break;
                 }
             }
             changed.await;
         }
         self.changed.notify_waiters();
+    }
+}
+
+/// A call that waits. One that nobody polls any more gives its place back.
+struct Waiting<'a> {
+    turns: &'a Turns,
+    caller: usize,
+    granted: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if self.granted {
+            return;
+        }
+        let mut state = self.turns.state.lock().unwrap();
+        if let Some(waiting) = &mut state.waiting[self.caller] {
+            *waiting -= 1;
+        }
+        if state.turn == Some(self.caller) && state.waiting[self.caller] == Some(0) {
+            state.turn = None;
+        }
+        state.grant();
+        drop(state);
+        self.turns.changed.notify_waiters();
     }
 }
 

@@ -12,7 +12,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tidy", &[]),
     ("ingest", &["cloudtrail", "store"]),
     ("query", &["store", "trino"]),
-    ("cli", &["cloudtrail", "ingest", "query", "store", "trino"]),
+    ("server", &["query", "store"]),
+    ("cli", &["cloudtrail", "ingest", "query", "server", "store", "trino"]),
     ("benches", &["cloudtrail", "testkit"]),
 ];
 

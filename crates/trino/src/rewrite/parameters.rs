@@ -129,6 +129,25 @@ fn literal_of(value: &Value) -> Expr {
             let elem = texts.iter().map(|text| tree::text(text, span)).collect();
             Expr::Array(Array { elem, named: true })
         }
+        Value::Typed { text, type_name } => {
+            let arguments = vec![tree::text(text, span), tree::text(type_name, span)];
+            tree::call(internal::CAST, arguments, span)
+        }
+        Value::Bytes(bytes) => {
+            let hex = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            literal(Literal::HexStringLiteral(hex))
+        }
+        Value::Array(items) => array_of(items.iter()),
+        Value::Map(entries) => {
+            let keys = array_of(entries.iter().map(|(key, _)| key));
+            let values = array_of(entries.iter().map(|(_, value)| value));
+            tree::call("map", vec![keys, values], span)
+        }
+        Value::Row(fields) => tree::call("row", fields.iter().map(literal_of).collect(), span),
         Value::Null => literal(Literal::Null),
     }
+}
+
+fn array_of<'a>(items: impl Iterator<Item = &'a Value>) -> Expr {
+    Expr::Array(Array { elem: items.map(literal_of).collect(), named: true })
 }

@@ -4,6 +4,7 @@
 //! and what the selection leaves out are never listed. The months then make *slices*, newest first:
 //! each is listed and brought in before the next is, and what came in can be queried meanwhile.
 
+mod keys;
 mod refusal;
 mod slice;
 mod walk;
@@ -22,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::options::Selection;
 use crate::source::LogSource;
 
+pub use keys::{Inventory, Keys};
 use refusal::Attempt;
 use slice::Slice;
 
@@ -58,6 +60,12 @@ impl Bucket {
     fn key_of<'a>(&self, uri: &'a str) -> &'a str {
         let key = uri.strip_prefix("s3://").and_then(|rest| rest.strip_prefix(self.name.as_str()));
         key.and_then(|key| key.strip_prefix('/')).unwrap_or(uri)
+    }
+
+    /// Returns whether a key lies under the prefix.
+    pub fn holds(&self, key: &str) -> bool {
+        let rest = key.strip_prefix(self.prefix.trim_end_matches('/'));
+        rest.is_some_and(|rest| self.prefix.is_empty() || rest.starts_with('/'))
     }
 
     /// Asks for the first objects: whether there is such a bucket, and whether it may be listed.
@@ -117,4 +125,9 @@ pub(crate) fn slices(
     }
     slices.extend(months.into_iter().map(|folders| slice(folders, Vec::new())));
     Ok(slices)
+}
+
+/// Returns the source of the objects in `keys`.
+pub(crate) fn of_keys(bucket: Bucket, keys: Keys, reading: Reading) -> Arc<dyn LogSource> {
+    Arc::new(Slice::of_keys(Arc::new(bucket), keys, reading))
 }

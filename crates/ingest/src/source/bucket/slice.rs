@@ -9,13 +9,14 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use object_store::path::Path;
-use object_store::{Attribute, GetOptions, GetRange, GetResult, ObjectMeta};
+use object_store::{Attribute, GetOptions, GetRange, GetResult, ObjectMeta, ObjectStoreExt};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use traillake_cloudtrail::log_file::archive::{HEAD_BYTES, is_archive};
 use traillake_cloudtrail::log_file::is_foreign;
 use traillake_cloudtrail::{ObjectKey, object_key};
 
+use super::keys::Keys;
 use super::refusal::{self, Attempt};
 use super::walk::Met;
 use super::{Bucket, Reading};
@@ -27,6 +28,8 @@ use crate::source::{Contents, DigestStamp, Found, Ignored, LogSource, SourceObje
 const LISTED_AT_ONCE: usize = 16;
 /// Objects that are looked into at a time while they are listed.
 const LOOKED_AT_ONCE: usize = 16;
+/// Objects that somebody names which are looked at before the next are.
+const NAMED_AT_ONCE: usize = 256;
 /// Objects that are read at a time.
 const READ_AT_ONCE: usize = 32;
 /// How often an object is read before it counts as unreadable. The client has tried each request
@@ -35,10 +38,11 @@ const ATTEMPTS_MAX: u32 = 4;
 /// The wait before the second attempt; it doubles with each.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Some folders of a bucket.
+/// Some folders of a bucket, or some objects.
 pub(super) struct Slice {
     bucket: Arc<Bucket>,
     folders: Vec<String>,
+    keys: Option<Keys>,
     /// What the walk met; told once.
     met: Mutex<Vec<Met>>,
     reading: Reading,
@@ -51,7 +55,13 @@ impl Slice {
         met: Vec<Met>,
         reading: Reading,
     ) -> Slice {
-        Slice { bucket, folders, met: Mutex::new(met), reading }
+        Slice { bucket, folders, keys: None, met: Mutex::new(met), reading }
+    }
+
+    /// The objects that somebody names.
+    pub(super) fn of_keys(bucket: Arc<Bucket>, keys: Keys, reading: Reading) -> Slice {
+        let (folders, keys, met) = (Vec::new(), Some(keys), Mutex::default());
+        Slice { bucket, folders, keys, met, reading }
     }
 
     /// Returns what is in the folders, in the order in which S3 answers.
@@ -69,13 +79,48 @@ impl Slice {
             })
         });
         let listed = stream::iter(listings).flatten_unordered(LISTED_AT_ONCE);
-        let looked = stream::iter(met).chain(listed).map(|met| async {
-            match met {
-                Met::Object(object) => self.look_at(object).await,
-                Met::Found(found) => found,
-            }
-        });
+        let looked = stream::iter(met).chain(listed).map(|met| self.look(met));
         looked.buffer_unordered(LOOKED_AT_ONCE)
+    }
+
+    async fn look(&self, met: Met) -> Found {
+        match met {
+            Met::Object(object) => self.look_at(object).await,
+            Met::Key(key) => match self.head(&key).await {
+                Ok(object) => self.look_at(object).await,
+                Err(error) => {
+                    let (kind, reason) = refusal::of(&error, Attempt::Read, &self.bucket, &key);
+                    Found::Fault { object: self.bucket.uri(&key), kind, reason }
+                }
+            },
+            Met::Found(found) => found,
+        }
+    }
+
+    async fn head(&self, key: &str) -> object_store::Result<ObjectMeta> {
+        self.bucket.objects.head(&Path::parse(key)?).await
+    }
+
+    /// Looks at the objects that somebody names, so many at a time.
+    fn list_keys(&self, keys: &Keys, found: &mut dyn FnMut(Found) -> ControlFlow<()>) {
+        let runtime = Handle::current();
+        let mut held = Vec::new();
+        let mut look = |held: &mut Vec<Met>| {
+            let looked = stream::iter(held.drain(..)).map(|met| self.look(met));
+            let looked = looked.buffer_unordered(LOOKED_AT_ONCE).collect::<Vec<_>>();
+            runtime.block_on(looked).into_iter().all(|next| found(next).is_continue())
+        };
+        let mut goes_on = true;
+        keys.list(&self.bucket, &mut |met| {
+            held.push(met);
+            if held.len() == NAMED_AT_ONCE {
+                goes_on = look(&mut held);
+            }
+            goes_on
+        });
+        if goes_on {
+            look(&mut held);
+        }
     }
 
     async fn look_at(&self, object: ObjectMeta) -> Found {
@@ -137,6 +182,9 @@ impl Slice {
 
 impl LogSource for Slice {
     fn list(&self, found: &mut dyn FnMut(Found) -> ControlFlow<()>) {
+        if let Some(keys) = &self.keys {
+            return self.list_keys(keys, found);
+        }
         let runtime = Handle::current();
         let mut listed = std::pin::pin!(self.listed_all());
         // `found` may wait, which nothing inside `block_on` may.

@@ -41,6 +41,8 @@ pub(super) struct Walked {
 pub(super) enum Met {
     /// An object.
     Object(ObjectMeta),
+    /// An object of which only the key is known.
+    Key(String),
     /// Anything else.
     Found(Found),
 }

@@ -1,0 +1,204 @@
+//! `traillake maintain`
+
+use std::time::{Duration, Instant};
+
+use chrono::TimeDelta;
+use clap::Args;
+use serde_json::{Value, json};
+use traillake_store::{Lake, StoreInfo, TableUpkeep, UpkeepOptions, UpkeepReport};
+
+use crate::failure::{Outcome, Problem};
+use crate::interrupt::Interrupt;
+use crate::lakes;
+use crate::output::{Report, ReportFormat};
+use crate::quantities::{count_of, parse_duration, show_duration, show_size};
+use crate::session::Session;
+
+/// A file that nothing needs stays for at least so long: what is being written needs it unseen.
+const GRACE_MIN: Duration = Duration::from_secs(3_600);
+
+/// What can be typed after `traillake maintain`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  traillake maintain
+  traillake maintain --dry-run
+  traillake maintain --vacuum-grace 14d --format json")]
+pub struct MaintainArgs {
+    /// Show what would be done; do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// How long replaced files stay for queries that still read them: at least 1h [default: 7d]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    vacuum_grace: Option<Duration>,
+    /// Report as text or JSON
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "text|json",
+        hide_possible_values = true
+    )]
+    format: ReportFormat,
+}
+
+/// Folds small files, shortens the logs and removes what nothing needs, store by store.
+pub async fn run(session: &Session, args: MaintainArgs) -> anyhow::Result<Outcome> {
+    let options = options(args.vacuum_grace)?;
+    let lake = lakes::open(session).await?;
+    let talk = session.talk.clone();
+    let interrupt = Interrupt::listen(move || talk.warn("stopping; what is done stays done"));
+    let mut stores = Vec::new();
+    for info in lake.stores().await? {
+        let started = Instant::now();
+        let Some(report) =
+            interrupt.unless(tend(session, &lake, &info, &options, args.dry_run)).await
+        else {
+            return Ok(Outcome::Interrupted);
+        };
+        let (report, elapsed) = (report?, started.elapsed());
+        stores.push(Tended { store: info.name, report, elapsed });
+    }
+    let (swept, bytes) = match args.dry_run {
+        true => (0, 0),
+        false => lake.sweep(session.now - options.grace).await?,
+    };
+    let said = if args.dry_run { "would be maintained" } else { "maintained" };
+    let count = count_of(stores.len() as u64, "store");
+    let text = format!("lake {}: {count} {said}\n", lake.location());
+    let text = match swept {
+        0 => text,
+        _ => format!(
+            "{text}{} left half written removed, {}\n",
+            count_of(swept, "file"),
+            show_size(bytes)
+        ),
+    };
+    let text = stores.iter().fold(text, |text, store| text + &store.text(args.dry_run));
+    let json = json!({
+        "lake": lake.location(), "dry_run": args.dry_run, "half_written_removed": swept,
+        "stores": stores.iter().map(Tended::json).collect::<Vec<_>>(),
+    });
+    Report { text, json }.print(args.format, session.terminal.stdout)?;
+    for problem in stores.iter().flat_map(Tended::problems) {
+        session.talk.warn(&problem);
+    }
+    let clean = stores.iter().all(|store| store.report.is_clean());
+    Ok(if clean { Outcome::Done } else { Outcome::DoneWithFailures })
+}
+
+fn options(grace: Option<Duration>) -> anyhow::Result<UpkeepOptions> {
+    let mut options = UpkeepOptions::default();
+    if let Some(grace) = grace {
+        if grace < GRACE_MIN {
+            let hint = "it must be longer than the longest query and ingest; the default is 7d";
+            return Err(Problem::new("`--vacuum-grace` must be at least 1h").hint(hint).into());
+        }
+        options.grace = TimeDelta::from_std(grace)?;
+    }
+    Ok(options)
+}
+
+async fn tend(
+    session: &Session,
+    lake: &Lake,
+    store: &StoreInfo,
+    options: &UpkeepOptions,
+    dry_run: bool,
+) -> anyhow::Result<UpkeepReport> {
+    let spec = traillake_ingest::store_spec();
+    let writer = lake.writer(&store.name, &spec, session.now).await?;
+    Ok(match dry_run {
+        true => writer.upkeep_due(options, session.now).await?,
+        false => writer.upkeep(options, session.now).await?,
+    })
+}
+
+/// A store and what was, or would be, done with it.
+struct Tended {
+    store: String,
+    report: UpkeepReport,
+    elapsed: Duration,
+}
+
+impl Tended {
+    fn problems(&self) -> impl Iterator<Item = String> {
+        let of_table = |table: &TableUpkeep| {
+            let name = format!("{}.{}", self.store, table.table);
+            table.problems.iter().map(move |told| format!("{name}: {told}")).collect::<Vec<_>>()
+        };
+        self.report.tables.iter().flat_map(of_table)
+    }
+
+    fn text(&self, dry_run: bool) -> String {
+        let mut text = format!("\nstore {}, {}\n", self.store, show_duration(self.elapsed));
+        let mut idle = true;
+        for table in &self.report.tables {
+            let did = done(table, dry_run);
+            if did.is_empty() {
+                continue;
+            }
+            idle = false;
+            text += &format!("  {:<10} {}\n", table.table, did.join("; "));
+        }
+        if idle {
+            text += "  nothing is due\n";
+        }
+        text
+    }
+
+    fn json(&self) -> Value {
+        let tables: Vec<Value> = self.report.tables.iter().map(as_json).collect();
+        json!({
+            "store": self.store, "seconds": self.elapsed.as_secs_f64(), "tables": tables,
+            "manifests_removed": self.report.manifests_removed,
+        })
+    }
+}
+
+/// Returns what was done with a table, each thing in a few words.
+fn done(table: &TableUpkeep, dry_run: bool) -> Vec<String> {
+    let mut did = Vec::new();
+    if table.files_folded > 0 {
+        let bytes = match dry_run {
+            true => show_size(table.bytes_before),
+            false => {
+                format!("{} -> {}", show_size(table.bytes_before), show_size(table.bytes_after))
+            }
+        };
+        did.push(format!(
+            "{} -> {}, {bytes}, {} of {} rewritten",
+            count_of(table.files_before, "file"),
+            table.files_after,
+            count_of(table.rows_rewritten, "row"),
+            table.rows,
+        ));
+    }
+    if let Some(version) = table.checkpoint {
+        did.push(format!("checkpoint of version {version}"));
+    }
+    if table.log_files_removed > 0 {
+        did.push(format!("{} of the log removed", count_of(table.log_files_removed, "file")));
+    }
+    if table.files_removed > 0 {
+        let (files, bytes) =
+            (count_of(table.files_removed, "file"), show_size(table.bytes_removed));
+        did.push(format!("{files} that nothing needs removed, {bytes}"));
+    }
+    if !table.problems.is_empty() {
+        did.push(format!("{} could not be done", count_of(table.problems.len() as u64, "thing")));
+    }
+    did
+}
+
+fn as_json(table: &TableUpkeep) -> Value {
+    json!({
+        "table": table.table, "rows": table.rows,
+        "files_before": table.files_before, "files_after": table.files_after,
+        "bytes_before": table.bytes_before, "bytes_after": table.bytes_after,
+        "files_folded": table.files_folded, "files_written": table.files_written,
+        "rows_rewritten": table.rows_rewritten, "checkpoint": table.checkpoint,
+        "log_files_removed": table.log_files_removed, "files_removed": table.files_removed,
+        "bytes_removed": table.bytes_removed, "problems": table.problems,
+    })
+}

@@ -1,0 +1,178 @@
+//! Sources that the lake keeps: where logs come from, and how the last look at each went.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use traillake_cloudtrail::Kind;
+use traillake_ingest::Selection;
+use traillake_store::Lake;
+
+use super::{Intake, Taken};
+use crate::buckets::{self, BucketArgs};
+use crate::failure::Problem;
+
+/// The version of a source's file.
+const FORMAT: u64 = 1;
+
+/// A source as the lake keeps it (docs/format.md). Nothing in it is a secret.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StoredSource {
+    format: u64,
+    /// Where logs are: `s3://bucket/prefix` or an absolute path.
+    pub url: String,
+    /// The store they go to.
+    pub store: String,
+    /// How a bucket is reached.
+    #[serde(flatten)]
+    pub buckets: BucketArgs,
+    /// Only these accounts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<String>,
+    /// Only these regions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub regions: Vec<String>,
+    /// Only these kinds, by the names of their tables.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<String>,
+    /// The queue that tells of new objects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sqs: Option<String>,
+    /// When it was added.
+    pub added_at: DateTime<Utc>,
+}
+
+/// How the last look at a source went.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// When the last look ended.
+    pub looked_at: Option<DateTime<Utc>>,
+    /// When a look last ended well.
+    pub succeeded_at: Option<DateTime<Utc>>,
+    /// What was wrong with the last look, if it failed.
+    pub failure: Option<String>,
+    /// Objects that the last look could not take in.
+    pub objects_failed: u64,
+    /// Messages that wait in its queue, about.
+    pub backlog: Option<u64>,
+    /// Messages refused since the process began, each once.
+    pub refused: u64,
+}
+
+impl Note {
+    /// Takes in what a look brought.
+    pub fn of_taken(&mut self, taken: &Taken, now: DateTime<Utc>) {
+        self.looked_at = Some(now);
+        self.objects_failed = taken.report.objects.failed;
+        self.failure = None;
+        if !taken.report.cancelled {
+            self.succeeded_at = Some(now);
+        }
+    }
+
+    /// Takes in that a look failed.
+    pub fn of_failure(&mut self, words: String, now: DateTime<Utc>) {
+        self.looked_at = Some(now);
+        self.failure = Some(words);
+    }
+}
+
+impl StoredSource {
+    /// Returns a source for `store`.
+    ///
+    /// # Errors
+    /// For a path that is not there.
+    pub fn new(
+        url: &str,
+        store: &str,
+        buckets: BucketArgs,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<StoredSource> {
+        let url = match buckets::is_bucket(url) {
+            true => url.trim_end_matches('/').to_owned(),
+            false => {
+                let path = PathBuf::from(url.strip_prefix("file://").unwrap_or(url));
+                let path = path.canonicalize().map_err(|error| {
+                    Problem::new(format!("could not open `{url}`")).because(error)
+                })?;
+                path.into_os_string().into_string().map_err(|_| {
+                    Problem::new(format!("`{url}` cannot be kept: its path is not UTF-8"))
+                })?
+            }
+        };
+        Ok(StoredSource {
+            format: FORMAT,
+            url,
+            store: store.to_owned(),
+            buckets,
+            accounts: Vec::new(),
+            regions: Vec::new(),
+            kinds: Vec::new(),
+            sqs: None,
+            added_at: now,
+        })
+    }
+
+    /// Returns the same as an intake, with what is told to all of them in `others`.
+    pub fn intake(&self, name: &str, others: &Intake) -> Intake {
+        let kinds = [Kind::Events, Kind::Insights, Kind::Aggregated, Kind::Digest];
+        let kinds = kinds.into_iter().filter(|kind| self.kinds.iter().any(|k| k == kind.table()));
+        Intake {
+            name: Some(name.to_owned()),
+            sources: vec![self.url.clone()],
+            selection: Selection {
+                accounts: self.accounts.iter().cloned().collect(),
+                regions: self.regions.iter().cloned().collect(),
+                kinds: kinds.collect(),
+                ..others.selection.clone()
+            },
+            buckets: self.buckets.clone(),
+            sqs: self.sqs.clone(),
+            ..others.clone()
+        }
+    }
+}
+
+/// Returns whether a text can be the name of a source.
+pub fn is_name(text: &str) -> bool {
+    let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-' || c == b'_';
+    // `-` alone is standard input.
+    let begins_well = text.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric());
+    text.len() <= 64 && begins_well && text.bytes().all(allowed)
+}
+
+/// Returns the sources that `lake` keeps, by name.
+///
+/// # Errors
+/// When one cannot be read, or a later version wrote it.
+pub async fn stored(lake: &Lake) -> anyhow::Result<Vec<(String, StoredSource)>> {
+    let parse = |(name, bytes): (String, Vec<u8>)| {
+        let parsed = serde_json::from_slice::<StoredSource>(&bytes);
+        let source = parsed.map_err(|error| {
+            Problem::new(format!("the source `{name}` cannot be read")).because(error)
+        })?;
+        match source.format {
+            FORMAT => Ok((name, source)),
+            later => Err(Problem::new(format!(
+                "the source `{name}` has format {later}; this version knows {FORMAT}"
+            ))
+            .into()),
+        }
+    };
+    lake.sources().await?.into_iter().map(parse).collect()
+}
+
+/// Returns how the last look at a source went.
+pub async fn note_of(lake: &Lake, name: &str) -> anyhow::Result<Note> {
+    let bytes = lake.source_note(name).await?.unwrap_or_default();
+    Ok(serde_json::from_slice(&bytes).unwrap_or_default())
+}
+
+/// Keeps how a look went. That it cannot be kept is told, and no more.
+pub async fn keep_note(lake: &Lake, name: Option<&str>, note: &Note) {
+    let Some(name) = name else { return };
+    let Ok(text) = serde_json::to_string(note) else { return };
+    if let Err(error) = lake.note_source(name, text).await {
+        tracing::warn!(name, %error, "could not note how the look went");
+    }
+}

@@ -1,0 +1,277 @@
+//! Objects of a bucket that somebody names: a list of keys, notices, or an S3 Inventory.
+//!
+//! An inventory (Amazon S3 User Guide, "Amazon S3 Inventory") lists a bucket of half a billion
+//! objects without half a million requests. Its manifest names its files; those in CSV are read here,
+//! one after the other, with keys URL-encoded and columns as `fileSchema` says.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use flate2::read::MultiGzDecoder;
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use serde::Deserialize;
+
+use super::Bucket;
+use super::walk::Met;
+use crate::notice::url_decoded;
+use crate::report::FaultKind;
+use crate::source::Found;
+
+/// Which objects of a bucket.
+#[derive(Debug, Clone)]
+pub enum Keys {
+    /// Those with these keys.
+    Named(Vec<String>),
+    /// Those in an inventory.
+    Inventory(Inventory),
+}
+
+/// An inventory of a bucket.
+#[derive(Debug, Clone)]
+pub struct Inventory {
+    columns: Columns,
+    files: Vec<InventoryFile>,
+}
+
+#[derive(Debug, Clone)]
+enum InventoryFile {
+    Here(PathBuf),
+    There(Arc<dyn ObjectStore>, Path),
+}
+
+/// Where columns stand in a line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Columns {
+    bucket: Option<usize>,
+    key: usize,
+    size: Option<usize>,
+    modified_at: Option<usize>,
+    etag: Option<usize>,
+    is_latest: Option<usize>,
+    is_delete_marker: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Manifest {
+    source_bucket: String,
+    file_format: String,
+    file_schema: String,
+    files: Vec<ManifestFile>,
+}
+
+#[derive(Deserialize)]
+struct ManifestFile {
+    key: String,
+}
+
+impl Inventory {
+    /// Reads a `manifest.json` on this machine; its files lie in `data/` beside its folder, as in S3.
+    /// Returns the bucket it is of, too.
+    ///
+    /// # Errors
+    /// In words, when it is no manifest of an inventory in CSV.
+    pub fn open(manifest: &FilePath) -> Result<(String, Inventory), String> {
+        let bytes = std::fs::read(manifest).map_err(|error| error.to_string())?;
+        let folder = manifest.parent().unwrap_or_else(|| FilePath::new("."));
+        Inventory::parse(&bytes, |key| {
+            let name = key.rsplit('/').next().unwrap_or(key);
+            let places = [folder.join("../data").join(name), folder.join("data").join(name)];
+            let found = places.into_iter().find(|place| place.exists());
+            InventoryFile::Here(found.unwrap_or_else(|| folder.join(name)))
+        })
+    }
+
+    /// Reads a manifest in the bucket that inventories are delivered to.
+    ///
+    /// # Errors
+    /// As [`Inventory::open`].
+    pub async fn fetch(
+        objects: Arc<dyn ObjectStore>,
+        key: &str,
+    ) -> Result<(String, Inventory), String> {
+        let path = Path::parse(key).map_err(|error| error.to_string())?;
+        let got = objects.get(&path).await.map_err(|error| error.to_string())?;
+        let bytes = got.bytes().await.map_err(|error| error.to_string())?;
+        Inventory::parse(&bytes, |key| InventoryFile::There(objects.clone(), Path::from(key)))
+    }
+
+    fn parse(
+        bytes: &[u8],
+        file: impl Fn(&str) -> InventoryFile,
+    ) -> Result<(String, Inventory), String> {
+        let manifest: Manifest = serde_json::from_slice(bytes)
+            .map_err(|error| format!("no manifest of an S3 Inventory: {error}"))?;
+        if manifest.file_format != "CSV" {
+            let format = manifest.file_format;
+            return Err(format!("the inventory is in {format}; only CSV can be read"));
+        }
+        let columns = Columns::of(&manifest.file_schema)?;
+        let files = manifest.files.iter().map(|named| file(&named.key)).collect();
+        Ok((manifest.source_bucket, Inventory { columns, files }))
+    }
+
+    /// Calls `met` with every object under the bucket's prefix. Blocks.
+    fn list(&self, bucket: &Bucket, met: &mut dyn FnMut(Met) -> bool) {
+        for file in &self.files {
+            let name = file.name();
+            let wrong = |reason: String| {
+                let (object, kind) = (name.clone(), FaultKind::Unreadable);
+                Met::Found(Found::Fault { object, kind, reason })
+            };
+            let bytes = match file.open() {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    met(wrong(error.to_string()));
+                    continue;
+                }
+            };
+            for line in BufReader::new(MultiGzDecoder::new(bytes)).lines() {
+                let line = match line {
+                    Ok(line) => line,
+                    Err(error) => {
+                        met(wrong(error.to_string()));
+                        break;
+                    }
+                };
+                let found = match self.columns.object(&line, bucket) {
+                    Ok(Some(found)) => found,
+                    Ok(None) => continue,
+                    Err(reason) => wrong(format!("{reason}: `{line}`")),
+                };
+                if !met(found) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl InventoryFile {
+    fn name(&self) -> String {
+        match self {
+            InventoryFile::Here(path) => path.display().to_string(),
+            InventoryFile::There(_, path) => path.to_string(),
+        }
+    }
+
+    fn open(&self) -> std::io::Result<Box<dyn Read>> {
+        Ok(match self {
+            InventoryFile::Here(path) => Box::new(std::fs::File::open(path)?),
+            InventoryFile::There(objects, path) => {
+                let runtime = tokio::runtime::Handle::current();
+                let bytes = runtime.block_on(async { objects.get(path).await?.bytes().await });
+                Box::new(std::io::Cursor::new(bytes.map_err(std::io::Error::other)?))
+            }
+        })
+    }
+}
+
+impl Columns {
+    fn of(schema: &str) -> Result<Columns, String> {
+        let names: Vec<&str> = schema.split(',').map(str::trim).collect();
+        let place = |name: &str| names.iter().position(|found| *found == name);
+        Ok(Columns {
+            bucket: place("Bucket"),
+            key: place("Key").ok_or("the inventory has no column `Key`")?,
+            size: place("Size"),
+            modified_at: place("LastModifiedDate"),
+            etag: place("ETag"),
+            is_latest: place("IsLatest"),
+            is_delete_marker: place("IsDeleteMarker"),
+        })
+    }
+
+    /// What a line tells of; none when that is no object under the bucket's prefix today.
+    fn object(&self, line: &str, bucket: &Bucket) -> Result<Option<Met>, String> {
+        let fields = fields(line);
+        let field = |place: Option<usize>| place.and_then(|place| fields.get(place));
+        let is = |place, value: &str| field(place).is_some_and(|found| found == value);
+        if is(self.is_latest, "false") || is(self.is_delete_marker, "true") {
+            return Ok(None);
+        }
+        let key = url_decoded(field(Some(self.key)).ok_or("it has too few columns")?)?;
+        if field(self.bucket).is_some_and(|name| *name != bucket.name) || !bucket.holds(&key) {
+            return Ok(None);
+        }
+        let size = field(self.size).and_then(|size| size.parse().ok());
+        let modified_at = field(self.modified_at).and_then(|at| at.parse::<DateTime<Utc>>().ok());
+        let (Some(size), Some(last_modified), Some(etag)) = (size, modified_at, field(self.etag))
+        else {
+            return Ok(Some(Met::Key(key)));
+        };
+        let location = Path::parse(&key).map_err(|error| error.to_string())?;
+        // S3 spells the tag with its quotes everywhere else.
+        let e_tag = Some(format!("\"{etag}\"")).filter(|_| !etag.is_empty());
+        Ok(Some(Met::Object(ObjectMeta { location, last_modified, size, e_tag, version: None })))
+    }
+}
+
+/// The fields of a line of CSV; a quote within quotes is doubled.
+fn fields(line: &str) -> Vec<String> {
+    let (mut fields, mut field, mut quoted) = (Vec::new(), String::new(), false);
+    let mut chars = line.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' if quoted && chars.peek() == Some(&'"') => {
+                chars.next();
+                field.push('"');
+            }
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(std::mem::take(&mut field)),
+            c => field.push(c),
+        }
+    }
+    fields.push(field);
+    fields
+}
+
+impl Keys {
+    /// Calls `met` with each object until it returns false. Blocks.
+    pub(super) fn list(&self, bucket: &Bucket, met: &mut dyn FnMut(Met) -> bool) {
+        match self {
+            Keys::Named(keys) => {
+                let _ = keys.iter().all(|key| met(Met::Key(key.clone())));
+            }
+            Keys::Inventory(inventory) => inventory.list(bucket, met),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_an_inventory_names_an_object() {
+        let schema =
+            "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag";
+        let columns = Columns::of(schema).unwrap();
+        let bucket = Bucket {
+            name: "trail".into(),
+            prefix: "logs".into(),
+            objects: Arc::new(object_store::memory::InMemory::new()),
+        };
+        let check = |line: &str, expected: Option<(&str, u64)>| {
+            let found = match columns.object(line, &bucket) {
+                Ok(Some(Met::Object(meta))) => Some((meta.location.to_string(), meta.size)),
+                Ok(None) => None,
+                _ => panic!("{line}"),
+            };
+            let expected = expected.map(|(key, size)| (key.to_owned(), size));
+            assert_eq!(found, expected, "{line}");
+        };
+        let rest = r#""","true","false","12","2024-05-06T07:08:09.000Z","abc""#;
+        check(&format!(r#""trail","logs/a+b%2Bc.gz",{rest}"#), Some(("logs/a b+c.gz", 12)));
+        check(&format!(r#""trail","logsx/a.gz",{rest}"#), None);
+        check(&format!(r#""other","logs/a.gz",{rest}"#), None);
+        check(r#""trail","logs/a.gz","","false","false","1","2024-05-06T07:08:09Z","x""#, None);
+        check(r#""trail","logs/a.gz","","true","true","","2024-05-06T07:08:09Z","""#, None);
+        assert!(columns.object(r#""trail""#, &bucket).is_err());
+        assert!(Columns::of("Bucket, Size").is_err());
+        assert_eq!(fields(r#""a""b,c",d,"#), ["a\"b,c", "d", ""]);
+    }
+}

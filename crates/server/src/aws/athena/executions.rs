@@ -1,0 +1,167 @@
+//! What was asked, and how far is it?
+
+use chrono::DateTime;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::description::described;
+use super::details::Details;
+use super::statement::Kind;
+use super::{
+    Answered, Call, OfQuery, PROTOCOL, check_length, fault, files, invalid, pages, parameters,
+    workgroups,
+};
+use crate::engines;
+use crate::queries::Asked;
+
+/// Queries of a page of `ListQueryExecutions`, and of `BatchGetQueryExecution`.
+const PAGE_MAX: usize = 50;
+/// Records that are looked at together while a page is filled.
+const LOOK: u64 = 200;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Start {
+    query_string: String,
+    client_request_token: Option<String>,
+    pub(super) query_execution_context: Option<Context>,
+    pub(super) result_configuration: Option<ResultConfiguration>,
+    pub(super) work_group: Option<String>,
+    pub(super) execution_parameters: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Context {
+    pub(super) database: Option<String>,
+    pub(super) catalog: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ResultConfiguration {
+    pub(super) output_location: Option<String>,
+}
+
+/// `StartQueryExecution`.
+pub(super) async fn start(call: &Call<'_>, asked: Start) -> Answered {
+    check_length("QueryString", &asked.query_string, 1..=262_144)?;
+    if let Some(token) = &asked.client_request_token {
+        check_length("ClientRequestToken", token, 32..=128)?;
+    }
+    let details = Details::asked(&asked)?;
+    let parameters = parameters::read(&details.parameters)?;
+    let store = store_of(call, details.database.as_deref()).await;
+    let kind = Kind::of(&asked.query_string);
+    let asked = Asked {
+        identity: call.identity.clone(),
+        protocol: PROTOCOL,
+        store,
+        sql: asked.query_string,
+        parameters,
+        client_token: asked.client_request_token,
+        details: json!(details),
+        timeout: None,
+        rows_max: None,
+    };
+    let id = call.server.queries.keep(asked, Some(files::of(kind))).await;
+    let id = id.map_err(|error| fault(&error))?;
+    Ok(json!({ "QueryExecutionId": id }))
+}
+
+/// The store that a database stands for. One that is none is no error: the scripts of Athena's
+/// users name databases of their own.
+async fn store_of(call: &Call<'_>, database: Option<&str>) -> String {
+    let own = &call.server.options.store;
+    let Some(database) = database.filter(|name| !name.is_empty()) else { return own.clone() };
+    let stores = call.server.queries.engines().stores(&call.identity, own).await;
+    let stores = stores.unwrap_or_default();
+    let found = stores
+        .iter()
+        .find(|info| engines::names(info, database) || info.name.eq_ignore_ascii_case(database));
+    found.map_or_else(|| own.clone(), |info| info.name.clone())
+}
+
+/// `StopQueryExecution`. A query that is over stays as it is.
+pub(super) async fn stop(call: &Call<'_>, asked: OfQuery) -> Answered {
+    let id = &asked.query_execution_id;
+    call.record(id).await?;
+    let cancelled = call.server.queries.cancel(&call.identity.user, id).await;
+    cancelled.map_err(|error| fault(&error))?;
+    Ok(json!({}))
+}
+
+/// `GetQueryExecution`.
+pub(super) async fn get(call: &Call<'_>, asked: OfQuery) -> Answered {
+    let record = call.record(&asked.query_execution_id).await?;
+    Ok(json!({ "QueryExecution": described(&record) }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct BatchGet {
+    query_execution_ids: Vec<String>,
+}
+
+/// `BatchGetQueryExecution`.
+pub(super) async fn batch_get(call: &Call<'_>, asked: BatchGet) -> Answered {
+    let count = asked.query_execution_ids.len();
+    if !(1..=PAGE_MAX).contains(&count) {
+        return Err(invalid(format!("`QueryExecutionIds` must be from 1 to {PAGE_MAX}")));
+    }
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    for id in asked.query_execution_ids {
+        match call.record(&id).await {
+            Ok(record) => found.push(described(&record)),
+            Err(fault) if fault.name == "InvalidRequestException" => missing.push(json!({
+                "QueryExecutionId": id,
+                "ErrorCode": "INVALID_INPUT",
+                "ErrorMessage": fault.message,
+            })),
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(json!({ "QueryExecutions": found, "UnprocessedQueryExecutionIds": missing }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct List {
+    next_token: Option<String>,
+    max_results: Option<i64>,
+    work_group: Option<String>,
+}
+
+/// `ListQueryExecutions`: newest first. The token holds the time of the first page too, so that
+/// queries that are asked meanwhile shift nothing.
+pub(super) async fn list(call: &Call<'_>, asked: List) -> Answered {
+    let size = pages::size(asked.max_results.filter(|size| *size != 0), 1..=PAGE_MAX)?;
+    let [until, mut offset] = match &asked.next_token {
+        Some(token) => pages::place("executions", token)?,
+        None => [call.server.options.now().timestamp_micros().unsigned_abs() + 1, 0],
+    };
+    let work_group = asked.work_group.as_deref().filter(|name| !name.is_empty());
+    let work_group = work_group.unwrap_or(workgroups::PRIMARY);
+    let until_time = i64::try_from(until).ok().and_then(DateTime::from_timestamp_micros);
+    let mut ids = Vec::new();
+    loop {
+        let (state, user) = (call.server.queries.state(), &call.identity.user);
+        let range = (None, until_time);
+        let found = state.queries(user, Some(PROTOCOL), range, offset.min(1 << 40), LOOK).await;
+        let found = found.map_err(|error| fault(&error))?;
+        let last = (found.len() as u64) < LOOK;
+        for record in found {
+            if ids.len() == size {
+                let next = pages::token("executions", [until, offset]);
+                return Ok(json!({ "QueryExecutionIds": ids, "NextToken": next }));
+            }
+            offset += 1;
+            if Details::of(&record).work_group() == work_group {
+                ids.push(json!(record.id));
+            }
+        }
+        if last {
+            return Ok(json!({ "QueryExecutionIds": ids }));
+        }
+    }
+}

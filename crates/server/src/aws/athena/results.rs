@@ -1,0 +1,100 @@
+//! What are the rows? A page is read from the kept answer, as text.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::column_types::column_info;
+use super::description::state;
+use super::statement::Kind;
+use super::{Answered, Call, Fault, fault, invalid, pages};
+use crate::error::Error;
+use crate::formats::{self, for_each_row};
+use crate::results::{BATCH_ROWS, Page};
+use crate::state::{QueryRecord, QueryStatus};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Get {
+    query_execution_id: String,
+    next_token: Option<String>,
+    max_results: Option<i64>,
+    query_result_type: Option<String>,
+}
+
+/// `GetQueryResults`. The first row of the first page repeats the labels, when the statement asks
+/// for rows; it counts among `MaxResults`.
+pub(super) async fn get(call: &Call<'_>, asked: Get) -> Answered {
+    if !matches!(asked.query_result_type.as_deref(), None | Some("DATA_ROWS")) {
+        return Err(invalid("`QueryResultType` must be `DATA_ROWS`"));
+    }
+    let size = pages::size(asked.max_results, 1..=BATCH_ROWS)?;
+    let record = call.record(&asked.query_execution_id).await?;
+    check_kept(&record)?;
+    let kind = Kind::of(&record.sql);
+    let list = format!("results/{}", record.id);
+    let (offset, labels) = match &asked.next_token {
+        Some(token) => (pages::place::<1>(&list, token)?[0], false),
+        None => (0, kind == Kind::Dml),
+    };
+    let rows = size - usize::from(labels);
+    let page = call.server.queries.results().page(record.id, offset, rows).await;
+    let page = page.map_err(|error| match error {
+        Error::NotFound { .. } => gone(&record),
+        error => fault(&error),
+    })?;
+    let end = offset.saturating_add(rows as u64);
+    let next = (end < record.rows).then(|| pages::token(&list, [end]));
+    let result = result_set(&page, kind, labels).map_err(|error| fault(&error.into()))?;
+    Ok(pages::with_token(json!({ "UpdateCount": 0, "ResultSet": result }), next))
+}
+
+fn check_kept(record: &QueryRecord) -> Result<(), Fault> {
+    match record.status {
+        QueryStatus::Queued | QueryStatus::Running => Err(invalid(format!(
+            "Query has not yet finished. Current state: {}",
+            state(record.status)
+        ))),
+        QueryStatus::Finished if record.result_bytes == 0 => Err(gone(record)),
+        QueryStatus::Finished => Ok(()),
+        _ => Err(invalid(format!(
+            "Query did not finish successfully. Final query state: {}",
+            state(record.status)
+        ))),
+    }
+}
+
+fn gone(record: &QueryRecord) -> Fault {
+    invalid(format!("the result of query {} is not kept any more", record.id))
+}
+
+fn result_set(page: &Page, kind: Kind, labels: bool) -> formats::Result<Value> {
+    if kind == Kind::Ddl {
+        return Ok(json!({ "Rows": [], "ResultSetMetadata": {"ColumnInfo": []} }));
+    }
+    let fields = page.schema.fields();
+    let columns: Vec<Value> = fields
+        .iter()
+        .map(|field| column_info(field.name(), &traillake_query::type_name(field)))
+        .collect();
+    let mut rows = Vec::new();
+    if labels {
+        let names = fields.iter().map(|field| Some(field.name().clone()));
+        rows.push(row(names));
+    }
+    for batch in &page.batches {
+        for_each_row(batch, |cells| {
+            rows.push(row(cells.into_iter()));
+            Ok::<_, formats::Error>(())
+        })?;
+    }
+    Ok(json!({ "Rows": rows, "ResultSetMetadata": {"ColumnInfo": columns} }))
+}
+
+/// NULL is a datum without a value.
+fn row(cells: impl Iterator<Item = formats::Cell>) -> Value {
+    let datum = |cell: formats::Cell| match cell {
+        Some(text) => json!({ "VarCharValue": text }),
+        None => json!({}),
+    };
+    json!({ "Data": cells.map(datum).collect::<Vec<_>>() })
+}

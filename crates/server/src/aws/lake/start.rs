@@ -1,0 +1,124 @@
+//! Starting a query: a statement of one's own, or a sample query by its name.
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
+use serde_json::json;
+use traillake_query::{Parameters, Value};
+
+use super::request::invalid;
+use super::{Call, PROTOCOL, fault, stores};
+use crate::aws::{Answered, Fault};
+use crate::options::{Sample, SampleParameter};
+use crate::queries::Asked;
+
+/// Values of one statement.
+const PARAMETERS_MAX: usize = 10;
+
+/// StartQuery. The statement is planned before its id is given, so that what is wrong with it is
+/// said at once, as Lake does.
+pub(super) async fn start_query(call: Call<'_>) -> Answered {
+    let request = &call.request;
+    request.text("EventDataStoreOwnerAccountId", 12..=16)?;
+    if request.text("DeliveryS3Uri", 0..=1_024)?.is_some_and(|uri| !uri.is_empty()) {
+        let message = "`DeliveryS3Uri` is not allowed: this server delivers answers to no bucket; \
+                       GetQueryResults returns them";
+        return Err(Fault::new("OperationNotPermittedException", message));
+    }
+    let statement = request.text("QueryStatement", 1..=10_000)?;
+    let alias = request.text("QueryAlias", 1..=256)?;
+    let values = request.texts("QueryParameters", 1..=1_024)?;
+    if values.len() > PARAMETERS_MAX {
+        return Err(invalid(format!("`QueryParameters` has more than {PARAMETERS_MAX} values")));
+    }
+    let (sql, parameters) = match (statement, alias) {
+        (Some(sql), _) => (sql.to_owned(), positional(&values)),
+        (None, Some(alias)) => of_sample(&call, alias, &values)?,
+        (None, None) => {
+            let message = "give a `QueryStatement`, or the name of a sample query as `QueryAlias`";
+            return Err(invalid(message));
+        }
+    };
+    let mut asked = Asked {
+        store: stores::of_session(&call),
+        identity: call.identity,
+        protocol: PROTOCOL,
+        sql,
+        parameters,
+        client_token: None,
+        details: json!(null),
+        timeout: None,
+        rows_max: None,
+    };
+    let queries = &call.server.queries;
+    let read = queries.check(&asked).await.map_err(fault)?;
+    asked.details = json!({
+        "operation": "StartQuery",
+        "alias": alias,
+        "parameters": values,
+        "stores": read,
+    });
+    let id = queries.keep(asked, None).await.map_err(fault)?;
+    Ok(json!({ "QueryId": id }))
+}
+
+/// The values of `?`, in their order. Text reads as a number, a time or a boolean where it meets
+/// one.
+fn positional(values: &[&str]) -> Parameters {
+    let positional = values.iter().map(|value| Value::Text((*value).to_owned())).collect();
+    Parameters { positional, ..Parameters::default() }
+}
+
+/// The statement of a sample query, with values for its parameters in their order; those that are
+/// not given have their defaults.
+fn of_sample(call: &Call<'_>, alias: &str, values: &[&str]) -> Result<(String, Parameters), Fault> {
+    let options = &call.server.options;
+    let sample = options.samples.iter().find(|sample| sample.name == alias);
+    let sample = sample.ok_or_else(|| {
+        invalid(format!("there is no sample query `{alias}`; SearchSampleQueries finds them"))
+    })?;
+    let Sample { parameters, .. } = sample;
+    if values.len() > parameters.len() {
+        let (given, known) = (values.len(), parameters.len());
+        return Err(invalid(format!("`{alias}` takes {known} parameters, {given} are given")));
+    }
+    let mut bound = Parameters::default();
+    for (place, parameter) in parameters.iter().enumerate() {
+        let text = values.get(place).copied().or(parameter.default.as_deref());
+        let value = text.and_then(|text| typed(parameter, text, options.now()));
+        let value = value.ok_or_else(|| {
+            let (name, kind, about) = (&parameter.name, &parameter.kind, &parameter.about);
+            invalid(format!("parameter {} of `{alias}` is `{name}` ({kind}): {about}", place + 1))
+        })?;
+        bound.named.insert(parameter.name.clone(), value);
+    }
+    Ok((sample.sql.clone(), bound))
+}
+
+fn typed(parameter: &SampleParameter, text: &str, now: DateTime<Utc>) -> Option<Value> {
+    match parameter.kind.as_str() {
+        "number" => text.parse().ok().map(Value::Integer),
+        "time" => time(text, now).map(|time| Value::Timestamp(time.timestamp_micros())),
+        _ => Some(Value::Text(text.to_owned())),
+    }
+}
+
+/// A time, a date, or a span back from now: `7d`, `12h`, `30m`.
+fn time(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+        return Some(time.to_utc());
+    }
+    if let Ok(time) = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f") {
+        return Some(time.and_utc());
+    }
+    if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        return Some(date.and_time(NaiveTime::MIN).and_utc());
+    }
+    let number = text.trim_end_matches(['d', 'h', 'm']);
+    let minutes = match text.strip_prefix(number)? {
+        "d" => 24 * 60,
+        "h" => 60,
+        "m" => 1,
+        _ => return None,
+    };
+    let span = number.parse::<u32>().ok().map(|count| i64::from(count) * minutes)?;
+    now.checked_sub_signed(TimeDelta::try_minutes(span)?)
+}

@@ -1,0 +1,148 @@
+//! What can go wrong with a request, by what the asker is told. Each protocol has words of its own.
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong with a request, or with the server itself.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The statement, a limit, or the lake.
+    #[error(transparent)]
+    Query(#[from] traillake_query::Error),
+    /// The lake.
+    #[error(transparent)]
+    Lake(#[from] traillake_store::Error),
+    /// The request is not what it should be.
+    #[error("{reason}")]
+    Request {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Nobody is known by what the request carries.
+    #[error("{reason}")]
+    Unknown {
+        /// What is wrong with the credentials.
+        reason: String,
+    },
+    /// Whoever asks may not.
+    #[error("{reason}")]
+    Forbidden {
+        /// What is not allowed.
+        reason: String,
+    },
+    /// There is no such thing, or it belongs to somebody else.
+    #[error("there is no {what} `{name}`")]
+    NotFound {
+        /// What kind of thing.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// Too many statements of this user wait.
+    #[error("{waiting} statements of yours wait already; the limit is {limit}")]
+    Busy {
+        /// How many wait.
+        waiting: usize,
+        /// How many may.
+        limit: usize,
+    },
+    /// The query was cancelled.
+    #[error("the query was cancelled")]
+    Cancelled,
+    /// The server is being stopped.
+    #[error("the server is stopping")]
+    Stopping,
+    /// The server's own state could not be read or written.
+    #[error("could not use the server's state: {reason}")]
+    State {
+        /// What happened.
+        reason: String,
+    },
+    /// An address cannot be listened on.
+    #[error("could not listen on `{address}`")]
+    Listen {
+        /// The address.
+        address: String,
+        /// The failure.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The certificate or its key.
+    #[error("could not use the certificate: {reason}")]
+    Certificate {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An answer could not be written down.
+    #[error(transparent)]
+    Format(#[from] crate::formats::Error),
+}
+
+impl Error {
+    pub(crate) fn request(reason: impl Into<String>) -> Error {
+        Error::Request { reason: reason.into() }
+    }
+
+    pub(crate) fn unknown(reason: impl Into<String>) -> Error {
+        Error::Unknown { reason: reason.into() }
+    }
+
+    pub(crate) fn forbidden(reason: impl Into<String>) -> Error {
+        Error::Forbidden { reason: reason.into() }
+    }
+
+    pub(crate) fn not_found(what: &'static str, name: impl Into<String>) -> Error {
+        Error::NotFound { what, name: name.into() }
+    }
+
+    pub(crate) fn state(reason: impl std::fmt::Display) -> Error {
+        Error::State { reason: reason.to_string() }
+    }
+
+    /// What to try next, where that can be said.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::Query(error) => error.hint(),
+            Error::Lake(error) => error.hint().map(str::to_owned),
+            _ => None,
+        }
+    }
+
+    /// The whole message, the place in the statement and the hint included: for protocols that have
+    /// one field for it all.
+    pub fn message(&self) -> String {
+        match self.hint() {
+            Some(hint) => format!("{}\nhint: {hint}", self.message_alone()),
+            None => self.message_alone(),
+        }
+    }
+
+    /// The message with the place in the statement; the hint stands apart.
+    pub fn message_alone(&self) -> String {
+        match self {
+            Error::Query(error) => error.shown(),
+            error => {
+                let mut text = error.to_string();
+                let mut source = std::error::Error::source(error);
+                while let Some(cause) = source {
+                    text += &format!(": {cause}");
+                    source = cause.source();
+                }
+                text
+            }
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Error {
+        Error::state(error)
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Error {
+        Error::state(error)
+    }
+}

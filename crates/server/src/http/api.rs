@@ -1,0 +1,138 @@
+//! TrailLake's own API beside the question itself: history, cancel, stores, tables, samples.
+
+use axum::extract::{Extension, Path, Query, State};
+use axum::response::Json;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Shared;
+use crate::auth::Identity;
+use crate::error::{Error, Result};
+use crate::state::QueryRecord;
+
+/// Queries of a page, unless asked for fewer.
+const PAGE: u64 = 100;
+const PAGE_MAX: u64 = 1_000;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Listing {
+    offset: Option<u64>,
+    limit: Option<u64>,
+    protocol: Option<String>,
+}
+
+/// `GET /v1/queries`: the asker's, newest first.
+pub(super) async fn queries(
+    State(server): Shared,
+    Extension(identity): Extension<Identity>,
+    Query(listing): Query<Listing>,
+) -> Result<Json<Value>> {
+    let limit = listing.limit.unwrap_or(PAGE);
+    if !(1..=PAGE_MAX).contains(&limit) {
+        return Err(Error::request(format!("`limit` must be from 1 to {PAGE_MAX}")));
+    }
+    let offset = listing.offset.unwrap_or(0);
+    let protocol = listing.protocol.as_deref();
+    let state = &server.state;
+    let found = state.queries(&identity.user, protocol, (None, None), offset, limit).await?;
+    let queries: Vec<Value> = found.iter().map(described).collect();
+    Ok(Json(json!({ "queries": queries })))
+}
+
+/// `GET /v1/queries/{id}`.
+pub(super) async fn query(
+    State(server): Shared,
+    Extension(identity): Extension<Identity>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>> {
+    Ok(Json(described(&server.queries.record(&identity.user, &id).await?)))
+}
+
+/// `POST /v1/queries/{id}/cancel` and `DELETE /v1/queries/{id}`.
+pub(super) async fn cancel(
+    State(server): Shared,
+    Extension(identity): Extension<Identity>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>> {
+    Ok(Json(described(&server.queries.cancel(&identity.user, &id).await?)))
+}
+
+fn described(query: &QueryRecord) -> Value {
+    let time = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339());
+    json!({
+        "query_id": query.id,
+        "user": query.user,
+        "protocol": query.protocol,
+        "store": query.store,
+        "sql": query.sql,
+        "status": query.status.word(),
+        "submitted_at": time(Some(query.submitted_at)),
+        "started_at": time(query.started_at),
+        "ended_at": time(query.ended_at),
+        "error": query.error.as_ref().map(|message| json!({
+            "kind": query.error_kind,
+            "message": message,
+        })),
+        "row_count": query.rows,
+        "snapshots": query.snapshots,
+        "warnings": query.warnings,
+        "statistics": {
+            "rows_read": query.rows_read,
+            "bytes_read": query.bytes_read,
+            "requests": query.requests,
+        },
+    })
+}
+
+/// `GET /v1/stores`: those that the asker may see.
+pub(super) async fn stores(
+    State(server): Shared,
+    Extension(identity): Extension<Identity>,
+) -> Result<Json<Value>> {
+    let stores = server.queries.engines().stores(&identity, &server.options.store).await?;
+    let stores: Vec<Value> = stores
+        .iter()
+        .map(|store| {
+            json!({
+                "name": store.name,
+                "id": store.id,
+                "arn": store.arn,
+                "created_at": store.created_at.to_rfc3339(),
+            })
+        })
+        .collect();
+    Ok(Json(json!({ "stores": stores })))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OfStore {
+    store: Option<String>,
+}
+
+/// `GET /v1/schema`: tables with their columns and types.
+pub(super) async fn schema(
+    State(server): Shared,
+    Extension(identity): Extension<Identity>,
+    Query(of): Query<OfStore>,
+) -> Result<Json<Value>> {
+    let store = of.store.as_deref().unwrap_or(&server.options.store);
+    let engine = server.queries.engines().engine(&identity, store).await?;
+    let mut tables = Vec::new();
+    for table in engine.tables() {
+        let columns: Vec<Value> = engine
+            .describe(&table)?
+            .into_iter()
+            .map(|(name, type_name)| json!({"name": name, "type": type_name}))
+            .collect();
+        tables.push(json!({"name": table, "columns": columns}));
+    }
+    Ok(Json(json!({ "store": store, "tables": tables })))
+}
+
+/// `GET /v1/samples`.
+pub(super) async fn samples(State(server): Shared) -> Json<Value> {
+    Json(json!({ "samples": *server.options.samples }))
+}

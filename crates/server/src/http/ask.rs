@@ -1,0 +1,310 @@
+//! `POST /v1/query` and `GET /v1/query`: a statement in, its rows out as they come.
+
+use std::time::Duration;
+
+use arrow::datatypes::SchemaRef;
+use axum::extract::{Extension, Query, State};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::Response;
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+use traillake_query::{Parameters, Value};
+
+use super::Shared;
+use super::body::{Buffer, Sending};
+use crate::auth::Identity;
+use crate::error::{Error, Result};
+use crate::formats::{self, ArrowIpc, Csv, Encoder, ParquetFile, Style};
+use crate::queries::{Asked, Running};
+
+/// How an answer is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Format {
+    /// One object: columns, rows, snapshots, warnings, statistics.
+    Json,
+    /// An object a line.
+    Ndjson,
+    /// RFC 4180.
+    Csv,
+    /// The IPC stream format.
+    Arrow,
+    /// A file.
+    Parquet,
+}
+
+impl Format {
+    fn content_type(self) -> &'static str {
+        match self {
+            Format::Json => "application/json",
+            Format::Ndjson => "application/x-ndjson",
+            Format::Csv => "text/csv; charset=utf-8",
+            Format::Arrow => "application/vnd.apache.arrow.stream",
+            Format::Parquet => "application/vnd.apache.parquet",
+        }
+    }
+
+    /// The format that `Accept` asks for first among those known here.
+    fn accepted(headers: &HeaderMap) -> Option<Format> {
+        let accept = headers.get(ACCEPT)?.to_str().ok()?;
+        let known = [Format::Json, Format::Ndjson, Format::Csv, Format::Arrow, Format::Parquet];
+        accept.split(',').find_map(|part| {
+            let wanted = part.split(';').next().unwrap_or_default().trim();
+            known.into_iter().find(|format| format.content_type().split(';').next() == Some(wanted))
+        })
+    }
+
+    fn encoder(self, schema: &SchemaRef, buffer: &Buffer) -> Result<Box<dyn Encoder>> {
+        let sink = buffer.sink();
+        let style = Style::default();
+        Ok(match self {
+            Format::Json => Box::new(formats::Json::array(schema, &style, sink)),
+            Format::Ndjson => Box::new(formats::Json::lines(schema, &style, sink)),
+            Format::Csv => Box::new(Csv::new(schema, style, sink)),
+            Format::Arrow => Box::new(ArrowIpc::new(schema, &style, sink)?),
+            Format::Parquet => Box::new(ParquetFile::new(schema, sink)?),
+        })
+    }
+}
+
+/// A statement with all that can be said about it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Question {
+    sql: String,
+    store: Option<String>,
+    format: Option<Format>,
+    /// Values of `:name`, or of `?` in their order.
+    #[serde(default)]
+    parameters: Given,
+    /// Seconds.
+    timeout: Option<f64>,
+    rows_max: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Given {
+    Named(serde_json::Map<String, Json>),
+    Positional(Vec<Json>),
+}
+
+impl Default for Given {
+    fn default() -> Given {
+        Given::Positional(Vec::new())
+    }
+}
+
+/// `POST /v1/query`, with a JSON object or with the bare statement (`application/sql`).
+pub(super) async fn by_body(
+    State(server): Shared,
+    Extension(identity): Extension<Identity>,
+    Query(url): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response> {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default();
+    let question = match content_type.trim() {
+        "application/json" => serde_json::from_slice(&body)
+            .map_err(|error| Error::request(format!("the request is malformed: {error}")))?,
+        "application/sql" => {
+            let sql = String::from_utf8(body.to_vec())
+                .map_err(|_| Error::request("the statement is not UTF-8"))?;
+            of_url(url, Some(sql))?
+        }
+        // A web page can send other kinds of bodies without asking its reader's browser.
+        _ => {
+            return Err(Error::request(
+                "send `Content-Type: application/json`, or `application/sql` and the statement",
+            ));
+        }
+    };
+    answer(&server, identity, question, &headers).await
+}
+
+/// `GET /v1/query?sql=…&format=…`: for what reads a URL. Further names are values of `:name`.
+pub(super) async fn by_url(
+    State(server): Shared,
+    Extension(identity): Extension<Identity>,
+    Query(url): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let question = of_url(url, None)?;
+    answer(&server, identity, question, &headers).await
+}
+
+/// Reads a question from a URL: `sql`, `store`, `format`, `timeout`, `rows_max`, and `p.NAME` for
+/// the value of `:NAME`.
+fn of_url(pairs: Vec<(String, String)>, sql: Option<String>) -> Result<Question> {
+    let mut question = Question {
+        sql: sql.unwrap_or_default(),
+        store: None,
+        format: None,
+        parameters: Given::default(),
+        timeout: None,
+        rows_max: None,
+    };
+    let mut named = serde_json::Map::new();
+    for (name, value) in pairs {
+        let wrong = |name: &str| Error::request(format!("`{name}={value}` cannot be read"));
+        match name.as_str() {
+            "sql" => question.sql = value,
+            "store" => question.store = Some(value),
+            "format" => {
+                let format = serde_json::from_value(Json::from(value.as_str()));
+                question.format = Some(format.map_err(|_| wrong("format"))?);
+            }
+            "timeout" => question.timeout = Some(value.parse().map_err(|_| wrong("timeout"))?),
+            "rows_max" => question.rows_max = Some(value.parse().map_err(|_| wrong("rows_max"))?),
+            other => match other.strip_prefix("p.") {
+                Some(parameter) => drop(named.insert(parameter.to_owned(), value.into())),
+                None => return Err(Error::request(format!("`{other}` means nothing here"))),
+            },
+        }
+    }
+    if question.sql.trim().is_empty() {
+        return Err(Error::request("`sql` is missing"));
+    }
+    question.parameters = Given::Named(named);
+    Ok(question)
+}
+
+async fn answer(
+    server: &super::Inner,
+    identity: Identity,
+    question: Question,
+    headers: &HeaderMap,
+) -> Result<Response> {
+    let format = question.format.or_else(|| Format::accepted(headers)).unwrap_or(Format::Json);
+    let timeout = question.timeout.map(|seconds| {
+        Duration::try_from_secs_f64(seconds)
+            .map_err(|_| Error::request(format!("`timeout` cannot be {seconds} s")))
+    });
+    let asked = Asked {
+        identity,
+        protocol: "http",
+        store: question.store.unwrap_or_else(|| server.options.store.clone()),
+        sql: question.sql,
+        parameters: parameters(question.parameters)?,
+        client_token: None,
+        details: json!({}),
+        timeout: timeout.transpose()?,
+        rows_max: question.rows_max,
+    };
+    let mut running = server.queries.stream(asked).await?;
+    // An error of the first rows is still an answer of its own.
+    let first = match running.next().await {
+        Ok(first) => first,
+        Err(error) => {
+            running.failed(&error).await;
+            return Err(error);
+        }
+    };
+    respond(format, running, first)
+}
+
+fn respond(
+    format: Format,
+    running: Running,
+    first: Option<arrow::array::RecordBatch>,
+) -> Result<Response> {
+    let buffer = Buffer::default();
+    let mut response = Response::builder()
+        .header(CONTENT_TYPE, HeaderValue::from_static(format.content_type()))
+        .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+        .header("x-traillake-query-id", running.id().to_string())
+        .header("x-traillake-snapshots", running.snapshots().to_string());
+    // Notes that are known already; those about an empty answer come with its end.
+    for warning in running.warnings() {
+        if let Ok(value) = HeaderValue::from_str(&json!(warning).to_string()) {
+            response = response.header("x-traillake-warning", value);
+        }
+    }
+    if format == Format::Json {
+        let text = head(&running);
+        use std::io::Write as _;
+        buffer.sink().write_all(text.as_bytes())?;
+    }
+    let encoder = format.encoder(&running.schema, &buffer)?;
+    let trailer: Option<super::body::Trailer> = (format == Format::Json).then_some(tail);
+    let sending = Sending { running, encoder, buffer, first, trailer };
+    response.body(sending.into_body()).map_err(Error::state)
+}
+
+/// What a JSON answer starts with, up to its rows.
+fn head(running: &Running) -> String {
+    let columns: Vec<Json> = running
+        .schema
+        .fields()
+        .iter()
+        .map(|field| json!({"name": field.name(), "type": traillake_query::type_name(field)}))
+        .collect();
+    format!(
+        "{{\"query_id\":\"{}\",\"snapshots\":{},\"columns\":{},\"rows\":",
+        running.id(),
+        running.snapshots(),
+        Json::from(columns)
+    )
+}
+
+/// What a JSON answer ends with, after its rows.
+fn tail(running: &Running) -> String {
+    format!(
+        ",\"row_count\":{},\"warnings\":{},\"statistics\":{}}}\n",
+        running.rows(),
+        json!(running.warnings()),
+        statistics(&running.statistics())
+    )
+}
+
+/// Returns what a query read, as JSON.
+pub(super) fn statistics(read: &traillake_query::Statistics) -> Json {
+    json!({
+        "files_total": read.files_total,
+        "files_read": read.files_read,
+        "row_groups_read": read.row_groups_read,
+        "rows_read": read.rows_read,
+        "bytes_read": read.bytes_read,
+        "requests": read.requests,
+    })
+}
+
+fn parameters(given: Given) -> Result<Parameters> {
+    let mut parameters = Parameters::default();
+    match given {
+        Given::Named(named) => {
+            for (name, value) in named {
+                parameters.named.insert(name, value_of(value)?);
+            }
+        }
+        Given::Positional(values) => {
+            for value in values {
+                parameters.positional.push(value_of(value)?);
+            }
+        }
+    }
+    Ok(parameters)
+}
+
+fn value_of(value: Json) -> Result<Value> {
+    let wrong =
+        |value: &Json| Error::request(format!("`{value}` cannot be the value of a parameter"));
+    Ok(match value {
+        Json::Null => Value::Null,
+        Json::Bool(value) => Value::Boolean(value),
+        Json::String(text) => Value::Text(text),
+        Json::Number(number) => match number.as_i64() {
+            Some(integer) => Value::Integer(integer),
+            None => Value::Double(number.as_f64().ok_or_else(|| wrong(&Json::Number(number)))?),
+        },
+        Json::Array(items) => {
+            let texts = items.iter().map(|item| item.as_str().map(str::to_owned));
+            let texts: Option<Vec<String>> = texts.collect();
+            Value::Texts(texts.ok_or_else(|| wrong(&Json::Array(items)))?)
+        }
+        object => return Err(wrong(&object)),
+    })
+}

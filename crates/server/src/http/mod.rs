@@ -1,0 +1,133 @@
+//! What does a path mean? One port for every HTTP protocol.
+//!
+//! | path | who asks |
+//! |---|---|
+//! | `/v1/query`, `/v1/queries`, `/v1/stores`, `/v1/schema`, `/v1/samples` | TrailLake's own API (`api`) |
+//! | `/v1/statement`, `/v1/info`, `/v1/query/{id}` | Trino's clients (`crate::trino`) |
+//! | `POST /` | AWS's clients (`crate::aws`) |
+//! | everything else | S3's clients, for the files of results (`crate::aws::objects`) |
+//! | `/health`, `/ready`, `/metrics`, `/openapi.json` | who runs the server (`watch`) |
+//!
+//! Every request passes the `guard` first.
+
+mod api;
+mod ask;
+mod body;
+mod guard;
+mod metrics;
+mod openapi;
+mod reply;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use axum::routing::{get, post};
+use traillake_query::Engine;
+
+pub(crate) use metrics::Metrics;
+pub(crate) use reply::status_of;
+
+use crate::engines::Engines;
+use crate::error::Result;
+use crate::options::ServerOptions;
+use crate::queries::Queries;
+use crate::state::State;
+use crate::trino::{info, statement};
+
+/// A server: one lake, one state, every protocol. Cheap to clone.
+#[derive(Clone)]
+pub struct Server {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) options: ServerOptions,
+    pub(crate) state: State,
+    pub(crate) queries: Arc<Queries>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) trino: Arc<crate::trino::Exchanges>,
+    /// No other server works on the same state.
+    _lock: std::fs::File,
+}
+
+/// Among the extensions of a request that came over TLS.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Encrypted;
+
+/// What a handler has at hand.
+pub(crate) type Shared = axum::extract::State<Arc<Inner>>;
+
+impl Server {
+    /// Returns a server that answers with `engine`, whose store is the one that is meant where none
+    /// is named. What an earlier server left running is marked as failed.
+    ///
+    /// # Errors
+    /// When the state cannot be used, or another server uses it.
+    pub async fn new(engine: Engine, state: State, options: ServerOptions) -> Result<Server> {
+        let lock = state.lock()?;
+        let left = state.end_what_was_left(options.now()).await?;
+        if left > 0 {
+            tracing::warn!("{left} queries were running when the last server ended");
+        }
+        let metrics = Arc::new(Metrics::default());
+        let queries = Arc::new(Queries::new(
+            options.clone(),
+            state.clone(),
+            Engines::new(engine, state.clone()),
+            Arc::clone(&metrics),
+        ));
+        queries.results().remove_partials()?;
+        queries.results().sweep(options.now()).await?;
+        let trino = Arc::default();
+        let inner = Inner { options, state, queries, metrics, trino, _lock: lock };
+        Ok(Server { inner: Arc::new(inner) })
+    }
+
+    /// Returns what answers requests.
+    pub fn router(&self) -> Router {
+        let routes = Router::new()
+            .route("/v1/query", get(ask::by_url).post(ask::by_body))
+            .route("/v1/queries", get(api::queries))
+            .route("/v1/queries/{id}", get(api::query).delete(api::cancel))
+            .route("/v1/queries/{id}/cancel", post(api::cancel))
+            .route("/v1/stores", get(api::stores))
+            .route("/v1/schema", get(api::schema))
+            .route("/v1/samples", get(api::samples))
+            .route("/v1/statement", post(statement::post))
+            .route(
+                "/v1/statement/{step}/{id}/{slug}/{token}",
+                get(statement::next).head(statement::heartbeat).delete(statement::cancel),
+            )
+            .route("/v1/info", get(info::info))
+            .route("/v1/info/state", get(info::state))
+            .route("/v1/query/{id}", get(info::query).delete(info::kill))
+            .route("/", post(crate::aws::call))
+            .route("/health", get(watch::health))
+            .route("/ready", get(watch::ready))
+            .route("/metrics", get(watch::metrics))
+            .route("/openapi.json", get(openapi::document))
+            .fallback(crate::aws::objects::call);
+        routes
+            // The guard holds the limit, for every protocol alike.
+            .layer(DefaultBodyLimit::disable())
+            .layer(middleware::from_fn_with_state(Arc::clone(&self.inner), guard::guard))
+            .with_state(Arc::clone(&self.inner))
+    }
+
+    /// Takes no more queries, gives those under way `grace`, and cancels the rest.
+    pub async fn stop(&self, grace: Duration) {
+        self.inner.queries.stop(grace).await;
+    }
+
+    pub(crate) fn options(&self) -> &ServerOptions {
+        &self.inner.options
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+}

@@ -1,0 +1,70 @@
+//! Errors in TrailLake's own words: JSON with a kind, a message and a hint.
+
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, WWW_AUTHENTICATE};
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Json, Response};
+use serde_json::json;
+
+use crate::error::Error;
+use crate::queries::kind_of;
+
+impl IntoResponse for Error {
+    /// `{"error": {"kind": …, "message": …, "hint": …}}` with the status that fits.
+    fn into_response(self) -> Response {
+        let status = status_of(&self);
+        let error = json!({
+            "kind": kind_of(&self),
+            "message": self.message_alone(),
+            "hint": self.hint(),
+        });
+        let mut response = (status, Json(json!({ "error": error }))).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, axum::http::HeaderValue::from_static("no-store"));
+        if status == StatusCode::UNAUTHORIZED {
+            let value = axum::http::HeaderValue::from_static("Bearer realm=\"traillake\"");
+            headers.insert(WWW_AUTHENTICATE, value);
+        }
+        response
+    }
+}
+
+/// Returns the status that fits an error.
+pub(crate) fn status_of(error: &Error) -> StatusCode {
+    use traillake_query::ErrorKind;
+    match error {
+        Error::Query(error) => match error.kind() {
+            ErrorKind::Statement => StatusCode::BAD_REQUEST,
+            ErrorKind::Limit => StatusCode::UNPROCESSABLE_ENTITY,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        },
+        Error::Request { .. } => StatusCode::BAD_REQUEST,
+        Error::Unknown { .. } => StatusCode::UNAUTHORIZED,
+        Error::Forbidden { .. } => StatusCode::FORBIDDEN,
+        Error::NotFound { .. } => StatusCode::NOT_FOUND,
+        Error::Busy { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Error::Cancelled => StatusCode::CONFLICT,
+        Error::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// Returns a refusal in the words of the protocol that the request speaks.
+pub(super) fn refusal(head: &Parts, error: &Error) -> Response {
+    if head.headers.contains_key("x-amz-target") {
+        return crate::aws::refusal(error);
+    }
+    let path = head.uri.path();
+    if ["/v1/statement", "/v1/info", "/v1/query/"].iter().any(|start| path.starts_with(start)) {
+        return crate::trino::refusal(error);
+    }
+    if crate::aws::objects::is_meant(head.uri.path()) {
+        return crate::aws::objects::refusal(error);
+    }
+    let error = match error {
+        Error::Unknown { reason } => Error::unknown(reason),
+        Error::Forbidden { reason } => Error::forbidden(reason),
+        error => Error::request(error.to_string()),
+    };
+    error.into_response()
+}

@@ -1,0 +1,65 @@
+//! For who runs the server: does it live, does it answer, what does it do?
+
+use std::time::Duration;
+
+use axum::extract::{Extension, Query, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Json, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use traillake_query::{Parameters, QueryLimits};
+
+use super::Shared;
+use crate::auth::Identity;
+use crate::error::{Error, Result};
+
+/// How long the lake may take to say what it holds.
+const READY_WITHIN: Duration = Duration::from_secs(10);
+
+/// `GET /health`: the process serves. Says nothing of the lake, and needs no credentials.
+pub(super) async fn health() -> Json<Value> {
+    Json(json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Readiness {
+    /// Seconds that the last round may lie back.
+    max_lag: Option<f64>,
+}
+
+/// `GET /ready?max_lag=…`: the lake can be read, and what it holds is fresh enough.
+pub(super) async fn ready(
+    State(server): Shared,
+    Extension(identity): Extension<Identity>,
+    Query(readiness): Query<Readiness>,
+) -> Result<Response> {
+    let now = server.options.now();
+    let store = &server.options.store;
+    let engine = server.queries.engines().engine(&identity, store).await?;
+    let within = QueryLimits { now, timeout: Some(READY_WITHIN), rows_max: None };
+    let answer = engine.query_within("SELECT 1", &Parameters::default(), within).await?;
+    let last = answer.snapshots.first().and_then(|snapshot| snapshot.committed_at);
+    let lag = last.map(|last| (now - last).as_seconds_f64().max(0.0));
+    let late = match (readiness.max_lag, lag) {
+        (None, _) => false,
+        (Some(max), _) if !max.is_finite() || max < 0.0 => {
+            return Err(Error::request("`max_lag` is seconds"));
+        }
+        (Some(max), lag) => lag.is_none_or(|lag| lag > max),
+    };
+    let status = if late { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    let told = json!({
+        "ready": !late,
+        "last_round_at": last.map(|last| last.to_rfc3339()),
+        "lag_seconds": lag,
+    });
+    Ok((status, Json(told)).into_response())
+}
+
+/// `GET /metrics`, in the text format of Prometheus.
+pub(super) async fn metrics(State(server): Shared) -> Response {
+    let text = server.metrics.text(server.queries.unfinished(), server.queries.waiting());
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}

@@ -1,0 +1,48 @@
+//! Here is an answer; speak it.
+//!
+//! In the order in which a request flows:
+//!
+//! | module | the question it answers |
+//! |---|---|
+//! | `listen` | who may connect, over what, and how does it end? |
+//! | `options` | what is a server told? |
+//! | `auth` | who is asking, and what may they see? |
+//! | `http` | what does a path mean? (the routes, and TrailLake's own API) |
+//! | `aws` | how do AWS's clients ask? |
+//! | `trino` | how do Trino's clients ask? |
+//! | `queries` | which statements run, wait and have run? |
+//! | `engines`, `history` | which engine answers for a store, and what does `system.queries` hold? |
+//! | `results` | where are answers kept that are fetched later? |
+//! | `state` | what survives a restart? |
+//! | `formats` | how is an answer written down? |
+//!
+//! Invariants: every protocol goes through `queries`, so that limits, history and cancel are the
+//! same for all; a query's id, result and history belong to whoever asked it, and to everybody else
+//! it does not exist; no request makes the server read or write a path, bucket or URL.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+mod listen;
+mod options;
+
+pub mod auth;
+mod aws;
+mod http;
+mod trino;
+
+mod engines;
+mod history;
+mod queries;
+mod queue;
+mod results;
+
+mod state;
+
+mod error;
+
+pub mod formats;
+
+pub use error::{Error, Result};
+pub use http::Server;
+pub use listen::{Address, Bound, Tls, bind};
+pub use options::{Sample, SampleParameter, ServerOptions};
+pub use state::{Credential, CredentialKind, NewCredential, State};

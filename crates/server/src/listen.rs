@@ -1,0 +1,269 @@
+//! Who may connect, over what, and how does it end?
+//!
+//! A connection has so long to say what it wants, and none is kept that says nothing. With TLS the
+//! certificate is read again when its file changes, so that a renewal needs no restart.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use crate::error::{Error, Result};
+use crate::http::Server;
+
+/// How long a client may take for TLS's greeting, and for a request's head.
+const GREETING_WITHIN: Duration = Duration::from_secs(15);
+/// How long connections may go on when the server stops.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+
+/// Where to listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// An address and a port.
+    Tcp(SocketAddr),
+    /// A socket of this machine, which only its owner can open (0600).
+    Unix(PathBuf),
+}
+
+impl Address {
+    /// Whether only programs of this machine can connect.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Address::Tcp(address) => address.ip().is_loopback(),
+            Address::Unix(_) => true,
+        }
+    }
+}
+
+/// A certificate and its key, in PEM files.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// The certificate, those that vouch for it behind it.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// A server that listens.
+pub struct Bound {
+    server: Server,
+    listener: Listener,
+    tls: Option<Certificate>,
+    /// Where it listens: the port is the real one.
+    pub address: Address,
+}
+
+enum Listener {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(tokio::net::UnixListener),
+}
+
+/// Begins to listen.
+///
+/// # Errors
+/// When the address is taken or cannot be had, or the certificate cannot be used.
+pub async fn bind(server: Server, address: &Address, tls: Option<&Tls>) -> Result<Bound> {
+    let tls = tls.map(Certificate::read).transpose()?;
+    let failed = |source: std::io::Error| {
+        let address = match address {
+            Address::Tcp(address) => address.to_string(),
+            Address::Unix(path) => path.display().to_string(),
+        };
+        Error::Listen { address, source }
+    };
+    let (listener, address) = match address {
+        Address::Tcp(address) => {
+            let listener = TcpListener::bind(address).await.map_err(failed)?;
+            let address = Address::Tcp(listener.local_addr().map_err(failed)?);
+            (Listener::Tcp(listener), address)
+        }
+        #[cfg(unix)]
+        Address::Unix(path) => {
+            (Listener::Unix(bind_unix(path).await.map_err(failed)?), address.clone())
+        }
+        #[cfg(not(unix))]
+        Address::Unix(_) => {
+            return Err(failed(std::io::Error::other("there are no such sockets here")));
+        }
+    };
+    Ok(Bound { server, listener, tls, address })
+}
+
+/// A socket that a server left behind is replaced; one that somebody listens on is not.
+#[cfg(unix)]
+async fn bind_unix(path: &Path) -> std::io::Result<tokio::net::UnixListener> {
+    use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+    if let Ok(found) = path.symlink_metadata()
+        && found.file_type().is_socket()
+    {
+        if tokio::net::UnixStream::connect(path).await.is_ok() {
+            return Err(std::io::Error::from(std::io::ErrorKind::AddrInUse));
+        }
+        std::fs::remove_file(path)?;
+    }
+    let listener = tokio::net::UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+impl Bound {
+    /// Serves until `stop` is ready; then lets queries under way end for `grace`.
+    pub async fn serve(self, stop: impl Future<Output = ()>, grace: Duration) {
+        let Bound { server, listener, tls, .. } = self;
+        let router = match &tls {
+            Some(_) => server.router().layer(axum::Extension(crate::http::Encrypted)),
+            None => server.router(),
+        };
+        let places = Arc::new(Semaphore::new(server.options().connections_max));
+        let (closing, close) = tokio::sync::watch::channel(false);
+        let mut connections = JoinSet::new();
+        tokio::pin!(stop);
+        loop {
+            let accepted = tokio::select! {
+                () = &mut stop => break,
+                accepted = listener.accept() => accepted,
+            };
+            while connections.try_join_next().is_some() {}
+            let stream = match accepted {
+                Ok(stream) => stream,
+                Err(error) => {
+                    // Too many open files, mostly: it passes.
+                    tracing::warn!("could not accept a connection: {error}");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+                server.metrics().connection_refused();
+                continue;
+            };
+            server.metrics().connected();
+            let (router, close) = (router.clone(), close.clone());
+            let acceptor = tls.as_ref().map(Certificate::acceptor);
+            connections.spawn(async move {
+                let _place = place;
+                connection(stream, acceptor, router, close).await;
+            });
+        }
+        drop(listener);
+        server.stop(grace).await;
+        let _ = closing.send(true);
+        let all = async { while connections.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(CLOSE_WITHIN, all).await;
+    }
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+impl Listener {
+    async fn accept(&self) -> std::io::Result<Box<dyn Stream>> {
+        Ok(match self {
+            Listener::Tcp(listener) => {
+                let (stream, _) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                Box::new(stream)
+            }
+            #[cfg(unix)]
+            Listener::Unix(listener) => Box::new(listener.accept().await?.0),
+        })
+    }
+}
+
+async fn connection(
+    stream: Box<dyn Stream>,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    mut close: tokio::sync::watch::Receiver<bool>,
+) {
+    let stream: Box<dyn Stream> = match tls {
+        None => stream,
+        Some(acceptor) => {
+            match tokio::time::timeout(GREETING_WITHIN, acceptor.accept(stream)).await {
+                Ok(Ok(stream)) => Box::new(stream),
+                Ok(Err(error)) => return tracing::debug!("no TLS was agreed on: {error}"),
+                Err(_) => return,
+            }
+        }
+    };
+    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(GREETING_WITHIN);
+    let service = TowerToHyperService::new(router);
+    let served = builder.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(served);
+    let closing = tokio::select! {
+        _ = served.as_mut() => return,
+        _ = close.changed() => true,
+    };
+    if closing {
+        served.as_mut().graceful_shutdown();
+        let _ = served.await;
+    }
+}
+
+/// The certificate, as it was when its files were last changed.
+struct Certificate {
+    files: Tls,
+    read: Arc<Mutex<(Option<SystemTime>, TlsAcceptor)>>,
+}
+
+impl Certificate {
+    fn read(files: &Tls) -> Result<Certificate> {
+        let acceptor = acceptor(files)?;
+        let read = Arc::new(Mutex::new((changed(files), acceptor)));
+        Ok(Certificate { files: files.clone(), read })
+    }
+
+    /// Returns what greets a client; a certificate that cannot be read leaves the one before.
+    fn acceptor(&self) -> TlsAcceptor {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = changed(&self.files);
+        if now != read.0 {
+            match acceptor(&self.files) {
+                Ok(acceptor) => {
+                    tracing::info!("the certificate was read again");
+                    *read = (now, acceptor);
+                }
+                Err(error) => {
+                    tracing::warn!("the new certificate is not used: {error}");
+                    read.0 = now;
+                }
+            }
+        }
+        read.1.clone()
+    }
+}
+
+fn changed(files: &Tls) -> Option<SystemTime> {
+    let of = |path: &Path| path.metadata().and_then(|found| found.modified()).ok();
+    of(&files.certificate).max(of(&files.key))
+}
+
+fn acceptor(files: &Tls) -> Result<TlsAcceptor> {
+    let wrong = |path: &Path, reason: String| Error::Certificate {
+        reason: format!("`{}`: {reason}", path.display()),
+    };
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&files.certificate)
+        .and_then(Iterator::collect)
+        .map_err(|error| wrong(&files.certificate, error.to_string()))?;
+    let key = PrivateKeyDer::from_pem_file(&files.key)
+        .map_err(|error| wrong(&files.key, error.to_string()))?;
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key);
+    let mut config = config.map_err(|error| wrong(&files.certificate, error.to_string()))?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}

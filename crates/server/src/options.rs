@@ -1,0 +1,99 @@
+//! What a server is told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+/// What a server is told. Nothing of it can be changed by a request.
+#[derive(Clone)]
+pub struct ServerOptions {
+    /// The store that is meant where a request names none.
+    pub store: String,
+    /// Names, without a port, under which the server may be reached; beside them its addresses of
+    /// loopback. Another `Host` is refused, so that no name that a web page chose leads here.
+    pub hosts: Vec<String>,
+    /// Everybody who connects may read everything.
+    pub no_auth: bool,
+    /// Statements that run at once; the others wait for their turn.
+    pub queries_at_once: usize,
+    /// Statements of one user that may wait.
+    pub waiting_per_user: usize,
+    /// The longest a statement may take.
+    pub timeout: Option<Duration>,
+    /// The most rows an answer may have.
+    pub rows_max: Option<u64>,
+    /// Bytes of kept answers, above which the oldest go.
+    pub results_bytes_max: u64,
+    /// How long an answer is kept.
+    pub results_kept: Duration,
+    /// Connections at once; further ones are closed at once.
+    pub connections_max: usize,
+    /// Bytes of a request's body.
+    pub body_bytes_max: usize,
+    /// A client of Trino's that asks for no page for so long went away.
+    pub client_gone_after: Duration,
+    /// Tells the time.
+    pub clock: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
+    /// Sample queries that are served.
+    pub samples: Arc<[Sample]>,
+}
+
+impl ServerOptions {
+    /// Returns options with the limits that suit a machine of `cores` cores.
+    pub fn new(
+        store: &str,
+        cores: usize,
+        clock: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
+    ) -> ServerOptions {
+        ServerOptions {
+            store: store.to_owned(),
+            hosts: Vec::new(),
+            no_auth: false,
+            queries_at_once: (cores * 2).max(4),
+            waiting_per_user: 1_000,
+            timeout: None,
+            rows_max: None,
+            results_bytes_max: 10 << 30,
+            results_kept: Duration::from_secs(7 * 24 * 3600),
+            connections_max: 1_024,
+            body_bytes_max: 1 << 20,
+            client_gone_after: Duration::from_secs(5 * 60),
+            clock,
+            samples: Arc::new([]),
+        }
+    }
+
+    /// Returns the time.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        (self.clock)()
+    }
+}
+
+/// A sample query.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Sample {
+    /// Its name.
+    pub name: String,
+    /// A few words.
+    pub title: String,
+    /// The question it answers.
+    pub question: String,
+    /// Its statement.
+    pub sql: String,
+    /// What can be given to it.
+    pub parameters: Vec<SampleParameter>,
+}
+
+/// A parameter of a sample query.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct SampleParameter {
+    /// Its name after the colon in the statement.
+    pub name: String,
+    /// `text`, `time` or `number`.
+    pub kind: String,
+    /// Its value when none is given.
+    pub default: Option<String>,
+    /// What it is, in a few words.
+    pub about: String,
+}

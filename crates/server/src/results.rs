@@ -1,0 +1,264 @@
+//! Where answers are kept that are fetched later: a file of Arrow IPC for each, in batches of
+//! exactly [`BATCH_ROWS`] rows, so that a page is found without reading what stands before it.
+//!
+//! A file has its name only when it is whole and durable; the query's record says that it finished
+//! only after that. So a page is the same before and after a restart, or there is none.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use arrow::compute::BatchCoalescer;
+use arrow::datatypes::SchemaRef;
+use arrow::ipc::reader::FileReader;
+use arrow::ipc::writer::FileWriter;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::formats::{self, Encoder, Sink};
+use crate::options::ServerOptions;
+use crate::queries::Running;
+use crate::state::State;
+
+/// Rows of a batch of a kept answer: the most that a page of any protocol holds.
+pub(crate) const BATCH_ROWS: usize = 1_000;
+
+/// A second form of an answer, kept beside the first.
+pub(crate) struct Beside {
+    /// What its file's name ends in.
+    pub(crate) ending: &'static str,
+    /// Makes its encoder.
+    pub(crate) encoder: fn(&SchemaRef, Sink) -> formats::Result<Box<dyn Encoder>>,
+}
+
+/// The kept answers of a server.
+pub(crate) struct Results {
+    folder: PathBuf,
+    state: State,
+    bytes_max: u64,
+    kept_for: Duration,
+}
+
+/// Rows of a kept answer.
+pub(crate) struct Page {
+    pub(crate) schema: SchemaRef,
+    pub(crate) batches: Vec<RecordBatch>,
+}
+
+impl Results {
+    pub(crate) fn new(options: &ServerOptions, state: &State) -> Results {
+        Results {
+            folder: state.results(),
+            state: state.clone(),
+            bytes_max: options.results_bytes_max,
+            kept_for: options.results_kept,
+        }
+    }
+
+    /// Writes the rows of a query into its file; returns the bytes it takes.
+    ///
+    /// # Errors
+    /// The query's; when the file cannot be written.
+    pub(crate) async fn write(&self, running: &mut Running, beside: Option<Beside>) -> Result<u64> {
+        let id = running.id();
+        let schema = Arc::clone(&running.schema);
+        let main = Partial::create(&self.file(id, "arrow"))?;
+        let mut writer = FileWriter::try_new(main.sink(), &schema).map_err(formats::Error::from)?;
+        let mut second = match &beside {
+            Some(beside) => {
+                let file = Partial::create(&self.file(id, beside.ending))?;
+                let sink: Sink = Box::new(file.sink());
+                Some((file, (beside.encoder)(&schema, sink)?))
+            }
+            None => None,
+        };
+        let mut coalescer = BatchCoalescer::new(Arc::clone(&schema), BATCH_ROWS);
+        while let Some(batch) = running.next().await? {
+            if let Some((_, encoder)) = &mut second {
+                encoder.write(&batch)?;
+            }
+            coalescer.push_batch(batch).map_err(formats::Error::from)?;
+            while let Some(batch) = coalescer.next_completed_batch() {
+                writer.write(&batch).map_err(formats::Error::from)?;
+            }
+        }
+        coalescer.finish_buffered_batch().map_err(formats::Error::from)?;
+        while let Some(batch) = coalescer.next_completed_batch() {
+            writer.write(&batch).map_err(formats::Error::from)?;
+        }
+        writer.finish().map_err(formats::Error::from)?;
+        drop(writer);
+        let mut files = Vec::new();
+        if let Some((file, mut encoder)) = second {
+            encoder.finish()?;
+            files.push(file);
+        }
+        files.push(main);
+        let folder = self.folder.clone();
+        let published = tokio::task::spawn_blocking(move || publish(files, &folder));
+        Ok(published.await.map_err(Error::state)??)
+    }
+
+    /// Returns `limit` rows of a kept answer after the first `offset`.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it is not kept any more.
+    pub(crate) async fn page(&self, id: Uuid, offset: u64, limit: usize) -> Result<Page> {
+        let path = self.file(id, "arrow");
+        let read = tokio::task::spawn_blocking(move || read_page(&path, offset, limit));
+        match read.await.map_err(Error::state)? {
+            Ok(page) => Ok(page),
+            Err(ReadError::Missing) => Err(Error::not_found("kept answer", id.to_string())),
+            Err(ReadError::Damaged(reason)) => Err(Error::state(reason)),
+        }
+    }
+
+    /// Returns the file of a kept answer's second form.
+    pub(crate) fn file(&self, id: Uuid, ending: &str) -> PathBuf {
+        self.folder.join(format!("{id}.{ending}"))
+    }
+
+    /// Removes answers that were kept long enough, and the oldest while there are too many bytes.
+    ///
+    /// # Errors
+    /// When the state cannot be used.
+    pub(crate) async fn sweep(&self, now: DateTime<Utc>) -> Result<()> {
+        let kept = self.state.kept().await?;
+        let kept_for = chrono::TimeDelta::from_std(self.kept_for).unwrap_or(chrono::TimeDelta::MAX);
+        let mut total: u64 = kept.iter().map(|(_, bytes, _)| bytes).sum();
+        let mut gone = Vec::new();
+        for (id, bytes, ended_at) in kept {
+            let old = now.signed_duration_since(ended_at) > kept_for;
+            if old || total > self.bytes_max {
+                total -= bytes;
+                gone.push(id);
+            }
+        }
+        self.forget(gone).await
+    }
+
+    /// Removes answers.
+    ///
+    /// # Errors
+    /// When the state cannot be used.
+    pub(crate) async fn forget(&self, gone: Vec<Uuid>) -> Result<()> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        // First the record, then the file: what is on record is there.
+        self.state.not_kept(gone.clone()).await?;
+        for id in gone {
+            for ending in ["arrow", "csv", "txt"] {
+                let _ = std::fs::remove_file(self.file(id, ending));
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes files that a server that was killed has left half written.
+    pub(crate) fn remove_partials(&self) -> Result<()> {
+        for entry in std::fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|ending| ending == "partial") {
+                std::fs::remove_file(path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A file under way; removed when dropped before it is published.
+struct Partial {
+    path: PathBuf,
+    partial: PathBuf,
+    file: Arc<Mutex<BufWriter<File>>>,
+}
+
+/// Writes into a file that somebody else publishes.
+struct Shared(Arc<Mutex<BufWriter<File>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).flush()
+    }
+}
+
+impl Partial {
+    fn create(path: &Path) -> Result<Partial> {
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(".partial");
+        let partial = PathBuf::from(partial);
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = BufWriter::with_capacity(1 << 16, options.open(&partial)?);
+        Ok(Partial { path: path.to_path_buf(), partial, file: Arc::new(Mutex::new(file)) })
+    }
+
+    fn sink(&self) -> Shared {
+        Shared(Arc::clone(&self.file))
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.partial);
+    }
+}
+
+/// Gives the files their names, the first of them first; returns their bytes together.
+fn publish(files: Vec<Partial>, folder: &Path) -> std::io::Result<u64> {
+    let mut bytes = 0;
+    for file in &files {
+        let mut written = file.file.lock().unwrap_or_else(PoisonError::into_inner);
+        written.flush()?;
+        written.get_ref().sync_all()?;
+        bytes += written.get_ref().metadata()?.len();
+        std::fs::rename(&file.partial, &file.path)?;
+    }
+    File::open(folder)?.sync_all()?;
+    Ok(bytes)
+}
+
+enum ReadError {
+    Missing,
+    Damaged(String),
+}
+
+fn read_page(path: &Path, offset: u64, limit: usize) -> Result<Page, ReadError> {
+    let damaged = |error: arrow::error::ArrowError| ReadError::Damaged(error.to_string());
+    let file = File::open(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => ReadError::Missing,
+        _ => ReadError::Damaged(error.to_string()),
+    })?;
+    let mut reader = FileReader::try_new(BufReader::new(file), None).map_err(damaged)?;
+    let schema = reader.schema();
+    let mut batches = Vec::new();
+    let first = usize::try_from(offset / BATCH_ROWS as u64).unwrap_or(usize::MAX);
+    let mut skip = (offset % BATCH_ROWS as u64) as usize;
+    let mut left = limit;
+    if first < reader.num_batches() {
+        reader.set_index(first).map_err(damaged)?;
+        for batch in reader {
+            let batch = batch.map_err(damaged)?;
+            let from = skip.min(batch.num_rows());
+            let rows = left.min(batch.num_rows() - from);
+            batches.push(batch.slice(from, rows));
+            left -= rows;
+            skip = 0;
+            if left == 0 {
+                break;
+            }
+        }
+    }
+    Ok(Page { schema, batches })
+}

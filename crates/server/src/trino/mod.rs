@@ -1,0 +1,43 @@
+//! How do Trino's clients ask?
+//!
+//! | module | the question it answers |
+//! |---|---|
+//! | `statement`, `info` | what does a path mean? |
+//! | `session` | what does the client say of its session, and what does an answer change in it? |
+//! | `commands`, `literals`, `words` | is the statement one about the session, or a prepared one? |
+//! | `metadata`, `tables` | what do drivers ask about tables, and about themselves? |
+//! | `exchange` | which page is asked for, and is the client still there? |
+//! | `pages`, `columns`, `values` | how is a page written down? |
+//! | `faults` | what is an error called? |
+//!
+//! The protocol: <https://trino.io/docs/current/develop/client-protocol.html>. A statement is
+//! posted and answered with the address of a page; every page has some rows and the address of the next.
+//! Rows are pulled: while the client asks for nothing, the query makes one page and waits.
+
+pub(crate) mod info;
+pub(crate) mod statement;
+
+mod session;
+
+mod commands;
+mod literals;
+mod words;
+
+mod metadata;
+mod tables;
+
+mod exchange;
+
+mod columns;
+mod pages;
+mod values;
+
+mod faults;
+
+pub(crate) use exchange::Exchanges;
+pub(crate) use statement::refusal;
+
+/// The catalog of everything.
+const CATALOG: &str = "traillake";
+/// The release of Trino whose protocol is spoken.
+const TRINO: u32 = 476;

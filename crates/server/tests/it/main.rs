@@ -1,0 +1,15 @@
+//! The server as its clients see it: over HTTP, on a lake in a folder.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod athena_api;
+mod athena_fuzz;
+mod athena_objects;
+mod athena_session;
+mod lake_api;
+mod lake_fuzz;
+mod lake_lookup;
+mod lake_refusals;
+mod served;
+mod trino_fuzz;
+mod trino_rest;
+mod trino_session;

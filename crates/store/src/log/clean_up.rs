@@ -1,0 +1,53 @@
+//! What a log holds that nobody can ask for any more.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore};
+
+use super::TableLog;
+use crate::error::{Error, Result};
+use crate::layout;
+
+impl TableLog {
+    /// Commits and checkpoints that may go: those behind a checkpoint whose own commit was made
+    /// before `before`, from the oldest on, as long as they are older than `before` too. Commits
+    /// first, and none where `_last_checkpoint` does not name that checkpoint or a later one: it is
+    /// what keeps others from taking the free names (docs/format.md, "Clean-up of a log").
+    ///
+    /// # Errors
+    /// When the log cannot be listed.
+    pub(crate) async fn expired(&self, before: DateTime<Utc>) -> Result<Vec<Path>> {
+        let Some(newest) = self.last_checkpoint().await? else { return Ok(Vec::new()) };
+        let folder = self.folder().clone().join(layout::LOG);
+        let listed = self.objects().list(Some(&folder)).try_collect::<Vec<ObjectMeta>>().await;
+        let listed = listed.map_err(|error| Error::storage(format!("list `{folder}`"), error))?;
+        let mut commits: BTreeMap<u64, ObjectMeta> = BTreeMap::new();
+        let mut checkpoints: BTreeMap<u64, Vec<Path>> = BTreeMap::new();
+        for meta in listed {
+            if let Some(version) = layout::commit_version(&meta.location) {
+                commits.insert(version, meta);
+            } else if let Some(version) = layout::checkpoint_version(&meta.location) {
+                checkpoints.entry(version).or_default().push(meta.location);
+            }
+        }
+        let old = |version: &u64| {
+            commits.get(version).is_some_and(|commit| commit.last_modified < before)
+        };
+        let Some(base) = checkpoints.keys().rev().find(|of| **of <= newest && old(of)).copied()
+        else {
+            return Ok(Vec::new());
+        };
+        let behind = commits.range(..base).take_while(|(version, _)| old(version));
+        let behind: Vec<Path> = behind.map(|(_, commit)| commit.location.clone()).collect();
+        let all = behind.len() == commits.range(..base).count();
+        let mut expired = behind;
+        // An older checkpoint is what the commits after it stand on: it goes when they are gone.
+        if all {
+            expired.extend(checkpoints.range(..base).flat_map(|(_, paths)| paths.iter().cloned()));
+        }
+        Ok(expired)
+    }
+}

@@ -1,0 +1,388 @@
+//! Upkeep: what keeps a lake small and fast for years, and changes no row of it.
+//!
+//! ```text
+//! recover      a round that was left unfinished is completed                    round::recover
+//! compact      small files of a month become few, disjoint in time              plan, fold
+//! checkpoint   so that opening a table reads few commits                        one token in all tables
+//! clean up     commits that nobody can ask for any more                         log::clean_up
+//! vacuum       files that no state since the grace period shows                 vacuum
+//! ```
+//!
+//! Every step may be cut off anywhere, by a kill or by another writer: what a fold has written is
+//! seen by nobody before its commit, and that commit is made on a state in which its inputs live.
+
+mod fold;
+mod merge;
+mod plan;
+mod read;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;
+mod times;
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
+
+use self::plan::{Group, Piece};
+use crate::error::{Error, Result};
+use crate::layout;
+use crate::rewrite::live;
+use crate::round::{StoreWriter, due_checkpoint};
+use crate::snapshot::{LiveFile, ScalarStat, TableSnapshot};
+use crate::spec::TableSpec;
+use crate::vacuum::Orphan;
+
+/// Folds make files that may be folded in turn; so often a table is looked at.
+const PASSES_MAX: usize = 8;
+/// Commits younger than this stay, however short the grace is.
+const LOG_KEPT: TimeDelta = TimeDelta::days(7);
+
+/// How upkeep is done.
+#[derive(Debug, Clone, Copy)]
+pub struct UpkeepOptions {
+    /// How long a file stays that nothing needs any more: longer than the longest round, fold and
+    /// query. A week unless said otherwise.
+    pub grace: TimeDelta,
+    /// Bytes a fold may have in memory, about.
+    pub memory_bytes: usize,
+}
+
+impl Default for UpkeepOptions {
+    fn default() -> UpkeepOptions {
+        UpkeepOptions { grace: TimeDelta::days(7), memory_bytes: 512 << 20 }
+    }
+}
+
+/// What upkeep did, or would do.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpkeepReport {
+    /// Table by table.
+    pub tables: Vec<TableUpkeep>,
+    /// Manifests of rounds that are over, removed.
+    pub manifests_removed: u64,
+}
+
+/// What upkeep did, or would do, with one table.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TableUpkeep {
+    /// Its name.
+    pub table: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Live files before.
+    pub files_before: u64,
+    /// Live files after; of what would be done, about.
+    pub files_after: u64,
+    /// Bytes of live files before.
+    pub bytes_before: u64,
+    /// Bytes of live files after; of what would be done, as before.
+    pub bytes_after: u64,
+    /// Files that were folded into others.
+    pub files_folded: u64,
+    /// Files they were folded into; of what would be done, about.
+    pub files_written: u64,
+    /// Rows that were copied.
+    pub rows_rewritten: u64,
+    /// The version that was checkpointed.
+    pub checkpoint: Option<u64>,
+    /// Commits and checkpoints removed from its log.
+    pub log_files_removed: u64,
+    /// Files removed that nothing needed any more.
+    pub files_removed: u64,
+    /// Their bytes.
+    pub bytes_removed: u64,
+    /// What could not be done, and why. What is told here is as it was before.
+    pub problems: Vec<String>,
+}
+
+impl UpkeepReport {
+    /// Whether everything could be done.
+    pub fn is_clean(&self) -> bool {
+        self.tables.iter().all(|table| table.problems.is_empty())
+    }
+}
+
+impl StoreWriter {
+    /// Does what is due. Other writers, readers and upkeep elsewhere may go on meanwhile; dropped at
+    /// any moment, it leaves the store consistent.
+    ///
+    /// # Errors
+    /// When the logs cannot be read or an unfinished round cannot be completed. What concerns one
+    /// table stands in the report.
+    pub async fn upkeep(
+        &self,
+        options: &UpkeepOptions,
+        now: DateTime<Utc>,
+    ) -> Result<UpkeepReport> {
+        let pin = self.publisher().pin(Some(&self.pinned())).await?;
+        let mut report = UpkeepReport::default();
+        for table in pin.tables() {
+            report.tables.push(self.compact(table, options, now).await?);
+        }
+        // All tables at one token again: what is removed from a log must be behind all of them.
+        let pin = self.publisher().pin(Some(&pin)).await?;
+        let every = self.checkpoint_every();
+        for (table, told) in pin.tables().iter().zip(&mut report.tables) {
+            if let Err(error) = keep_log_short(table, every, options, now, told).await {
+                told.problems.push(spelled_out(&error));
+            }
+        }
+        self.vacuum(options, now, &mut report, true).await?;
+        Ok(report)
+    }
+
+    /// What [`StoreWriter::upkeep`] would do now. Changes nothing but that it completes a round that
+    /// was left unfinished.
+    ///
+    /// # Errors
+    /// As [`StoreWriter::upkeep`].
+    pub async fn upkeep_due(
+        &self,
+        options: &UpkeepOptions,
+        now: DateTime<Utc>,
+    ) -> Result<UpkeepReport> {
+        let pin = self.publisher().pin(Some(&self.pinned())).await?;
+        let mut report = UpkeepReport::default();
+        for table in pin.tables() {
+            let mut told = TableUpkeep::of(table).await?;
+            let added = added_at(table).await?;
+            let pieces = pieces(self.spec_of(table)?, table, &added, now).await?;
+            for group in plan::plan(pieces, now) {
+                let (folded, files) = (group.inputs.len() as u64, group.files());
+                told.files_folded += folded;
+                told.files_written += files;
+                told.rows_rewritten += group.rows();
+                told.files_after = (told.files_after + files).saturating_sub(folded);
+            }
+            told.checkpoint = due_checkpoint(table, self.checkpoint_every()).await?;
+            let log_kept = now - options.grace.max(LOG_KEPT);
+            told.log_files_removed = table.log().expired(log_kept).await?.len() as u64;
+            report.tables.push(told);
+        }
+        self.vacuum(options, now, &mut report, false).await?;
+        Ok(report)
+    }
+
+    /// Folds what is due of one table.
+    async fn compact(
+        &self,
+        table: &TableSnapshot,
+        options: &UpkeepOptions,
+        now: DateTime<Utc>,
+    ) -> Result<TableUpkeep> {
+        let spec = self.spec_of(table)?;
+        let mut told = TableUpkeep::of(table).await?;
+        let mut table = table.clone();
+        let added = added_at(&table).await?;
+        // What failed once is left alone: the rest of the table need not wait for it.
+        let mut failed: HashSet<Path> = HashSet::new();
+        for _ in 0..PASSES_MAX {
+            let mut pieces = pieces(spec, &table, &added, now).await?;
+            pieces.retain(|piece| !failed.contains(&piece.path));
+            let groups = plan::plan(pieces, now);
+            if groups.is_empty() {
+                break;
+            }
+            for group in groups {
+                match self.fold(&table, spec, &group, options, now, &mut told).await {
+                    Ok(()) => {}
+                    Err(error) => {
+                        told.problems.push(spelled_out(&error));
+                        failed.extend(group.inputs.into_iter().map(|piece| piece.path));
+                    }
+                }
+                let state = table.log().advance(table.state()).await?;
+                table = TableSnapshot::new(table.log().clone(), state);
+            }
+        }
+        let files = table.files().await?;
+        told.files_after = files.len() as u64;
+        told.bytes_after = files.iter().map(|file| file.size).sum();
+        Ok(told)
+    }
+
+    async fn fold(
+        &self,
+        table: &TableSnapshot,
+        spec: &TableSpec,
+        group: &Group,
+        options: &UpkeepOptions,
+        now: DateTime<Utc>,
+        told: &mut TableUpkeep,
+    ) -> Result<()> {
+        let paths: Vec<Path> = group.inputs.iter().map(|piece| piece.path.clone()).collect();
+        let inputs = live(table, &paths).await?;
+        let (objects, folder) = (self.objects(), table.prefix());
+        let written =
+            fold::fold(objects, folder, spec, group, &inputs, options.memory_bytes).await?;
+        let version = self.replace(table, &inputs, &written, now).await?;
+        tracing::info!(
+            table = table.name(),
+            month = group.partition.as_deref().unwrap_or_default(),
+            files = inputs.len(),
+            into = written.len(),
+            rows = group.rows(),
+            version,
+            "folded"
+        );
+        told.files_folded += inputs.len() as u64;
+        told.files_written += written.len() as u64;
+        told.rows_rewritten += group.rows();
+        Ok(())
+    }
+
+    /// Removes what no state since the grace period shows; with `really` unset counts it.
+    async fn vacuum(
+        &self,
+        options: &UpkeepOptions,
+        now: DateTime<Utc>,
+        report: &mut UpkeepReport,
+        really: bool,
+    ) -> Result<()> {
+        let before = now - options.grace;
+        let mut orphans = self.orphans(before).await?;
+        if really && !orphans.is_empty() {
+            // Whoever has written a file and not published it yet must not do so once it is gone.
+            let pin = self.publisher().pin(Some(&self.pinned())).await?;
+            for (place, table) in pin.tables().iter().enumerate() {
+                let here =
+                    |orphan: &Orphan| layout::relative(table.prefix(), &orphan.path).is_some();
+                if place == 0 || orphans.iter().any(here) {
+                    // A full disk takes nobody's commit, so nobody publishes what is removed here;
+                    // and removing is what makes space.
+                    match self.fence(table, now).await {
+                        Err(error) if spelled_out(&error).contains("no storage space") => {}
+                        fenced => fenced?,
+                    }
+                }
+            }
+            let still: HashSet<Path> =
+                self.orphans(before).await?.into_iter().map(|orphan| orphan.path).collect();
+            orphans.retain(|orphan| still.contains(&orphan.path));
+        }
+        for orphan in orphans {
+            let table = self.tables().iter().position(|table| {
+                let folder = self.publisher().table_folder(table.name);
+                layout::relative(&folder, &orphan.path).is_some()
+            });
+            let mut told = table.and_then(|table| report.tables.get_mut(table));
+            if really && let Err(error) = self.remove(&orphan.path).await {
+                match told {
+                    Some(told) => told.problems.push(spelled_out(&error)),
+                    None => tracing::warn!(%error, "a manifest is left"),
+                }
+                continue;
+            }
+            match &mut told {
+                Some(told) => {
+                    told.files_removed += 1;
+                    told.bytes_removed += orphan.size;
+                }
+                None => report.manifests_removed += 1,
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, path: &Path) -> Result<()> {
+        match self.objects().delete(path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(Error::storage(format!("remove `{path}`"), error)),
+        }
+    }
+}
+
+impl TableUpkeep {
+    /// A table before anything is done.
+    async fn of(table: &TableSnapshot) -> Result<TableUpkeep> {
+        let files = table.files().await?;
+        let (count, bytes) = (files.len() as u64, files.iter().map(|file| file.size).sum());
+        Ok(TableUpkeep {
+            table: table.name().to_string(),
+            rows: files.iter().map(|file| file.rows).sum(),
+            files_before: count,
+            files_after: count,
+            bytes_before: bytes,
+            bytes_after: bytes,
+            ..TableUpkeep::default()
+        })
+    }
+}
+
+/// Checkpoints a table that is due, and removes what the checkpoint stands for and nobody can ask
+/// for.
+async fn keep_log_short(
+    table: &TableSnapshot,
+    checkpoint_every: u64,
+    options: &UpkeepOptions,
+    now: DateTime<Utc>,
+    told: &mut TableUpkeep,
+) -> Result<()> {
+    if let Some(version) = due_checkpoint(table, checkpoint_every).await? {
+        table.log().checkpoint(version).await?;
+        told.checkpoint = Some(version);
+    }
+    let expired = table.log().expired(now - options.grace.max(LOG_KEPT)).await?;
+    for path in expired {
+        // From the oldest on, one by one: whatever interrupts it, what is left has no gap.
+        match table.object_store().delete(&path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => told.log_files_removed += 1,
+            Err(error) => return Err(Error::storage(format!("remove `{path}`"), error)),
+        }
+    }
+    Ok(())
+}
+
+/// When the live files of a table became part of it; nothing where no fold is possible.
+async fn added_at(table: &TableSnapshot) -> Result<HashMap<Path, DateTime<Utc>>> {
+    match table.files().await?.len() {
+        0 | 1 => Ok(HashMap::new()),
+        _ => table.log().added_at(table.state()).await,
+    }
+}
+
+/// The live files of a table, for planning. One that `added` does not know has come since.
+async fn pieces(
+    spec: &TableSpec,
+    table: &TableSnapshot,
+    added: &HashMap<Path, DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Piece>> {
+    let files = table.files().await?;
+    let piece = |file: &LiveFile| Piece {
+        path: file.path.clone(),
+        partition: file.partition.clone(),
+        size: file.size,
+        rows: file.rows,
+        rewrites: layout::rewrites(&file.path),
+        span: span(spec, file),
+        added_at: added.get(&file.path).copied().unwrap_or(now),
+    };
+    Ok(files.iter().map(piece).collect())
+}
+
+fn span(spec: &TableSpec, file: &LiveFile) -> Option<(i64, i64)> {
+    let stats = file.stats(spec.time_column?)?;
+    match (stats.min.as_ref()?, stats.max.as_ref()?) {
+        (ScalarStat::Time(first), ScalarStat::Time(last)) => Some((*first, *last)),
+        _ => None,
+    }
+}
+
+/// An error with its causes, as one line.
+fn spelled_out(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(source) = cause {
+        let said = source.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = source.source();
+    }
+    text
+}

@@ -1,0 +1,158 @@
+//! One fold: the rows of some files, copied into new ones in the order that files have.
+//!
+//! Rows are taken by windows of time, each of which becomes one slice of a new file. A window is in
+//! memory at a time, and it is made so small that it fits the budget: first by how many rows there
+//! are, counted from the time column alone; then, where those turn out large, by halving it.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use object_store::ObjectStore;
+use object_store::path::Path;
+
+use super::merge;
+use super::plan::Group;
+use super::read::Inputs;
+use super::times::Times;
+use crate::data_file::{DataFile, FileWriter, SLICE_ROWS};
+use crate::error::{Error, Result};
+use crate::snapshot::LiveFile;
+use crate::spec::TableSpec;
+
+/// Of the budget so much may be rows; the rest is for encoding them and for what is being read.
+const ROWS_SHARE: usize = 2;
+
+/// The files of a group, copied into new ones; nothing shows these yet.
+///
+/// # Errors
+/// When a file cannot be read or written; [`Error::Corrupt`] when one holds other rows than the log
+/// says.
+pub(super) async fn fold(
+    objects: &Arc<dyn ObjectStore>,
+    folder: &Path,
+    table: &TableSpec,
+    group: &Group,
+    inputs: &[LiveFile],
+    memory_bytes: usize,
+) -> Result<Vec<DataFile>> {
+    let limit = memory_bytes / ROWS_SHARE;
+    let opened = Inputs::open(objects, table, inputs).await?;
+    let mut output =
+        Output { objects, folder, table, group, file: None, done: Vec::new(), rows: 0 };
+    match table.time_column {
+        Some(_) => by_time(&opened, group, limit, &mut output).await?,
+        None => merge::in_order(table, &opened, limit, &mut output).await?,
+    }
+    output.end_file().await?;
+    let expected: u64 = inputs.iter().map(|file| file.rows).sum();
+    if output.rows != expected {
+        let reason = format!("its files hold {} rows, its log says {expected}", output.rows);
+        return Err(Error::corrupt(format!("table `{}`", table.name), reason));
+    }
+    Ok(output.done)
+}
+
+/// The files being written.
+pub(super) struct Output<'a> {
+    objects: &'a Arc<dyn ObjectStore>,
+    folder: &'a Path,
+    table: &'a TableSpec,
+    group: &'a Group,
+    file: Option<FileWriter>,
+    done: Vec<DataFile>,
+    rows: u64,
+}
+
+impl Output<'_> {
+    /// Adds rows as the next slice; `alone` says that there are no others.
+    pub async fn add(&mut self, rows: Vec<RecordBatch>, alone: bool) -> Result<()> {
+        let count: u64 = rows.iter().map(|batch| batch.num_rows() as u64).sum();
+        if count == 0 {
+            return Ok(());
+        }
+        if self.file.as_ref().is_some_and(|file| file.size() >= self.group.file_bytes) {
+            self.end_file().await?;
+        }
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => {
+                let Group { partition, rewrites, .. } = self.group;
+                let in_order = alone || self.table.time_column.is_none();
+                let (objects, folder, month) = (self.objects, self.folder, partition.as_deref());
+                FileWriter::create(objects, folder, self.table, month, *rewrites, in_order)?
+            }
+        };
+        self.file = Some(file.add(rows).await?);
+        self.rows += count;
+        Ok(())
+    }
+
+    /// Ends the file being written, if there is one: the next slice begins another.
+    async fn end_file(&mut self) -> Result<()> {
+        if let Some(file) = self.file.take() {
+            self.done.push(file.finish().await?);
+        }
+        Ok(())
+    }
+}
+
+/// Copies rows window after window.
+async fn by_time(
+    inputs: &Inputs,
+    group: &Group,
+    limit: usize,
+    output: &mut Output<'_>,
+) -> Result<()> {
+    let all = i64::MIN..i64::MAX;
+    let (first, last) = inputs.span().unwrap_or((0, 0));
+    let mut times = Times::of(&all, first, last);
+    inputs.count(all, &mut times).await?;
+    let cut = group.cut.filter(|cut| (first..last).contains(cut)).map(|cut| times.part(cut));
+    let cut = cut.filter(|part| *part > 0);
+    let mut aim = SLICE_ROWS;
+    for parts in [0..cut.unwrap_or(0), cut.unwrap_or(0)..times.parts()] {
+        windows(inputs, &times, parts, limit, &mut aim, output).await?;
+        output.end_file().await?;
+    }
+    Ok(())
+}
+
+/// Copies the rows of some parts of `times`. `aim` is how many rows a window should have; it shrinks
+/// where rows are large.
+async fn windows(
+    inputs: &Inputs,
+    times: &Times,
+    parts: Range<usize>,
+    limit: usize,
+    aim: &mut usize,
+    output: &mut Output<'_>,
+) -> Result<()> {
+    let mut from = parts.start;
+    while from < parts.end {
+        let window = times.window(from, parts.end, *aim);
+        let range = times.range(&window);
+        let alone = times.are_all() && window.len() == times.parts();
+        if let Some((rows, bytes)) = inputs.rows(&range, limit).await? {
+            let count = rows.iter().map(RecordBatch::num_rows).sum::<usize>();
+            *aim = (limit / (bytes / count.max(1)).max(1)).clamp(1, SLICE_ROWS);
+            output.add(rows, alone).await?;
+            from = window.end;
+        } else if let Some(part) = times.only(&window).filter(|_| times.divides()) {
+            let (first, last) = times.nominal(part);
+            let mut within = Times::of(&range, first, last);
+            inputs.count(range, &mut within).await?;
+            let all = 0..within.parts();
+            Box::pin(windows(inputs, &within, all, limit, aim, output)).await?;
+            from = window.end;
+        } else if times.only(&window).is_none() {
+            *aim = (*aim / 2).max(1);
+        } else {
+            // One instant, which no slice divides.
+            let rows = inputs.rows(&range, usize::MAX).await?;
+            output.add(rows.map(|(rows, _)| rows).unwrap_or_default(), alone).await?;
+            from = window.end;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! What a lake in a bucket costs its readers, counted by the S3 itself.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use traillake_store::{CacheOptions, Error, Lake, OpenOptions, StoreSnapshot, StoreWriter};
+use traillake_testkit::s3::{Asked, S3};
+
+use crate::world::{self, Object, STORE, at, objects, spec};
+
+struct Bucket {
+    s3: S3,
+    /// What is kept of it here.
+    kept: tempfile::TempDir,
+}
+
+impl Bucket {
+    async fn new() -> Bucket {
+        Bucket { s3: S3::start(&["home"]).await.unwrap(), kept: tempfile::tempdir().unwrap() }
+    }
+
+    fn options(&self) -> OpenOptions {
+        let bucket = Some(Arc::new(self.s3.client("home").unwrap()) as Arc<_>);
+        let folder = Some(self.kept.path().to_owned());
+        let cache = Some(CacheOptions { folder, bytes_max: 64 << 20, now: chrono::Utc::now });
+        OpenOptions { bucket, cache, ..OpenOptions::default() }
+    }
+
+    async fn writer(&self) -> StoreWriter {
+        let lake = Lake::open_or_create_with("s3://home", self.options()).await.unwrap();
+        lake.writer(STORE, &spec(), at(0)).await.unwrap()
+    }
+
+    async fn commit(&self, objects: &[Object], n: i64) {
+        world::commit(&self.writer().await, objects, n).await.unwrap();
+    }
+
+    /// A lake opened by a process that has just begun.
+    async fn open(&self) -> Lake {
+        Lake::open_with("s3://home", self.options()).await.unwrap()
+    }
+
+    /// The lake, opened for a question about events; and what that asked of S3.
+    async fn asked(&self) -> (StoreSnapshot, Vec<Asked>) {
+        self.s3.asked();
+        let snapshot = events_of(&self.open().await).await.unwrap();
+        (snapshot, self.s3.asked())
+    }
+
+    fn log(&self, table: &str) -> PathBuf {
+        self.s3.bucket_folder("home").join(format!("stores/{STORE}/{table}/_delta_log"))
+    }
+}
+
+/// The events of a lake with the list of their files: what a query about events opens.
+async fn events_of(lake: &Lake) -> Result<StoreSnapshot, Error> {
+    let stores = lake.known_stores().await?;
+    let pin = lake.store_of(stores[0].clone()).pin(None).await?;
+    let snapshot = pin.open(&BTreeSet::from(["events".to_owned()])).await?;
+    for table in snapshot.tables() {
+        table.files().await?;
+    }
+    Ok(snapshot)
+}
+
+/// Makes a commit name so many files more, which nobody reads.
+fn add_files(commit: &Path, count: usize) {
+    let text = std::fs::read_to_string(commit).unwrap();
+    let mut lines: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let add = lines.iter().find(|line| line.get("add").is_some()).unwrap().clone();
+    let metrics =
+        lines.iter_mut().find_map(|line| line.pointer_mut("/commitInfo/operationMetrics"));
+    let added = &mut metrics.unwrap()["numAddedFiles"];
+    let before: usize = added.as_str().unwrap().parse().unwrap();
+    *added = json!((before + count).to_string());
+    for number in 0..count {
+        let mut add = add.clone();
+        add["add"]["path"] = json!(format!("month=2001-01/part-{number:08}.parquet"));
+        add["add"]["partitionValues"] = json!({"month": "2001-01"});
+        lines.push(add);
+    }
+    let text: Vec<String> = lines.iter().map(Value::to_string).collect();
+    std::fs::write(commit, text.join("\n") + "\n").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lake_of_ten_thousand_files_is_opened_with_ten_requests_and_again_with_one() {
+    let bucket = Bucket::new().await;
+    bucket.commit(&objects("a", 0, 2, 5), 1).await;
+    bucket.commit(&objects("b", 100, 1, 2), 2).await;
+    add_files(&bucket.log("events").join("00000000000000000001.json"), 10_000);
+    // The eighth round writes a checkpoint.
+    for n in 3..=8 {
+        bucket.commit(&objects(&format!("b{n}"), n as usize * 100, 1, 2), n).await;
+    }
+    assert!(bucket.log("events").join("_last_checkpoint").exists());
+    let (cold, asked) = bucket.asked().await;
+    let files = cold.table("events").unwrap().files().await.unwrap();
+    assert!(files.len() > 10_000, "{}", files.len());
+    assert!(asked.len() <= 10, "{} requests: {asked:#?}", asked.len());
+    let (warm, asked) = bucket.asked().await;
+    assert_eq!(warm.table("events").unwrap().files().await.unwrap(), files);
+    assert_eq!(asked.len(), 1, "{asked:#?}");
+    assert!(asked[0].is_listing() && asked[0].query.contains("objects"), "{asked:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_remembered_never_hides_a_round() {
+    let bucket = Bucket::new().await;
+    for n in 1..=5 {
+        bucket.commit(&objects(&format!("a{n}"), n as usize * 100, 1, 3), n).await;
+        let (snapshot, _) = bucket.asked().await;
+        assert_eq!(snapshot.token, n);
+        let files = snapshot.table("events").unwrap().files().await.unwrap();
+        assert_eq!(files.iter().map(|file| file.rows).sum::<u64>(), n as u64 * 3);
+        let (again, asked) = bucket.asked().await;
+        assert_eq!((again.token, asked.len()), (n, 1), "{asked:#?}");
+    }
+    // One process sees the rounds of others.
+    let lake = bucket.open().await;
+    assert_eq!(events_of(&lake).await.unwrap().token, 5);
+    bucket.commit(&objects("b", 0, 1, 3), 6).await;
+    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+    assert_eq!(events_of(&lake).await.unwrap().token, 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_lake_in_the_same_place_is_another_lake() {
+    let bucket = Bucket::new().await;
+    bucket.commit(&objects("a", 0, 1, 3), 1).await;
+    let (first, _) = bucket.asked().await;
+    std::fs::remove_dir_all(bucket.s3.bucket_folder("home")).unwrap();
+    std::fs::create_dir(bucket.s3.bucket_folder("home")).unwrap();
+    let gone = Lake::open_with("s3://home", bucket.options()).await.err();
+    assert!(matches!(gone, Some(Error::NoLake { .. })), "{gone:?}");
+    bucket.commit(&objects("b", 500, 1, 4), 1).await;
+    let (second, _) = bucket.asked().await;
+    let paths = async |snapshot: &StoreSnapshot| {
+        let files = snapshot.table("events").unwrap().files().await.unwrap();
+        files.iter().map(|file| file.path.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!((first.token, second.token), (1, 1));
+    assert_ne!(paths(&first).await, paths(&second).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_lacks_rounds_is_refused_when_it_is_named() {
+    let bucket = Bucket::new().await;
+    bucket.commit(&objects("a", 0, 1, 3), 1).await;
+    bucket.commit(&objects("b", 100, 1, 3), 2).await;
+    std::fs::remove_file(bucket.log("events").join("00000000000000000002.json")).unwrap();
+    let torn = events_of(&bucket.open().await).await.err();
+    assert!(matches!(torn, Some(Error::Torn { .. })), "{torn:?}");
+}

@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""TrailLake's own API through pandas, polars and pyarrow, and who is let in: tokens and signatures
+over TLS, with a certificate that is renewed under way.
+
+    pip install pandas polars pyarrow boto3 trustme
+    api.py TRAILLAKE
+"""
+import http.client
+import json
+import pathlib
+import ssl
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import boto3
+import botocore.exceptions
+import pandas
+import polars
+import pyarrow.ipc
+import trustme
+
+from server import Server
+
+HERE = pathlib.Path(__file__).resolve().parent
+SQL = "SELECT eventName, count(*) AS n, min(eventTime) AS first FROM events GROUP BY 1 ORDER BY 1"
+
+
+def url(server, sql, form):
+    return f"{server.url}/v1/query?" + urllib.parse.urlencode({"sql": sql, "format": form})
+
+
+def expected(trail):
+    """What SQL asks, worked out from the files."""
+    import gzip
+    seen, counts, first = set(), {}, {}
+    for path in pathlib.Path(trail).rglob("*.json.gz"):
+        if "CloudTrail-Digest" in str(path):
+            continue
+        for record in json.loads(gzip.open(path).read()).get("Records", []):
+            if record["eventID"] in seen or record.get("eventCategory") == "Insight":
+                continue
+            seen.add(record["eventID"])
+            name, at = record["eventName"], record["eventTime"]
+            counts[name] = counts.get(name, 0) + 1
+            first[name] = min(first.get(name, at), at)
+    return {name: (counts[name], first[name]) for name in sorted(counts)}
+
+
+def readers(traillake, lake, state, want):
+    with Server(traillake, lake, state) as server:
+        frame = pandas.read_csv(url(server, SQL, "csv"), parse_dates=["first"])
+        got = {row.eventName: (row.n, row.first.strftime("%Y-%m-%dT%H:%M:%SZ"))
+               for row in frame.itertuples()}
+        assert got == want, (got, want)
+        with urllib.request.urlopen(url(server, SQL, "arrow")) as reply:
+            table = pyarrow.ipc.open_stream(reply).read_all()
+        frame = polars.from_arrow(table)
+        assert dict(zip(frame["eventName"], frame["n"])) == {k: v[0] for k, v in want.items()}
+        frame = polars.read_parquet(urllib.request.urlopen(url(server, SQL, "parquet")).read())
+        assert frame["n"].sum() == sum(n for n, _ in want.values())
+        frame = pandas.read_json(url(server, SQL, "ndjson"), lines=True)
+        assert list(frame["eventName"]) == list(want)
+    print(f"pandas, polars and pyarrow read {len(want)} rows alike")
+
+
+def certificate(folder, authority):
+    issued = authority.issue_cert("127.0.0.1", "localhost")
+    issued.private_key_pem.write_to_path(folder / "key.pem")
+    (folder / "cert.pem").write_bytes(
+        b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+
+
+def presented(server, context):
+    host, port = server.url.removeprefix("https://").split(":")
+    import socket
+    with socket.create_connection((host, int(port))) as plain:
+        with context.wrap_socket(plain, server_hostname="127.0.0.1") as secured:
+            return secured.getpeercert(binary_form=True)
+
+
+def status(request, context):
+    try:
+        return urllib.request.urlopen(request, context=context).status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def client(server, key, secret, authority):
+    return boto3.client(
+        "cloudtrail", endpoint_url=server.url, region_name="us-east-1", aws_access_key_id=key,
+        aws_secret_access_key=secret, verify=str(authority))
+
+
+def fault(call):
+    try:
+        call()
+    except botocore.exceptions.ClientError as error:
+        return error.response["Error"]["Code"]
+    return None
+
+
+def who_is_let_in(traillake, lake, state, folder):
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    certificate(folder, authority)
+    options = ["--tls-cert", folder / "cert.pem", "--tls-key", folder / "key.pem"]
+    context = ssl.create_default_context(cafile=folder / "ca.pem")
+    with Server(traillake, lake, state, options) as server:
+        assert server.url.startswith("https://"), server.url
+        token = (pathlib.Path(state) / "token").read_text().strip()
+        ask = urllib.request.Request(url(server, "SELECT 1", "csv"))
+        assert status(ask, context) == 401
+        ask.add_header("Authorization", f"Bearer {token}")
+        assert status(ask, context) == 200
+        ask.add_header("Authorization", f"Bearer {token}x")
+        assert status(ask, context) == 401
+        plain = server.url.replace("https://", "http://") + "/health"
+        try:
+            urllib.request.urlopen(plain, timeout=5)
+            raise AssertionError("it answered without TLS")
+        except (urllib.error.URLError, http.client.HTTPException, OSError):
+            pass
+
+        keys = dict(line.split(" = ") for line in
+                    (pathlib.Path(state) / "aws-credentials").read_text().splitlines()[1:])
+        key, secret = keys["aws_access_key_id"], keys["aws_secret_access_key"]
+        listed = client(server, key, secret, folder / "ca.pem").list_event_data_stores
+        assert [store["Name"] for store in listed()["EventDataStores"]] == ["default"]
+        wrong = client(server, key, secret[:-1] + "x", folder / "ca.pem")
+        assert fault(wrong.list_event_data_stores) == "UnrecognizedClientException"
+        unknown = client(server, "TLAK" + "A" * 16, secret, folder / "ca.pem")
+        assert fault(unknown.list_event_data_stores) == "UnrecognizedClientException"
+        made = json.loads(subprocess.run(
+            [traillake, "key", "add", "bob", "--expires", "1s", "--state", state, "--format",
+             "json"], check=True, capture_output=True).stdout)
+        time.sleep(1.1)
+        ended = client(server, made["id"], made["secret"], folder / "ca.pem")
+        assert fault(ended.list_event_data_stores) == "UnrecognizedClientException"
+
+        before = presented(server, context)
+        time.sleep(1.1)
+        certificate(folder, authority)
+        after = presented(server, context)
+        assert before != after, "the renewed certificate is not presented"
+        assert status(ask, context) == 401
+        (folder / "cert.pem").write_text("broken")
+        assert presented(server, context) == after, "a broken certificate must not be used"
+    print("TLS, tokens and signatures: who is not known is not answered")
+
+
+def main():
+    traillake = str(pathlib.Path(sys.argv[1]).resolve())
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        trail, lake = folder / "trail", str(folder / "lake")
+        with tarfile.open(HERE.parent / "demo" / "trail.tar.gz") as archive:
+            archive.extractall(trail, filter="data")
+        subprocess.run([traillake, "--quiet", "--lake", lake, "ingest", trail], check=True,
+                       stdout=subprocess.DEVNULL)
+        readers(traillake, lake, str(folder / "open"), expected(trail))
+        who_is_let_in(traillake, lake, str(folder / "closed"), folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,279 @@
+"""Athena's clients, unmodified, on a small lake: python athena.py TRAILLAKE
+
+Packages: awswrangler boto3 pyathena[arrow,pandas,sqlalchemy]
+"""
+import datetime
+import decimal
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+# No client may find settings of whoever runs this, nor leave this machine.
+for name in list(os.environ):
+    if name.startswith("AWS_"):
+        del os.environ[name]
+os.environ.update(
+    AWS_ACCESS_KEY_ID="AKIAEXAMPLE", AWS_SECRET_ACCESS_KEY="example",
+    AWS_DEFAULT_REGION="eu-central-1", AWS_EC2_METADATA_DISABLED="true",
+    AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+)
+
+import awswrangler
+import boto3
+import pyathena
+import sqlalchemy
+from botocore.exceptions import ClientError
+from pyathena.arrow.cursor import ArrowCursor
+from pyathena.pandas.cursor import PandasCursor
+
+from server import Server
+
+ODD = "it's \"odd\", ☃\nüñí\u00a0\\ \t{a=b}"
+TYPES = """
+SELECT true AS b, 7 AS i, BIGINT '-9007199254740993' AS l, 0.5E0 AS d, nan() AS nan,
+    DECIMAL '12.50' AS dec, 'x' AS v, '' AS empty, CAST(NULL AS varchar) AS missing,
+    CAST(NULL AS bigint) AS no_number, DATE '2024-05-01' AS day,
+    TIMESTAMP '2024-05-01 01:02:03.004' AS at, ARRAY[1, 2] AS list,
+    MAP(ARRAY['k'], ARRAY['v']) AS map, CAST(ROW(1, 'x') AS ROW(a bigint, b varchar)) AS row,
+    X'00ff' AS bytes
+"""
+MANY = """
+SELECT a * 1000 + b AS n, 'row ' || CAST(a * 1000 + b AS varchar) AS t
+FROM UNNEST(sequence(0, 99)) AS u(a) CROSS JOIN UNNEST(sequence(1, 1000)) AS v(b) ORDER BY 1
+"""
+AGENTS = "SELECT useragent FROM cloudtrail_logs ORDER BY eventid"
+FEW = MANY.replace("(0, 99)", "(0, 2)")
+ENDLESS = """
+SELECT count(*) FROM UNNEST(sequence(1, 10000)) AS a(x) CROSS JOIN UNNEST(sequence(1, 10000)) AS b(y)
+CROSS JOIN UNNEST(sequence(1, 10000)) AS c(z) WHERE x + y * z < 0
+"""
+BUCKET = "s3://my-results/athena/"
+
+
+def event(number, name, agent):
+    return {
+        "eventVersion": "1.08", "eventTime": f"2024-05-01T10:00:0{number}Z",
+        "eventSource": "s3.amazonaws.com", "eventName": name, "awsRegion": "eu-central-1",
+        "sourceIPAddress": "203.0.113.7", "userAgent": agent,
+        "userIdentity": {"type": "IAMUser", "userName": "ada", "arn": "arn:aws:iam::1:user/ada"},
+        "requestParameters": {"bucketName": "b"}, "responseElements": None, "readOnly": True,
+        "eventID": f"00000000-0000-0000-0000-00000000000{number}", "eventType": "AwsApiCall",
+        "managementEvent": True, "recipientAccountId": "111122223333",
+        "eventCategory": "Management",
+    }
+
+
+def make_lake(traillake, folder):
+    records = [event(0, "GetObject", "aws-cli"), event(1, "PutObject", ODD),
+               event(2, "ListBuckets", "aws-cli")]
+    log = os.path.join(folder, "log.json")
+    with open(log, "w") as file:
+        json.dump({"Records": records}, file)
+    lake = os.path.join(folder, "lake")
+    subprocess.run([traillake, "--lake", lake, "-q", "ingest", log], check=True)
+    return lake
+
+
+def boto(url):
+    """boto3: the whole life of a query, and its file by S3."""
+    athena = boto3.client("athena", endpoint_url=url)
+    s3 = boto3.client("s3", endpoint_url=url)
+
+    def run(sql, **more):
+        id = athena.start_query_execution(QueryString=sql, **more)["QueryExecutionId"]
+        while True:
+            found = athena.get_query_execution(QueryExecutionId=id)["QueryExecution"]
+            if found["Status"]["State"] not in ("QUEUED", "RUNNING"):
+                return found
+            time.sleep(0.02)
+
+    found = run("SELECT eventname, useragent FROM cloudtrail_logs WHERE eventname = ?",
+                ExecutionParameters=["'PutObject'"],
+                QueryExecutionContext={"Database": "default", "Catalog": "AwsDataCatalog"},
+                ResultConfiguration={"OutputLocation": BUCKET})
+    assert found["Status"]["State"] == "SUCCEEDED", found
+    assert found["Status"]["SubmissionDateTime"] <= found["Status"]["CompletionDateTime"]
+    rows = athena.get_query_results(QueryExecutionId=found["QueryExecutionId"])
+    rows = [[d.get("VarCharValue") for d in r["Data"]] for r in rows["ResultSet"]["Rows"]]
+    assert rows == [["eventname", "useragent"], ["PutObject", ODD]], rows
+    bucket, key = found["ResultConfiguration"]["OutputLocation"][5:].split("/", 1)
+    body = s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+    odd = ODD.replace('"', '""')
+    assert body == f'"eventname","useragent"\n"PutObject","{odd}"\n', body
+    head = s3.head_object(Bucket=bucket, Key=key)
+    assert head["ContentLength"] == len(body.encode()), head
+    part = s3.get_object(Bucket=bucket, Key=key, Range="bytes=1-9")["Body"].read()
+    assert part == b"eventname", part
+    listed = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="athena/")
+    assert [o["Key"] for page in listed for o in page["Contents"]] == [key]
+    assert s3.get_bucket_location(Bucket=bucket)["LocationConstraint"] is None
+    for refused in [lambda: s3.get_object(Bucket=bucket, Key="athena/state.db"),
+                    lambda: s3.put_object(Bucket=bucket, Key="x", Body=b"x")]:
+        try:
+            refused()
+            raise AssertionError("it must be refused")
+        except ClientError as error:
+            assert error.response["Error"]["Code"] in ("NoSuchKey", "MethodNotAllowed"), error
+    pages = athena.get_paginator("get_query_results")
+    many = run(MANY)["QueryExecutionId"]
+    rows = [r["Data"] for page in pages.paginate(QueryExecutionId=many)
+            for r in page["ResultSet"]["Rows"]]
+    assert len(rows) == 100_001 and rows[-1][1]["VarCharValue"] == "row 100000", rows[-1]
+    id = athena.start_query_execution(QueryString=ENDLESS)["QueryExecutionId"]
+    athena.stop_query_execution(QueryExecutionId=id)
+    while True:
+        state = athena.get_query_execution(QueryExecutionId=id)["QueryExecution"]["Status"]["State"]
+        if state not in ("QUEUED", "RUNNING"):
+            break
+        time.sleep(0.02)
+    assert state == "CANCELLED", state
+    assert id in athena.list_query_executions()["QueryExecutionIds"]
+    tables = athena.list_table_metadata(CatalogName="AwsDataCatalog", DatabaseName="default")
+    assert "events" in [t["Name"] for t in tables["TableMetadataList"]]
+    assert athena.get_work_group(WorkGroup="primary")["WorkGroup"]["Name"] == "primary"
+
+
+def pyathena_cursors(url):
+    """PyAthena: rows by Athena's API, and tables by the file on S3."""
+    os.environ["AWS_ENDPOINT_URL"] = url
+    with_files = pyathena.connect(s3_staging_dir=BUCKET, poll_interval=0.05)
+    cursor = with_files.cursor().execute(TYPES)
+    row = dict(zip([c[0] for c in cursor.description], cursor.fetchone()))
+    assert math.isnan(row.pop("nan"))
+    assert row == {
+        "b": True, "i": 7, "l": -9007199254740993, "d": 0.5, "dec": decimal.Decimal("12.50"),
+        "v": "x", "empty": "", "missing": None, "no_number": None,
+        "day": datetime.date(2024, 5, 1), "at": datetime.datetime(2024, 5, 1, 1, 2, 3, 4000),
+        "list": [1, 2], "map": {"k": "v"}, "row": {"a": "1", "b": "x"}, "bytes": b"\x00\xff",
+    }, row
+    cursor.execute("SELECT useragent FROM cloudtrail_logs WHERE eventname = %(name)s",
+                   {"name": "PutObject"})
+    assert cursor.fetchall() == [(ODD,)]
+    cursor.execute("SELECT count(*) FROM cloudtrail_logs WHERE eventname = ?", ["'GetObject'"],
+                   paramstyle="qmark")
+    assert cursor.fetchone() == (1,)
+    cursor.execute("SELECT 1 AS a WHERE false")
+    assert cursor.fetchall() == [] and cursor.description[0][0] == "a"
+    assert ("events",) in cursor.execute("SHOW TABLES").fetchall()
+    assert len(cursor.execute(FEW).fetchall()) == 3_000
+    try:
+        cursor.execute("SELECT nothing FROM events")
+        raise AssertionError("it must fail")
+    except pyathena.OperationalError as error:
+        assert "nothing" in str(error), error
+    # Where no files are made everything comes by the API.
+    managed = pyathena.connect(work_group="managed", s3_staging_dir=BUCKET, poll_interval=0.05)
+    for connection in [with_files, managed]:
+        # PyAthena reads `NaN` when it is told to, from Athena's files as from these.
+        reading = {"na_values": ["", "NaN"]}
+        frame = connection.cursor(PandasCursor).execute(TYPES, **reading).as_pandas()
+        assert frame.shape == (1, 16) and frame["l"][0] == -9007199254740993, frame.dtypes
+        assert math.isnan(frame["nan"][0])
+        assert frame["at"][0] == datetime.datetime(2024, 5, 1, 1, 2, 3, 4000), frame["at"]
+        frame = connection.cursor(PandasCursor).execute(FEW).as_pandas()
+        assert int(frame["n"].sum()) == 4_501_500 and frame["t"].iloc[-1] == "row 3000"
+        frame = connection.cursor(PandasCursor).execute("SELECT 1 AS a WHERE false").as_pandas()
+        assert list(frame.columns) == ["a"] and frame.empty
+        frame = connection.cursor(PandasCursor).execute(AGENTS).as_pandas()
+        assert list(frame["useragent"]) == ["aws-cli", ODD, "aws-cli"]
+        shown = connection.cursor(PandasCursor).execute("SHOW TABLES").as_pandas()
+        assert "events" in shown.iloc[:, 0].tolist(), shown
+    frame = with_files.cursor(PandasCursor).execute(MANY).as_pandas()
+    assert int(frame["n"].sum()) == 5_000_050_000 and frame["t"].iloc[-1] == "row 100000"
+    # Its Arrow cursor reads files with pyarrow, which cannot be told where S3 is.
+    table = managed.cursor(ArrowCursor).execute(AGENTS).as_arrow()
+    assert table["useragent"].to_pylist() == ["aws-cli", ODD, "aws-cli"]
+    table = managed.cursor(ArrowCursor).execute(FEW).as_arrow()
+    assert table.num_rows == 3_000 and table["n"][2_999].as_py() == 3_000
+    table = managed.cursor(ArrowCursor).execute(TYPES).as_arrow()
+    assert table["no_number"][0].as_py() is None and math.isnan(table["nan"][0].as_py()), table
+    assert table["day"][0].as_py() == datetime.date(2024, 5, 1), table["day"]
+    cancelled = with_files.cursor()
+    threading.Timer(0.5, cancelled.cancel).start()
+    try:
+        cancelled.execute(ENDLESS)
+        raise AssertionError("it must be cancelled")
+    except pyathena.OperationalError as error:
+        assert "cancel" in str(error), error
+    del os.environ["AWS_ENDPOINT_URL"]
+
+
+def alchemy(url):
+    """SQLAlchemy: reflection and a query."""
+    host = url.split("://")[1]
+    engine = sqlalchemy.create_engine(
+        f"awsathena+rest://:@athena.eu-central-1.amazonaws.com:443/default"
+        f"?s3_staging_dir={BUCKET}&poll_interval=0.05",
+        connect_args={"endpoint_url": f"http://{host}"})
+    inspector = sqlalchemy.inspect(engine)
+    assert "default" in inspector.get_schema_names()
+    assert {"events", "cloudtrail_logs"} <= set(inspector.get_table_names())
+    assert inspector.has_table("events") and not inspector.has_table("nothing")
+    table = sqlalchemy.Table("cloudtrail_logs", sqlalchemy.MetaData(), autoload_with=engine)
+    assert isinstance(table.c.eventname.type, sqlalchemy.types.String), table.c.eventname.type
+    with engine.connect() as connection:
+        query = sqlalchemy.select(table.c.eventname).where(table.c.useragent == ODD)
+        assert connection.execute(query).fetchall() == [("PutObject",)]
+        whole = connection.execute(sqlalchemy.select(table).limit(1)).fetchone()
+        assert len(whole) == len(table.c)
+
+
+def wrangler(url):
+    """awswrangler: data frames by the file on S3, and by the API alone."""
+    awswrangler.config.athena_endpoint_url = url
+    awswrangler.config.s3_endpoint_url = url
+    ways = [{"s3_output": BUCKET}, {}, {"workgroup": "managed"},
+            {"s3_output": BUCKET, "keep_files": False}]
+    for way in ways:
+        def read(sql, **more):
+            return awswrangler.athena.read_sql_query(
+                sql, database="default", ctas_approach=False,
+                athena_query_wait_polling_delay=0.05, **way, **more)
+
+        frame = read(TYPES)
+        assert frame["l"][0] == -9007199254740993 and frame["dec"][0] == decimal.Decimal("12.50")
+        assert frame["day"][0] == datetime.date(2024, 5, 1), frame["day"]
+        assert frame["at"][0] == datetime.datetime(2024, 5, 1, 1, 2, 3, 4000)
+        assert frame["missing"].isna()[0] and frame["no_number"].isna()[0]
+        assert frame["list"][0] == "[1, 2]" and frame["map"][0] == "{k=v}", frame
+        frame = read(FEW)
+        assert len(frame) == 3_000 and int(frame["n"].sum()) == 4_501_500
+        frame = read("SELECT useragent FROM cloudtrail_logs WHERE eventname = ?",
+                     params=["'PutObject'"], paramstyle="qmark")
+        assert frame["useragent"].tolist() == [ODD], frame
+        frame = read("SELECT eventname FROM cloudtrail_logs WHERE eventname = :name",
+                     params={"name": "GetObject"})
+        assert frame["eventname"].tolist() == ["GetObject"], frame
+        assert read("SELECT 1 AS a WHERE false").shape == (0, 1)
+        chunks = list(read(FEW, chunksize=900))
+        assert [len(chunk) for chunk in chunks] == [900] * 3 + [300]
+    frame = read(MANY)
+    assert len(frame) == 100_000 and int(frame["n"].sum()) == 5_000_050_000
+    left = boto3.client("s3", endpoint_url=url).list_objects_v2(Bucket="my-results")
+    kept = left["KeyCount"]
+    read("SELECT 1 AS a")
+    left = boto3.client("s3", endpoint_url=url).list_objects_v2(Bucket="my-results")
+    assert left["KeyCount"] == kept, "`keep_files=False` leaves none"
+    try:
+        read("SELECT nothing FROM events")
+        raise AssertionError("it must fail")
+    except awswrangler.exceptions.QueryFailed as error:
+        assert "nothing" in str(error), error
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        lake = make_lake(sys.argv[1], folder)
+        with Server(sys.argv[1], lake, os.path.join(folder, "state")) as server:
+            for test in [boto, pyathena_cursors, alchemy, wrangler]:
+                began = time.monotonic()
+                test(server.url)
+                print(f"{test.__name__}: ok, {time.monotonic() - began:.1f} s")
+
+
+main()
