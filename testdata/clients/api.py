@@ -11,7 +11,6 @@ import pathlib
 import ssl
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 import urllib.error
@@ -25,9 +24,8 @@ import polars
 import pyarrow.ipc
 import trustme
 
-from server import Server
+from server import Server, bring_in, read_trail
 
-HERE = pathlib.Path(__file__).resolve().parent
 SQL = "SELECT eventName, count(*) AS n, min(eventTime) AS first FROM events GROUP BY 1 ORDER BY 1"
 
 
@@ -35,20 +33,13 @@ def url(server, sql, form):
     return f"{server.url}/v1/query?" + urllib.parse.urlencode({"sql": sql, "format": form})
 
 
-def expected(trail):
+def expected():
     """What SQL asks, worked out from the files."""
-    import gzip
-    seen, counts, first = set(), {}, {}
-    for path in pathlib.Path(trail).rglob("*.json.gz"):
-        if "CloudTrail-Digest" in str(path):
-            continue
-        for record in json.loads(gzip.open(path).read()).get("Records", []):
-            if record["eventID"] in seen or record.get("eventCategory") == "Insight":
-                continue
-            seen.add(record["eventID"])
-            name, at = record["eventName"], record["eventTime"]
-            counts[name] = counts.get(name, 0) + 1
-            first[name] = min(first.get(name, at), at)
+    counts, first = {}, {}
+    for event in read_trail()[0]:
+        name, at = event["eventName"], event["eventTime"]
+        counts[name] = counts.get(name, 0) + 1
+        first[name] = min(first.get(name, at), at)
     return {name: (counts[name], first[name]) for name in sorted(counts)}
 
 
@@ -158,12 +149,9 @@ def main():
     traillake = str(pathlib.Path(sys.argv[1]).resolve())
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        trail, lake = folder / "trail", str(folder / "lake")
-        with tarfile.open(HERE.parent / "demo" / "trail.tar.gz") as archive:
-            archive.extractall(trail, filter="data")
-        subprocess.run([traillake, "--quiet", "--lake", lake, "ingest", trail], check=True,
-                       stdout=subprocess.DEVNULL)
-        readers(traillake, lake, str(folder / "open"), expected(trail))
+        lake = str(folder / "lake")
+        bring_in(traillake, lake)
+        readers(traillake, lake, str(folder / "open"), expected())
         who_is_let_in(traillake, lake, str(folder / "closed"), folder)
 
 

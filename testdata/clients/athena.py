@@ -7,7 +7,6 @@ import decimal
 import json
 import math
 import os
-import subprocess
 import sys
 import tempfile
 import threading
@@ -31,7 +30,7 @@ from botocore.exceptions import ClientError
 from pyathena.arrow.cursor import ArrowCursor
 from pyathena.pandas.cursor import PandasCursor
 
-from server import Server
+from server import Server, bring_in
 
 ODD = "it's \"odd\", ☃\nüñí\u00a0\\ \t{a=b}"
 TYPES = """
@@ -75,7 +74,7 @@ def make_lake(traillake, folder):
     with open(log, "w") as file:
         json.dump({"Records": records}, file)
     lake = os.path.join(folder, "lake")
-    subprocess.run([traillake, "--lake", lake, "-q", "ingest", log], check=True)
+    bring_in(traillake, lake, log)
     return lake
 
 

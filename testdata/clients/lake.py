@@ -7,13 +7,10 @@ Needs PyPI boto3 and awscli. The lake holds the demo's trail; what must come bac
 here, from the trail's own files.
 """
 import collections
-import gzip
 import json
 import os
-import pathlib
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 
@@ -21,21 +18,14 @@ import boto3
 import botocore.config
 import botocore.exceptions
 
-from server import Server
-
-TRAIL = pathlib.Path(__file__).resolve().parents[1] / "demo" / "trail.tar.gz"
-# Longer than any test waits.
-ENDLESS = """SELECT count(*) FROM UNNEST(sequence(1, 10000)) AS a (x),
-    UNNEST(sequence(1, 10000)) AS b (y), UNNEST(sequence(1, 10000)) AS c (z)
-    WHERE x * y % 10007 = z"""
+from server import ENDLESS, Server, bring_in, read_trail
 
 
 def main():
     traillake = os.path.abspath(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
         lake, state = f"{folder}/lake", f"{folder}/state"
-        subprocess.run([traillake, "--lake", lake, "ingest", TRAIL], check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        bring_in(traillake, lake)
         with Server(traillake, lake, state) as server:
             events, insights = read_trail()
             client = connect(server.url)
@@ -54,19 +44,6 @@ def connect(url):
         "cloudtrail", endpoint_url=url, region_name="eu-central-1", aws_access_key_id="any",
         aws_secret_access_key="any",
         config=botocore.config.Config(retries={"total_max_attempts": 1}))
-
-
-def read_trail():
-    """The events of the trail, each once, and its Insights events."""
-    found = {}
-    with tarfile.open(TRAIL) as archive:
-        for member in archive:
-            if member.isfile() and member.name.endswith(".gz"):
-                log = json.loads(gzip.decompress(archive.extractfile(member).read()))
-                for event in log.get("Records", []):
-                    found[event["eventID"], event["recipientAccountId"]] = event
-    insights = [event for event in found.values() if event.get("eventCategory") == "Insight"]
-    return [event for event in found.values() if event not in insights], insights
 
 
 def ask(client, sql, **more):

@@ -1,6 +1,35 @@
-"""Starts and ends a server for the tests of clients."""
+"""Starts and ends a server for the tests of clients, on the lake of the demo's trail."""
+import gzip
+import json
+import pathlib
 import subprocess
+import tarfile
 import threading
+
+TRAIL = pathlib.Path(__file__).resolve().parents[1] / "demo" / "trail.tar.gz"
+# A statement that goes on for longer than any test waits.
+ENDLESS = """SELECT count(*) FROM UNNEST(sequence(1, 10000)) AS a (x),
+    UNNEST(sequence(1, 10000)) AS b (y), UNNEST(sequence(1, 10000)) AS c (z)
+    WHERE x * y % 10007 = z"""
+
+
+def bring_in(traillake, lake, source=TRAIL):
+    """Brings logs into a lake; those of the demo when none are named."""
+    subprocess.run([traillake, "--quiet", "--lake", lake, "ingest", source], check=True,
+                   stdout=subprocess.DEVNULL)
+
+
+def read_trail():
+    """The events of the trail, each once, and its Insights events."""
+    found = {}
+    with tarfile.open(TRAIL) as archive:
+        for member in archive:
+            if member.isfile() and member.name.endswith(".gz"):
+                log = json.loads(gzip.decompress(archive.extractfile(member).read()))
+                for event in log.get("Records", []):
+                    found[event["eventID"], event["recipientAccountId"]] = event
+    insights = [event for event in found.values() if event.get("eventCategory") == "Insight"]
+    return [event for event in found.values() if event not in insights], insights
 
 
 class Server:

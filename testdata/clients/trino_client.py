@@ -9,14 +9,10 @@ worked out here, from the trail's own files.
 import collections
 import datetime
 import decimal
-import gzip
 import json
 import math
 import os
-import pathlib
-import subprocess
 import sys
-import tarfile
 import tempfile
 import threading
 import time
@@ -30,22 +26,15 @@ import sqlalchemy
 import trino
 from sqlalchemy import text
 
-from server import Server
-
-TRAIL = pathlib.Path(__file__).resolve().parents[1] / "demo" / "trail.tar.gz"
-# Longer than any test waits.
-ENDLESS = """SELECT count(*) FROM UNNEST(sequence(1, 10000)) AS a (x),
-    UNNEST(sequence(1, 10000)) AS b (y), UNNEST(sequence(1, 10000)) AS c (z)
-    WHERE x * y % 10007 = z"""
+from server import ENDLESS, Server, bring_in, read_trail
 
 
 def main():
     traillake = os.path.abspath(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
         lake, state = f"{folder}/lake", f"{folder}/state"
-        subprocess.run([traillake, "--lake", lake, "ingest", TRAIL], check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        events = read_trail()
+        bring_in(traillake, lake)
+        events, _ = read_trail()
         with Server(traillake, lake, state) as server:
             url = urllib.parse.urlsplit(server.url)
             for test in (questions, values, parameters, prepared_and_described, errors, cancel,
@@ -53,18 +42,6 @@ def main():
                 began = time.time()
                 test(url, events)
                 print(f"{test.__name__}: {time.time() - began:.1f} s")
-
-
-def read_trail():
-    """The events of the trail, each once."""
-    found = {}
-    with tarfile.open(TRAIL) as archive:
-        for member in archive:
-            if member.isfile() and member.name.endswith(".gz"):
-                log = json.loads(gzip.decompress(archive.extractfile(member).read()))
-                for event in log.get("Records", []):
-                    found[event["eventID"], event["recipientAccountId"]] = event
-    return [event for event in found.values() if event.get("eventCategory") != "Insight"]
 
 
 def connect(url, **more):

@@ -66,16 +66,31 @@ impl Engines {
         Ok(engine)
     }
 
-    /// Returns the stores that an identity may see.
+    /// Returns the stores that an identity may see: of its grants those that exist.
     pub(crate) async fn stores(&self, identity: &Identity, own: &str) -> Result<Vec<StoreInfo>> {
-        let store = match &identity.stores {
-            Some(stores) => match stores.first() {
-                Some(first) => first.as_str(),
-                None => return Ok(Vec::new()),
-            },
-            None => own,
-        };
-        Ok(self.engine(identity, store).await?.stores().to_vec())
+        let own = [own.to_owned()];
+        for store in identity.stores.as_deref().unwrap_or(&own) {
+            match self.engine(identity, store).await {
+                Err(Error::NotFound { .. }) => {}
+                engine => return Ok(engine?.stores().to_vec()),
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// Returns the store that is meant where none is named: `own`, the server's, for whoever may see
+    /// it, else the first of their grants that exists.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for whoever may see none.
+    pub(crate) async fn usual_store(&self, identity: &Identity, own: &str) -> Result<String> {
+        if identity.may_see(own) {
+            return Ok(own.to_owned());
+        }
+        let stores = self.stores(identity, own).await?;
+        let granted = identity.stores.iter().flatten();
+        let found = granted.into_iter().find(|name| stores.iter().any(|info| info.name == **name));
+        found.cloned().ok_or_else(|| Error::not_found("event data store", own))
     }
 }
 

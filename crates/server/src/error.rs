@@ -47,6 +47,18 @@ pub enum Error {
         /// How many may.
         limit: usize,
     },
+    /// An answer is larger than all kept answers together may be.
+    #[error("the answer takes more than {limit_bytes} bytes, the limit of kept answers")]
+    TooLarge {
+        /// Bytes of all kept answers, at most.
+        limit_bytes: u64,
+    },
+    /// A client asked and then took nothing of the answer for too long.
+    #[error("the client took nothing of the answer for {} s", limit.as_secs())]
+    ClientGone {
+        /// How long a client may take.
+        limit: std::time::Duration,
+    },
     /// The query was cancelled.
     #[error("the query was cancelled")]
     Cancelled,

@@ -10,7 +10,7 @@ use traillake_query::SystemTable;
 
 use crate::state::{QueryRecord, State};
 
-/// Queries that the table holds: the last ones.
+/// Queries that the table can hold. It is never a shorter one: beyond them it says so.
 const QUERIES_MAX: u64 = 100_000;
 
 /// The table.
@@ -60,8 +60,14 @@ impl SystemTable for History {
     }
 
     async fn rows(&self) -> Result<RecordBatch, String> {
-        let found = self.state.queries(&self.user, None, (None, None), 0, QUERIES_MAX).await;
+        let found = self.state.queries(&self.user, None, (None, None), 0, QUERIES_MAX + 1).await;
         let found = found.map_err(|error| error.to_string())?;
+        if found.len() as u64 > QUERIES_MAX {
+            return Err(format!(
+                "`system.queries` has more than {QUERIES_MAX} queries of yours; `/v1/queries` lists \
+                 them page by page"
+            ));
+        }
         RecordBatch::try_new(self.schema(), columns(&found)).map_err(|error| error.to_string())
     }
 }

@@ -215,10 +215,13 @@ async fn connection(
     }
 }
 
+/// When certificate and key were last changed.
+type Changed = (Option<SystemTime>, Option<SystemTime>);
+
 /// The certificate, as it was when its files were last changed.
 struct Certificate {
     files: Tls,
-    read: Arc<Mutex<(Option<SystemTime>, TlsAcceptor)>>,
+    read: Arc<Mutex<(Changed, TlsAcceptor)>>,
 }
 
 impl Certificate {
@@ -248,9 +251,9 @@ impl Certificate {
     }
 }
 
-fn changed(files: &Tls) -> Option<SystemTime> {
+fn changed(files: &Tls) -> Changed {
     let of = |path: &Path| path.metadata().and_then(|found| found.modified()).ok();
-    of(&files.certificate).max(of(&files.key))
+    (of(&files.certificate), of(&files.key))
 }
 
 fn acceptor(files: &Tls) -> Result<TlsAcceptor> {

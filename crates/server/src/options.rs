@@ -31,7 +31,7 @@ pub struct ServerOptions {
     pub connections_max: usize,
     /// Bytes of a request's body.
     pub body_bytes_max: usize,
-    /// A client of Trino's that asks for no page for so long went away.
+    /// A client that takes nothing of an answer for so long went away.
     pub client_gone_after: Duration,
     /// Tells the time.
     pub clock: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,

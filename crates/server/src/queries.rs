@@ -53,6 +53,9 @@ pub(crate) struct Queries {
     results: Results,
     metrics: Arc<Metrics>,
     live: Mutex<HashMap<Uuid, Live>>,
+    /// No further query is taken.
+    draining: CancellationToken,
+    /// What is under way is cancelled.
     stopping: CancellationToken,
 }
 
@@ -70,8 +73,9 @@ impl Queries {
     ) -> Queries {
         let queue = Queue::new(options.queries_at_once, options.waiting_per_user);
         let results = Results::new(&options, &state);
-        let (live, stopping) = (Mutex::default(), CancellationToken::new());
-        Queries { options, state, engines, queue, results, metrics, live, stopping }
+        let (draining, stopping) = (CancellationToken::new(), CancellationToken::new());
+        let live = Mutex::default();
+        Queries { options, state, engines, queue, results, metrics, live, draining, stopping }
     }
 
     pub(crate) fn engines(&self) -> &Engines {
@@ -87,8 +91,8 @@ impl Queries {
     /// # Errors
     /// What is wrong with it, a limit, the lake. Errors of later batches come with the stream.
     pub(crate) async fn stream(self: &Arc<Self>, asked: Asked) -> Result<Running> {
-        let (id, _) = self.submit(&asked).await?;
-        self.run(id, asked).await
+        let Submission { ending, .. } = self.submit(&asked).await?;
+        self.run(ending, asked).await
     }
 
     /// Remembers a statement and returns its id at once, with what runs it and returns its answer as
@@ -100,13 +104,10 @@ impl Queries {
         self: &Arc<Self>,
         asked: Asked,
     ) -> Result<(Uuid, impl Future<Output = Result<Running>> + Send + 'static)> {
-        if self.queue.is_full(&asked.identity.user) {
-            let limit = self.options.waiting_per_user;
-            return Err(Error::Busy { waiting: limit, limit });
-        }
-        let (id, _) = self.submit(&asked).await?;
+        self.refuse_when_full(&asked)?;
+        let Submission { ending, .. } = self.submit(&asked).await?;
         let queries = Arc::clone(self);
-        Ok((id, async move { queries.run(id, asked).await }))
+        Ok((ending.id, async move { queries.run(ending, asked).await }))
     }
 
     /// Starts a statement whose answer is kept; returns its id at once. `beside` writes the answer
@@ -119,22 +120,32 @@ impl Queries {
         asked: Asked,
         beside: Option<Beside>,
     ) -> Result<Uuid> {
-        if self.queue.is_full(&asked.identity.user) {
-            let limit = self.options.waiting_per_user;
-            return Err(Error::Busy { waiting: limit, limit });
-        }
-        let (id, known) = self.submit(&asked).await?;
-        if known {
-            return Ok(id);
-        }
+        self.refuse_when_full(&asked)?;
         let queries = Arc::clone(self);
-        tokio::spawn(async move {
-            // How it went stands in its record.
-            if let Ok(running) = queries.run(id, asked).await {
-                queries.keep_answer(running, beside).await;
+        // A client that goes away now may ask again by its token: the query it then finds must run.
+        let begun = tokio::spawn(async move {
+            let Submission { ending, known } = queries.submit(&asked).await?;
+            if let Some(known) = known {
+                return Ok(known);
             }
+            let id = ending.id;
+            tokio::spawn(async move {
+                // How it went stands in its record.
+                if let Ok(running) = queries.run(ending, asked).await {
+                    queries.keep_answer(running, beside).await;
+                }
+            });
+            Ok(id)
         });
-        Ok(id)
+        begun.await.map_err(Error::state)?
+    }
+
+    fn refuse_when_full(&self, asked: &Asked) -> Result<()> {
+        let limit = self.options.waiting_per_user;
+        match self.queue.is_full(&asked.identity.user) {
+            true => Err(Error::Busy { waiting: limit, limit }),
+            false => Ok(()),
+        }
     }
 
     async fn keep_answer(&self, mut running: Running, beside: Option<Beside>) {
@@ -157,9 +168,9 @@ impl Queries {
         Ok(engine.check(&asked.sql, &asked.parameters, self.options.now()).await?)
     }
 
-    /// Remembers a query; whether it was known by its client token already.
-    async fn submit(&self, asked: &Asked) -> Result<(Uuid, bool)> {
-        if self.stopping.is_cancelled() {
+    /// Remembers a query. Whoever is dropped while this goes on leaves a query that was cancelled.
+    async fn submit(self: &Arc<Self>, asked: &Asked) -> Result<Submission> {
+        if self.draining.is_cancelled() {
             return Err(Error::Stopping);
         }
         let id = Uuid::new_v4();
@@ -173,39 +184,42 @@ impl Queries {
             details: asked.details.clone(),
             submitted_at: self.options.now(),
         };
+        let (sql, details) = (asked.sql.clone(), asked.details.clone());
+        let queries = Arc::clone(self);
         // It can be cancelled from the moment somebody may know its id.
         let live = Live { user: new.user.clone(), cancel: self.stopping.child_token() };
         self.live().insert(id, live);
-        match self.state.submit(new).await {
-            Ok(None) => Ok((id, false)),
-            Ok(Some(known)) => {
-                self.live().remove(&id);
-                let same = known.sql == asked.sql && known.details == asked.details;
-                match same {
-                    true => Ok((known.id, true)),
-                    false => Err(Error::request(
-                        "the client request token belongs to another request already",
-                    )),
-                }
-            }
-            Err(error) => {
-                self.live().remove(&id);
-                Err(error)
-            }
-        }
-    }
-
-    /// Waits for a turn, then starts.
-    async fn run(self: &Arc<Self>, id: Uuid, asked: Asked) -> Result<Running> {
-        let cancel = self.live().get(&id).map(|live| live.cancel.clone()).unwrap_or_default();
-        let protocol = asked.protocol;
         let mut ending = Ending {
             queries: Arc::clone(self),
             id,
-            protocol,
+            protocol: asked.protocol,
             began: tokio::time::Instant::now(),
             open: true,
         };
+        let submitted = tokio::spawn(async move {
+            let known = match queries.state.submit(new).await {
+                Ok(None) => return Ok(Submission { ending, known: None }),
+                Ok(Some(known)) => known,
+                Err(error) => {
+                    ending.never_was();
+                    return Err(error);
+                }
+            };
+            ending.never_was();
+            match known.sql == sql && known.details == details {
+                true => Ok(Submission { ending, known: Some(known.id) }),
+                false => Err(Error::request(
+                    "the client request token belongs to another request already",
+                )),
+            }
+        });
+        submitted.await.map_err(Error::state)?
+    }
+
+    /// Waits for a turn, then starts.
+    async fn run(self: &Arc<Self>, mut ending: Ending, asked: Asked) -> Result<Running> {
+        let id = ending.id;
+        let cancel = self.live().get(&id).map(|live| live.cancel.clone()).unwrap_or_default();
         let begun = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(Error::Cancelled),
@@ -277,6 +291,7 @@ impl Queries {
 
     /// Takes no more queries, gives those under way `grace` to end, and cancels the rest.
     pub(crate) async fn stop(&self, grace: Duration) {
+        self.draining.cancel();
         let deadline = tokio::time::Instant::now() + grace;
         while self.unfinished() > 0 && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -393,6 +408,12 @@ struct Told {
     warnings: Vec<String>,
 }
 
+/// A query that is remembered, and by its client's token perhaps one that was known before.
+struct Submission {
+    ending: Ending,
+    known: Option<Uuid>,
+}
+
 /// Sees to it that the end of a query is remembered, also when its asker went away.
 struct Ending {
     queries: Arc<Queries>,
@@ -403,13 +424,23 @@ struct Ending {
 }
 
 impl Ending {
+    /// Remembers the end, also when whoever waits for this goes away.
     async fn end(&mut self, outcome: Outcome) {
         self.open = false;
-        let metrics = &self.queries.metrics;
-        metrics.query_ended(self.protocol, outcome.status, self.began.elapsed(), &outcome);
-        if let Err(error) = self.queries.state.ended(self.id, outcome).await {
-            tracing::warn!("the end of query {} is not remembered: {error}", self.id);
-        }
+        let (queries, id) = (Arc::clone(&self.queries), self.id);
+        queries.metrics.query_ended(self.protocol, outcome.status, self.began.elapsed(), &outcome);
+        let remembered = tokio::spawn(async move {
+            if let Err(error) = queries.state.ended(id, outcome).await {
+                tracing::warn!("the end of query {id} is not remembered: {error}");
+            }
+            queries.live().remove(&id);
+        });
+        let _ = remembered.await;
+    }
+
+    /// There is nothing to be remembered.
+    fn never_was(&mut self) {
+        self.open = false;
         self.queries.live().remove(&self.id);
     }
 }
@@ -464,7 +495,7 @@ pub(crate) fn kind_of(error: &Error) -> &'static str {
         },
         Error::Cancelled => "cancelled",
         Error::NotFound { .. } | Error::Request { .. } | Error::Forbidden { .. } => "statement",
-        Error::Busy { .. } => "limit",
+        Error::Busy { .. } | Error::TooLarge { .. } | Error::ClientGone { .. } => "limit",
         Error::Lake(_) => "lake",
         _ => "fault",
     }

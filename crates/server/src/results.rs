@@ -4,9 +4,11 @@
 //! A file has its name only when it is whole and durable; the query's record says that it finished
 //! only after that. So a page is the same before and after a restart, or there is none.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -78,6 +80,10 @@ impl Results {
         };
         let mut coalescer = BatchCoalescer::new(Arc::clone(&schema), BATCH_ROWS);
         while let Some(batch) = running.next().await? {
+            let beside = second.as_ref().map_or(0, |(file, _)| file.written());
+            if main.written() + beside > self.bytes_max {
+                return Err(Error::TooLarge { limit_bytes: self.bytes_max });
+            }
             if let Some((_, encoder)) = &mut second {
                 encoder.write(&batch)?;
             }
@@ -159,11 +165,18 @@ impl Results {
         Ok(())
     }
 
-    /// Removes files that a server that was killed has left half written.
-    pub(crate) fn remove_partials(&self) -> Result<()> {
+    /// Removes files that no record tells of: a server that was killed has left them.
+    ///
+    /// # Errors
+    /// When the state or the folder cannot be used.
+    pub(crate) async fn remove_strays(&self) -> Result<()> {
+        let kept: HashSet<String> =
+            self.state.kept().await?.into_iter().map(|(id, ..)| id.to_string()).collect();
         for entry in std::fs::read_dir(&self.folder)? {
             let path = entry?.path();
-            if path.extension().is_some_and(|ending| ending == "partial") {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let whole = !name.ends_with(".partial");
+            if !(whole && name.split('.').next().is_some_and(|id| kept.contains(id))) {
                 std::fs::remove_file(path)?;
             }
         }
@@ -176,18 +189,24 @@ struct Partial {
     path: PathBuf,
     partial: PathBuf,
     file: Arc<Mutex<BufWriter<File>>>,
+    written: Arc<AtomicU64>,
 }
 
 /// Writes into a file that somebody else publishes.
-struct Shared(Arc<Mutex<BufWriter<File>>>);
+struct Shared {
+    file: Arc<Mutex<BufWriter<File>>>,
+    written: Arc<AtomicU64>,
+}
 
 impl Write for Shared {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+        let count = self.file.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)?;
+        self.written.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).flush()
+        self.file.lock().unwrap_or_else(PoisonError::into_inner).flush()
     }
 }
 
@@ -201,11 +220,17 @@ impl Partial {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = BufWriter::with_capacity(1 << 16, options.open(&partial)?);
-        Ok(Partial { path: path.to_path_buf(), partial, file: Arc::new(Mutex::new(file)) })
+        let (file, written) = (Arc::new(Mutex::new(file)), Arc::default());
+        Ok(Partial { path: path.to_path_buf(), partial, file, written })
     }
 
     fn sink(&self) -> Shared {
-        Shared(Arc::clone(&self.file))
+        Shared { file: Arc::clone(&self.file), written: Arc::clone(&self.written) }
+    }
+
+    /// Bytes so far.
+    fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
     }
 }
 

@@ -39,7 +39,9 @@ use crate::spec::TableSpec;
 use encoder::Encoder;
 pub(crate) use reader::{Footer, OpenFile, open};
 pub(crate) use slices::SLICE_ROWS;
-pub(crate) use statistics::{of as statistics_of, to_delta_json as statistics_json};
+pub(crate) use statistics::{
+    merge as merge_statistics, of as statistics_of, to_delta_json as statistics_json,
+};
 pub(crate) use writer::FileWriter;
 
 type Sender = mpsc::Sender<Result<Bytes>>;

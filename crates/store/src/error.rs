@@ -220,6 +220,27 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Whether a disk, or a share of it, is full.
+    pub(crate) fn is_full(&self) -> bool {
+        is_full(self)
+    }
+
+    /// The error and its causes, in one sentence.
+    pub(crate) fn spelled_out(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            let more = error.to_string();
+            if !text.contains(&more) {
+                text += &format!(": {more}");
+            }
+            cause = error.source();
+        }
+        text
+    }
+}
+
 /// Whether a failure comes from a disk, or a share of it, that is full.
 fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {
     use std::io::ErrorKind::{QuotaExceeded, StorageFull};

@@ -22,6 +22,7 @@ mod tests;
 mod times;
 
 use std::collections::{HashMap, HashSet};
+use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use object_store::ObjectStoreExt;
@@ -118,17 +119,20 @@ impl StoreWriter {
         options: &UpkeepOptions,
         now: DateTime<Utc>,
     ) -> Result<UpkeepReport> {
+        let began = Instant::now();
         let pin = self.publisher().pin(Some(&self.pinned())).await?;
         let mut report = UpkeepReport::default();
         for table in pin.tables() {
-            report.tables.push(self.compact(table, options, now).await?);
+            report.tables.push(self.compact(table, options, (now, began)).await?);
         }
+        // What was planned is of when it began; what was replaced, of when it was.
+        let now = later(now, began);
         // All tables at one token again: what is removed from a log must be behind all of them.
         let pin = self.publisher().pin(Some(&pin)).await?;
         let every = self.checkpoint_every();
         for (table, told) in pin.tables().iter().zip(&mut report.tables) {
             if let Err(error) = keep_log_short(table, every, options, now, told).await {
-                told.problems.push(spelled_out(&error));
+                told.problems.push(error.spelled_out());
             }
         }
         self.vacuum(options, now, &mut report, true).await?;
@@ -172,7 +176,7 @@ impl StoreWriter {
         &self,
         table: &TableSnapshot,
         options: &UpkeepOptions,
-        now: DateTime<Utc>,
+        (now, began): (DateTime<Utc>, Instant),
     ) -> Result<TableUpkeep> {
         let spec = self.spec_of(table)?;
         let mut told = TableUpkeep::of(table).await?;
@@ -188,10 +192,11 @@ impl StoreWriter {
                 break;
             }
             for group in groups {
-                match self.fold(&table, spec, &group, options, now, &mut told).await {
-                    Ok(()) => {}
+                match self.fold(&table, spec, &group, options, (now, began), &mut told).await {
+                    // Somebody else has folded them, or vacuum began: planned again.
+                    Ok(()) | Err(Error::NotLive { .. }) => {}
                     Err(error) => {
-                        told.problems.push(spelled_out(&error));
+                        told.problems.push(error.spelled_out());
                         failed.extend(group.inputs.into_iter().map(|piece| piece.path));
                     }
                 }
@@ -211,7 +216,7 @@ impl StoreWriter {
         spec: &TableSpec,
         group: &Group,
         options: &UpkeepOptions,
-        now: DateTime<Utc>,
+        (now, began): (DateTime<Utc>, Instant),
         told: &mut TableUpkeep,
     ) -> Result<()> {
         let paths: Vec<Path> = group.inputs.iter().map(|piece| piece.path.clone()).collect();
@@ -219,7 +224,7 @@ impl StoreWriter {
         let (objects, folder) = (self.objects(), table.prefix());
         let written =
             fold::fold(objects, folder, spec, group, &inputs, options.memory_bytes).await?;
-        let version = self.replace(table, &inputs, &written, now).await?;
+        let version = self.replace(table, &inputs, &written, later(now, began)).await?;
         tracing::info!(
             table = table.name(),
             month = group.partition.as_deref().unwrap_or_default(),
@@ -246,24 +251,58 @@ impl StoreWriter {
         let before = now - options.grace;
         let mut orphans = self.orphans(before).await?;
         if really && !orphans.is_empty() {
-            // Whoever has written a file and not published it yet must not do so once it is gone.
-            let pin = self.publisher().pin(Some(&self.pinned())).await?;
-            for (place, table) in pin.tables().iter().enumerate() {
-                let here =
-                    |orphan: &Orphan| layout::relative(table.prefix(), &orphan.path).is_some();
-                if place == 0 || orphans.iter().any(here) {
-                    // A full disk takes nobody's commit, so nobody publishes what is removed here;
-                    // and removing is what makes space.
-                    match self.fence(table, now).await {
-                        Err(error) if spelled_out(&error).contains("no storage space") => {}
-                        fenced => fenced?,
+            match self.fence_all(&orphans, now).await {
+                // A full disk takes no commit. What a commit has removed nobody can publish again: it
+                // goes first, and makes the space.
+                Err(error) if error.is_full() => {
+                    let removed = self.removed_by_commits().await?;
+                    orphans.retain(|orphan| removed.contains(&orphan.path));
+                    self.remove_all(orphans, report, really).await;
+                    orphans = self.orphans(before).await?;
+                    if let Err(error) = self.fence_all(&orphans, now).await {
+                        let told = report.tables.first_mut();
+                        told.into_iter().for_each(|told| told.problems.push(error.spelled_out()));
+                        return Ok(());
                     }
                 }
+                fenced => fenced?,
             }
             let still: HashSet<Path> =
                 self.orphans(before).await?.into_iter().map(|orphan| orphan.path).collect();
             orphans.retain(|orphan| still.contains(&orphan.path));
         }
+        self.remove_all(orphans, report, really).await;
+        Ok(())
+    }
+
+    /// Commits that vacuum begins to the main table and to those with orphans: whoever has written a
+    /// file and not published it yet must not do so once it is gone.
+    async fn fence_all(&self, orphans: &[Orphan], now: DateTime<Utc>) -> Result<()> {
+        let pin = self.publisher().pin(Some(&self.pinned())).await?;
+        for (place, table) in pin.tables().iter().enumerate() {
+            let here = |orphan: &Orphan| layout::relative(table.prefix(), &orphan.path).is_some();
+            if place == 0 || orphans.iter().any(here) {
+                self.fence(table, now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The files that commits which still stand have removed.
+    async fn removed_by_commits(&self) -> Result<HashSet<Path>> {
+        let pin = self.publisher().pin(Some(&self.pinned())).await?;
+        let mut removed = HashSet::new();
+        for table in pin.tables() {
+            for version in (1..=table.version()).rev() {
+                let Some(entry) = table.log().read_commit(version).await? else { break };
+                let of = |path: &String| layout::absolute(table.prefix(), path);
+                removed.extend(entry.removed.iter().map(of));
+            }
+        }
+        Ok(removed)
+    }
+
+    async fn remove_all(&self, orphans: Vec<Orphan>, report: &mut UpkeepReport, really: bool) {
         for orphan in orphans {
             let table = self.tables().iter().position(|table| {
                 let folder = self.publisher().table_folder(table.name);
@@ -272,7 +311,7 @@ impl StoreWriter {
             let mut told = table.and_then(|table| report.tables.get_mut(table));
             if really && let Err(error) = self.remove(&orphan.path).await {
                 match told {
-                    Some(told) => told.problems.push(spelled_out(&error)),
+                    Some(told) => told.problems.push(error.spelled_out()),
                     None => tracing::warn!(%error, "a manifest is left"),
                 }
                 continue;
@@ -285,7 +324,6 @@ impl StoreWriter {
                 None => report.manifests_removed += 1,
             }
         }
-        Ok(())
     }
 
     async fn remove(&self, path: &Path) -> Result<()> {
@@ -313,6 +351,11 @@ impl TableUpkeep {
     }
 }
 
+/// The time, when it was `now` at the moment `began`.
+fn later(now: DateTime<Utc>, began: Instant) -> DateTime<Utc> {
+    now + TimeDelta::from_std(began.elapsed()).unwrap_or_default()
+}
+
 /// Checkpoints a table that is due, and removes what the checkpoint stands for and nobody can ask
 /// for.
 async fn keep_log_short(
@@ -323,8 +366,11 @@ async fn keep_log_short(
     told: &mut TableUpkeep,
 ) -> Result<()> {
     if let Some(version) = due_checkpoint(table, checkpoint_every).await? {
-        table.log().checkpoint(version).await?;
-        told.checkpoint = Some(version);
+        match table.log().checkpoint(version).await {
+            Ok(()) => told.checkpoint = Some(version),
+            // What older checkpoints stand for goes all the same: a full disk needs the space.
+            Err(error) => told.problems.push(error.spelled_out()),
+        }
     }
     let expired = table.log().expired(now - options.grace.max(LOG_KEPT)).await?;
     for path in expired {
@@ -371,18 +417,4 @@ fn span(spec: &TableSpec, file: &LiveFile) -> Option<(i64, i64)> {
         (ScalarStat::Time(first), ScalarStat::Time(last)) => Some((*first, *last)),
         _ => None,
     }
-}
-
-/// An error with its causes, as one line.
-fn spelled_out(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(source) = cause {
-        let said = source.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = source.source();
-    }
-    text
 }

@@ -10,7 +10,7 @@ use traillake_store::{Audit, AuditOptions, Finding, Grade, Lake, Proof};
 use crate::failure::Outcome;
 use crate::interrupt::Interrupt;
 use crate::lakes;
-use crate::output::{Report, ReportFormat};
+use crate::output::{Report, ReportArgs};
 use crate::quantities::{count_of, show_count, show_size};
 use crate::session::Session;
 
@@ -25,15 +25,8 @@ pub struct CheckArgs {
     /// Read every row too: checksums, order, identities, and each record rebuilt byte for byte
     #[arg(long)]
     read_data: bool,
-    /// Report as text or JSON
-    #[arg(
-        long,
-        value_enum,
-        default_value_t,
-        value_name = "text|json",
-        hide_possible_values = true
-    )]
-    format: ReportFormat,
+    #[command(flatten)]
+    report: ReportArgs,
 }
 
 /// Holds the lake against itself. The exit code is 1 when anything is damaged.
@@ -52,7 +45,7 @@ pub async fn run(session: &Session, args: CheckArgs) -> anyhow::Result<Outcome> 
     };
     let audit = audited.map_err(|error| lakes::no_lake(&location, error))?;
     let (text, json) = (text(&location, &audit, args.read_data), to_json(&location, &audit));
-    Report { text, json }.print(args.format, session.terminal.stdout)?;
+    Report { text, json }.print(args.report.format, session.terminal.stdout)?;
     Ok(if audit.is_sound() { Outcome::Done } else { Outcome::DoneWithFailures })
 }
 

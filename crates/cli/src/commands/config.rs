@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::failure::Outcome;
-use crate::output::{Report, ReportFormat};
+use crate::output::{Report, ReportArgs};
 use crate::session::Session;
 
 /// What can be typed after `traillake config`.
@@ -15,15 +15,8 @@ Examples:
   traillake config --format json
   TRAILLAKE_LAKE=/srv/lake traillake config")]
 pub struct ConfigArgs {
-    /// Report as text or JSON
-    #[arg(
-        long,
-        value_enum,
-        default_value_t,
-        value_name = "text|json",
-        hide_possible_values = true
-    )]
-    format: ReportFormat,
+    #[command(flatten)]
+    report: ReportArgs,
 }
 
 /// Prints every setting, its value and where it came from.
@@ -46,6 +39,6 @@ pub fn run(session: &Session, args: ConfigArgs) -> anyhow::Result<Outcome> {
         tables.push(json!({"name": name, "table": value.text, "origin": origin}));
     }
     let report = Report { text, json: json!({"settings": settings, "tables": tables}) };
-    report.print(args.format, session.terminal.stdout)?;
+    report.print(args.report.format, session.terminal.stdout)?;
     Ok(Outcome::Done)
 }

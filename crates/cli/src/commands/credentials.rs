@@ -9,7 +9,7 @@ use traillake_server::auth::Role;
 use traillake_server::{Credential, CredentialKind, NewCredential};
 
 use crate::failure::{Outcome, Problem};
-use crate::output::{Report, ReportFormat};
+use crate::output::{Report, ReportArgs};
 use crate::quantities::parse_duration;
 use crate::session::Session;
 use crate::state::StateArgs;
@@ -110,15 +110,8 @@ struct AddArgs {
 struct ListArgs {
     #[command(flatten)]
     state: StateArgs,
-    /// Report as text or JSON
-    #[arg(
-        long,
-        value_enum,
-        default_value_t,
-        value_name = "text|json",
-        hide_possible_values = true
-    )]
-    format: ReportFormat,
+    #[command(flatten)]
+    report: ReportArgs,
 }
 
 #[derive(Debug, Args)]
@@ -199,7 +192,7 @@ fn add(session: &Session, kind: CredentialKind, args: &AddArgs) -> anyhow::Resul
             }
         }
     };
-    report.print(args.list.format, session.terminal.stdout)?;
+    report.print(args.list.report.format, session.terminal.stdout)?;
     session.talk.note("it is not shown again");
     Ok(Outcome::Done)
 }
@@ -208,7 +201,7 @@ fn list(session: &Session, kind: CredentialKind, args: &ListArgs) -> anyhow::Res
     let found = args.state.open()?.credentials(kind)?;
     let text = found.iter().map(line).collect();
     let json = found.iter().map(as_json).collect();
-    Report { text, json: Value::Array(json) }.print(args.format, session.terminal.stdout)?;
+    Report { text, json: Value::Array(json) }.print(args.report.format, session.terminal.stdout)?;
     Ok(Outcome::Done)
 }
 

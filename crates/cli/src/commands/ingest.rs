@@ -12,7 +12,7 @@ use crate::buckets::{self, BucketArgs};
 use crate::failure::{Outcome, Problem};
 use crate::intake::{self, Intake, stored};
 use crate::lakes;
-use crate::output::ReportFormat;
+use crate::output::{ReportArgs, ReportFormat};
 use crate::quantities::{parse_duration, parse_size};
 use crate::session::Session;
 use crate::times::{parse_time, show_second};
@@ -84,15 +84,8 @@ pub struct IngestArgs {
     /// Write an intake record: every object, its hashes, times and counts
     #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "follow"])]
     report: Option<PathBuf>,
-    /// Report as text or JSON
-    #[arg(
-        long,
-        value_enum,
-        default_value_t,
-        value_name = "text|json",
-        hide_possible_values = true
-    )]
-    format: ReportFormat,
+    #[command(flatten)]
+    printed: ReportArgs,
     /// How buckets are reached.
     #[command(flatten)]
     buckets: BucketArgs,
@@ -114,13 +107,13 @@ pub async fn run(session: &Session, args: IngestArgs) -> anyhow::Result<Outcome>
         return Err(Problem::new("an intake record is of one source; name it").into());
     }
     if args.dry_run {
-        return dry_run(session, &location, &intakes, args.format).await;
+        return dry_run(session, &location, &intakes, args.printed.format).await;
     }
     let lake = lakes::open_or_create(session).await?;
     let store = session.settings.text("store");
     if args.follow {
         let every = args.every.unwrap_or(LOOK_EVERY);
-        return intake::follow(session, &lake, store, &intakes, every, args.format).await;
+        return intake::follow(session, &lake, store, &intakes, every, args.printed.format).await;
     }
     let mut printed = Vec::new();
     let mut outcome = Outcome::Done;
@@ -141,7 +134,7 @@ pub async fn run(session: &Session, args: IngestArgs) -> anyhow::Result<Outcome>
             break;
         }
     }
-    intake::together(printed).print(args.format, session.terminal.stdout)?;
+    intake::together(printed).print(args.printed.format, session.terminal.stdout)?;
     Ok(outcome)
 }
 

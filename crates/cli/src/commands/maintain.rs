@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use chrono::TimeDelta;
+use chrono::{TimeDelta, Utc};
 use clap::Args;
 use serde_json::{Value, json};
 use traillake_store::{Lake, StoreInfo, TableUpkeep, UpkeepOptions, UpkeepReport};
@@ -10,7 +10,7 @@ use traillake_store::{Lake, StoreInfo, TableUpkeep, UpkeepOptions, UpkeepReport}
 use crate::failure::{Outcome, Problem};
 use crate::interrupt::Interrupt;
 use crate::lakes;
-use crate::output::{Report, ReportFormat};
+use crate::output::{Report, ReportArgs};
 use crate::quantities::{count_of, parse_duration, show_duration, show_size};
 use crate::session::Session;
 
@@ -31,15 +31,8 @@ pub struct MaintainArgs {
     /// How long replaced files stay for queries that still read them: at least 1h [default: 7d]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     vacuum_grace: Option<Duration>,
-    /// Report as text or JSON
-    #[arg(
-        long,
-        value_enum,
-        default_value_t,
-        value_name = "text|json",
-        hide_possible_values = true
-    )]
-    format: ReportFormat,
+    #[command(flatten)]
+    report: ReportArgs,
 }
 
 /// Folds small files, shortens the logs and removes what nothing needs, store by store.
@@ -51,8 +44,7 @@ pub async fn run(session: &Session, args: MaintainArgs) -> anyhow::Result<Outcom
     let mut stores = Vec::new();
     for info in lake.stores().await? {
         let started = Instant::now();
-        let Some(report) =
-            interrupt.unless(tend(session, &lake, &info, &options, args.dry_run)).await
+        let Some(report) = interrupt.unless(tend(&lake, &info, &options, args.dry_run)).await
         else {
             return Ok(Outcome::Interrupted);
         };
@@ -79,7 +71,7 @@ pub async fn run(session: &Session, args: MaintainArgs) -> anyhow::Result<Outcom
         "lake": lake.location(), "dry_run": args.dry_run, "half_written_removed": swept,
         "stores": stores.iter().map(Tended::json).collect::<Vec<_>>(),
     });
-    Report { text, json }.print(args.format, session.terminal.stdout)?;
+    Report { text, json }.print(args.report.format, session.terminal.stdout)?;
     for problem in stores.iter().flat_map(Tended::problems) {
         session.talk.warn(&problem);
     }
@@ -100,17 +92,17 @@ fn options(grace: Option<Duration>) -> anyhow::Result<UpkeepOptions> {
 }
 
 async fn tend(
-    session: &Session,
     lake: &Lake,
     store: &StoreInfo,
     options: &UpkeepOptions,
     dry_run: bool,
 ) -> anyhow::Result<UpkeepReport> {
-    let spec = traillake_ingest::store_spec();
-    let writer = lake.writer(&store.name, &spec, session.now).await?;
+    // A store before this one may have taken hours.
+    let (spec, now) = (traillake_ingest::store_spec(), Utc::now());
+    let writer = lake.writer(&store.name, &spec, now).await?;
     Ok(match dry_run {
-        true => writer.upkeep_due(options, session.now).await?,
-        false => writer.upkeep(options, session.now).await?,
+        true => writer.upkeep_due(options, now).await?,
+        false => writer.upkeep(options, now).await?,
     })
 }
 

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::failure::Outcome;
-use crate::output::{Report, ReportFormat};
+use crate::output::{Report, ReportArgs, ReportFormat};
 use crate::samples::{self, Sample};
 use crate::session::Session;
 
@@ -19,15 +19,8 @@ pub struct SamplesArgs {
     /// The name of a sample, or words to look for
     #[arg(value_name = "WORDS")]
     words: Vec<String>,
-    /// Report as text or JSON
-    #[arg(
-        long,
-        value_enum,
-        default_value_t,
-        value_name = "text|json",
-        hide_possible_values = true
-    )]
-    format: ReportFormat,
+    #[command(flatten)]
+    report: ReportArgs,
 }
 
 /// Lists the samples in which all words occur; shows the only one in full.
@@ -45,8 +38,9 @@ pub fn run(session: &Session, args: SamplesArgs) -> anyhow::Result<Outcome> {
         many => list(many),
     };
     let json = found.iter().map(as_json).collect();
-    if args.format == ReportFormat::Json || !found.is_empty() {
-        Report { text, json: Value::Array(json) }.print(args.format, session.terminal.stdout)?;
+    if args.report.format == ReportFormat::Json || !found.is_empty() {
+        Report { text, json: Value::Array(json) }
+            .print(args.report.format, session.terminal.stdout)?;
     }
     Ok(if found.is_empty() { Outcome::DoneWithFailures } else { Outcome::Done })
 }

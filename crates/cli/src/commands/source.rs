@@ -10,7 +10,7 @@ use crate::buckets::{self, BucketArgs};
 use crate::failure::{Outcome, Problem};
 use crate::intake::stored::{self, Note, StoredSource};
 use crate::lakes;
-use crate::output::{Report, ReportFormat};
+use crate::output::{Report, ReportArgs};
 use crate::session::Session;
 use crate::times::show_second;
 
@@ -41,7 +41,7 @@ Examples:
   traillake source list
   traillake source list --format json
   traillake --lake ./lake source list")]
-    List(ListArgs),
+    List(ReportArgs),
     /// Show one source, and how the last look at it went
     #[command(after_help = "\
 Examples:
@@ -76,53 +76,26 @@ struct AddArgs {
     /// The queue of SQS that tells of new objects, for `ingest --follow`
     #[arg(long, value_name = "URL")]
     sqs: Option<String>,
-    /// Report as text or JSON
-    #[arg(
-        long,
-        value_enum,
-        default_value_t,
-        value_name = "text|json",
-        hide_possible_values = true
-    )]
-    format: ReportFormat,
+    #[command(flatten)]
+    report: ReportArgs,
     /// How the bucket is reached.
     #[command(flatten)]
     buckets: BucketArgs,
 }
 
 #[derive(Debug, Args)]
-struct ListArgs {
-    /// Report as text or JSON
-    #[arg(
-        long,
-        value_enum,
-        default_value_t,
-        value_name = "text|json",
-        hide_possible_values = true
-    )]
-    format: ReportFormat,
-}
-
-#[derive(Debug, Args)]
 struct NamedArgs {
     /// Its name
     name: String,
-    /// Report as text or JSON
-    #[arg(
-        long,
-        value_enum,
-        default_value_t,
-        value_name = "text|json",
-        hide_possible_values = true
-    )]
-    format: ReportFormat,
+    #[command(flatten)]
+    report: ReportArgs,
 }
 
 /// Keeps, lists, shows or forgets sources.
 pub async fn run(session: &Session, args: SourceArgs) -> anyhow::Result<Outcome> {
     let (report, format) = match args.action {
         SourceAction::Add(args) => {
-            let format = args.format;
+            let format = args.report.format;
             (add(session, *args).await?, format)
         }
         SourceAction::List(args) => (list(&lakes::open(session).await?).await?, args.format),
@@ -130,7 +103,7 @@ pub async fn run(session: &Session, args: SourceArgs) -> anyhow::Result<Outcome>
             let lake = lakes::open(session).await?;
             let source = named(&lake, &args.name).await?;
             let note = stored::note_of(&lake, &args.name).await?;
-            (described(&args.name, &source, &note), args.format)
+            (described(&args.name, &source, &note), args.report.format)
         }
         SourceAction::Remove(args) => {
             let lake = lakes::open(session).await?;
@@ -138,7 +111,7 @@ pub async fn run(session: &Session, args: SourceArgs) -> anyhow::Result<Outcome>
                 return Err(unknown(&args.name));
             }
             let text = format!("forgot the source {}; what came from it stays\n", args.name);
-            (Report { text, json: json!({"removed": args.name}) }, args.format)
+            (Report { text, json: json!({"removed": args.name}) }, args.report.format)
         }
     };
     report.print(format, session.terminal.stdout)?;

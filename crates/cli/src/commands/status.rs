@@ -13,7 +13,7 @@ use crate::engines::{self, Limits};
 use crate::failure::Outcome;
 use crate::intake::stored::{self, Note, StoredSource};
 use crate::lakes;
-use crate::output::{Cell, Report, ReportFormat};
+use crate::output::{Cell, Report, ReportArgs};
 use crate::quantities::{count_of, show_count, show_duration, show_size};
 use crate::session::Session;
 use crate::times::show_second;
@@ -31,15 +31,8 @@ Examples:
   traillake status --format json
   traillake --lake ./lake status")]
 pub struct StatusArgs {
-    /// Report as text or JSON
-    #[arg(
-        long,
-        value_enum,
-        default_value_t,
-        value_name = "text|json",
-        hide_possible_values = true
-    )]
-    format: ReportFormat,
+    #[command(flatten)]
+    report: ReportArgs,
 }
 
 /// Shows every store: time range, rows and sizes, objects, records and whether they add up.
@@ -62,7 +55,7 @@ pub async fn run(session: &Session, args: StatusArgs) -> anyhow::Result<Outcome>
         described.push(status.json());
     }
     let json = json!({"lake": lake.location(), "stores": described});
-    Report { text, json }.print(args.format, session.terminal.stdout)?;
+    Report { text, json }.print(args.report.format, session.terminal.stdout)?;
     Ok(if sound { Outcome::Done } else { Outcome::DoneWithFailures })
 }
 

@@ -6,7 +6,7 @@ use traillake_store::{Lake, StoreInfo};
 
 use crate::failure::Outcome;
 use crate::lakes;
-use crate::output::{Report, ReportFormat};
+use crate::output::{Report, ReportArgs};
 use crate::session::Session;
 use crate::times::show_second;
 
@@ -37,7 +37,7 @@ Examples:
   traillake store list
   traillake store list --format json
   traillake --lake ./lake store list")]
-    List(Unnamed),
+    List(ReportArgs),
     /// Show one store
     #[command(after_help = "\
 Examples:
@@ -51,63 +51,36 @@ Examples:
 struct Named {
     /// The name of the store: lower-case letters, digits, `-` and `_`
     name: String,
-    /// Report as text or JSON
-    #[arg(
-        long,
-        value_enum,
-        default_value_t,
-        value_name = "text|json",
-        hide_possible_values = true
-    )]
-    format: ReportFormat,
-}
-
-#[derive(Debug, Args)]
-struct Unnamed {
-    /// Report as text or JSON
-    #[arg(
-        long,
-        value_enum,
-        default_value_t,
-        value_name = "text|json",
-        hide_possible_values = true
-    )]
-    format: ReportFormat,
+    #[command(flatten)]
+    report: ReportArgs,
 }
 
 #[derive(Debug, Args)]
 struct MaybeNamed {
     /// The name of the store [default: the one that --store names]
     name: Option<String>,
-    /// Report as text or JSON
-    #[arg(
-        long,
-        value_enum,
-        default_value_t,
-        value_name = "text|json",
-        hide_possible_values = true
-    )]
-    format: ReportFormat,
+    #[command(flatten)]
+    report: ReportArgs,
 }
 
 /// Creates, lists or shows stores.
 pub async fn run(session: &Session, args: StoreArgs) -> anyhow::Result<Outcome> {
     let (report, format) = match args.action {
-        StoreAction::Create(Named { name, format }) => {
+        StoreAction::Create(Named { name, report }) => {
             let lake = lakes::open_or_create(session).await?;
             let spec = traillake_ingest::store_spec();
             let info = lake.create_store(&name, &spec, session.now).await?;
             session.talk.say(&format!("created store `{name}`"));
-            (show(&lake, &info).await?, format)
+            (show(&lake, &info).await?, report.format)
         }
-        StoreAction::List(Unnamed { format }) => {
+        StoreAction::List(ReportArgs { format }) => {
             (list(&lakes::open(session).await?.stores().await?), format)
         }
-        StoreAction::Show(MaybeNamed { name, format }) => {
+        StoreAction::Show(MaybeNamed { name, report }) => {
             let lake = lakes::open(session).await?;
             let name = name.unwrap_or_else(|| session.settings.text("store").to_owned());
             let info = lake.store(&name).await?.info().clone();
-            (show(&lake, &info).await?, format)
+            (show(&lake, &info).await?, report.format)
         }
     };
     report.print(format, session.terminal.stdout)?;

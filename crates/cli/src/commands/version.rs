@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::failure::Outcome;
-use crate::output::{Report, ReportFormat};
+use crate::output::{Report, ReportArgs};
 use crate::session::Session;
 
 /// What can be typed after `traillake version`.
@@ -15,15 +15,8 @@ Examples:
   traillake version --format json
   traillake --version")]
 pub struct VersionArgs {
-    /// Report as text or JSON
-    #[arg(
-        long,
-        value_enum,
-        default_value_t,
-        value_name = "text|json",
-        hide_possible_values = true
-    )]
-    format: ReportFormat,
+    #[command(flatten)]
+    report: ReportArgs,
 }
 
 /// Prints the version of the program and of the lakes it writes.
@@ -34,6 +27,6 @@ pub fn run(session: &Session, args: VersionArgs) -> anyhow::Result<Outcome> {
         text: format!("traillake {version} (lake format {lake})"),
         json: json!({"version": version, "lake_format": lake}),
     }
-    .print(args.format, session.terminal.stdout)?;
+    .print(args.report.format, session.terminal.stdout)?;
     Ok(Outcome::Done)
 }

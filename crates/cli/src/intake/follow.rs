@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
 use serde_json::json;
+use tokio::task::JoinHandle;
 use traillake_ingest::{CancelFlag, FaultKind};
 use traillake_store::{Lake, UpkeepOptions};
 
@@ -21,6 +22,7 @@ use crate::output::{Report, ReportFormat};
 use crate::quantities::{count_of, show_count, show_duration};
 use crate::queues::{Message, Queue};
 use crate::session::Session;
+use crate::talk::Talk;
 
 /// How many days back a look goes: CloudTrail delivers within minutes, but may be days late.
 const DAYS_BACK: i64 = 3;
@@ -77,17 +79,17 @@ pub async fn follow(
     }
     // Who waits for messages need not wait besides.
     let waits = followers.iter().any(|follower| follower.queue.is_some());
-    let mut tended = Instant::now();
+    let (mut tended, mut tending) = (Instant::now(), None::<JoinHandle<()>>);
     loop {
         for follower in &mut followers {
             if follower.go(&following).await?.is_none() {
                 return Ok(Outcome::Interrupted);
             }
         }
-        if tended.elapsed() >= UPKEEP_EVERY {
-            if interrupt.unless(tend(session, lake, store)).await.is_none() {
-                return Ok(Outcome::Interrupted);
-            }
+        // Beside the looks, which go on meanwhile; wherever it is stopped, the lake is consistent.
+        if tended.elapsed() >= UPKEEP_EVERY && tending.as_ref().is_none_or(JoinHandle::is_finished)
+        {
+            tending = Some(tokio::spawn(tend(session.talk.clone(), lake.clone())));
             tended = Instant::now();
         }
         let pause = if waits { Duration::ZERO } else { every };
@@ -261,23 +263,33 @@ fn left_of(taken: &Taken) -> Vec<String> {
     faults.map(|fault| fault.object.clone()).collect()
 }
 
-/// Does the upkeep that is due. What fails is told, and tried again next time: following goes on.
-async fn tend(session: &Session, lake: &Lake, store: &str) {
-    let spec = traillake_ingest::store_spec();
-    let done = match lake.writer(store, &spec, Utc::now()).await {
-        Ok(writer) => writer.upkeep(&UpkeepOptions::default(), Utc::now()).await,
-        Err(error) => Err(error),
+/// Does the upkeep that is due, in all stores. What fails is told, and tried again next time.
+async fn tend(talk: Talk, lake: Lake) {
+    let tell = |error: anyhow::Error| {
+        let Rendered { message, causes, .. } = Rendered::of(&error);
+        talk.warn(&format!("upkeep: {}", [vec![message], causes].concat().join(": ")));
     };
-    match done {
-        Ok(report) => {
-            for problem in report.tables.iter().flat_map(|table| &table.problems) {
-                session.talk.warn(&format!("upkeep: {problem}"));
+    let (spec, options) = (traillake_ingest::store_spec(), UpkeepOptions::default());
+    let stores = match lake.stores().await {
+        Ok(stores) => stores,
+        Err(error) => return tell(error.into()),
+    };
+    for store in stores {
+        let done = match lake.writer(&store.name, &spec, Utc::now()).await {
+            Ok(writer) => writer.upkeep(&options, Utc::now()).await,
+            Err(error) => Err(error),
+        };
+        match done {
+            Ok(report) => {
+                for problem in report.tables.iter().flat_map(|table| &table.problems) {
+                    talk.warn(&format!("upkeep: {problem}"));
+                }
             }
+            Err(error) => tell(error.into()),
         }
-        Err(error) => {
-            let Rendered { message, causes, .. } = Rendered::of(&error.into());
-            session.talk.warn(&format!("upkeep: {}", [vec![message], causes].concat().join(": ")));
-        }
+    }
+    if let Err(error) = lake.sweep(Utc::now() - options.grace).await {
+        tell(error.into());
     }
 }
 

@@ -20,7 +20,7 @@ use traillake_server::formats::{ArrowIpc, Csv, Json, ParquetFile, Result};
 
 pub use destination::Destination;
 pub use json_text::pretty_json;
-pub use report::{Report, ReportFormat, print, text_batch, to_table};
+pub use report::{Report, ReportArgs, ReportFormat, print, text_batch, to_table};
 pub use traillake_server::formats::{Cell, Encoder, Sink, Style, for_each_row};
 
 /// How an answer is written.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use super::table::Table;
@@ -20,6 +20,20 @@ pub enum ReportFormat {
     Text,
     /// One JSON value
     Json,
+}
+
+/// The flag that says how a report is written.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct ReportArgs {
+    /// Report as text or JSON
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "text|json",
+        hide_possible_values = true
+    )]
+    pub format: ReportFormat,
 }
 
 /// A report in both of its forms.

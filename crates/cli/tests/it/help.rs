@@ -50,9 +50,10 @@ fn every_example_runs() {
             let copied =
                 here.sh(&format!("cp -r '{0}/lake' '{0}/logs' .", prepared.path("").display()));
             assert_eq!(copied.code, 0, "{}", copied.stderr);
-            // A server serves until it is asked to stop.
+            // A server serves until it is asked to stop: once, which `timeout` does in the
+            // foreground only.
             let example = match example.starts_with("traillake serve") {
-                true => format!("timeout --preserve-status -s INT 3 {example}"),
+                true => format!("timeout --foreground --preserve-status -s INT 3 {example}"),
                 false => example.to_owned(),
             };
             let ran = here.sh(&format!("{credentials}; set -o pipefail; {example}"));

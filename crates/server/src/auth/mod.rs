@@ -7,8 +7,11 @@ mod origin;
 mod signature;
 mod tokens;
 
+use std::collections::BTreeSet;
+
 use axum::http::request::Parts;
 use chrono::{DateTime, Utc};
+use serde_json::json;
 
 pub use tokens::{FirstCredentials, IssuedKey, IssuedToken};
 
@@ -60,8 +63,18 @@ impl Identity {
         Identity { user: "anybody".to_owned(), role: Role::Read, stores: None }
     }
 
+    /// Whoever sees other stores is somebody else, also under the same name: what a query of one
+    /// tells must not reach the other. Names have no white space, so the two cannot be mixed up.
     fn of(credential: Credential) -> Identity {
-        Identity { user: credential.user, role: credential.role, stores: credential.stores }
+        let Credential { user, role, stores, .. } = credential;
+        let user = match &stores {
+            None => user,
+            Some(stores) => {
+                let stores: BTreeSet<&String> = stores.iter().collect();
+                format!("{user} {}", json!(stores))
+            }
+        };
+        Identity { user, role, stores }
     }
 
     /// Whether a store may be seen.
@@ -87,17 +100,19 @@ pub(crate) async fn identify(
     body: &[u8],
     now: DateTime<Utc>,
 ) -> Result<Identity> {
-    match claim(head)? {
-        Claim::Token(token) => tokens::check(state, &token, now).await.map(Identity::of),
+    let credential = match claim(head)? {
+        Claim::Token(token) => tokens::check(state, &token, now).await?,
         Claim::Signature(text) => {
             let signature = signature::Signature::parse(text)?;
             let key = known(state, &signature.access_key, CredentialKind::AccessKey, now).await?;
             let secret = tokens::secret_of(state, &key.id);
             signature.verify(&secret, head, body, now)?;
-            Ok(Identity::of(key))
+            key
         }
-        Claim::Nothing => Err(Error::unknown("the request carries no credentials")),
-    }
+        Claim::Nothing => return Err(Error::unknown("the request carries no credentials")),
+    };
+    state.credential_used(&credential, now).await;
+    Ok(Identity::of(credential))
 }
 
 fn claim(head: &Parts) -> Result<Claim<'_>> {
@@ -121,7 +136,7 @@ async fn known(
     kind: CredentialKind,
     now: DateTime<Utc>,
 ) -> Result<Credential> {
-    let found = state.credential(id, now).await?;
+    let found = state.credential(id).await?;
     let (credential, _) = found
         .filter(|(credential, _)| credential.kind == kind)
         .ok_or_else(|| Error::unknown("the access key is not known"))?;

@@ -2,6 +2,7 @@
 //! with a name of its own that it points at 127.0.0.1 it can read the answers. It cannot choose
 //! `Host` and `Origin`: they must be those of this server.
 
+use axum::http::HeaderName;
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::request::Parts;
 
@@ -23,6 +24,11 @@ pub(crate) fn check(head: &Parts, hosts: &[String]) -> Result<()> {
         let reason = format!("this server is not `{}`; `--host` gives it names", visible(name));
         return Err(Error::forbidden(reason));
     }
+    // A browser names no origin when a page asks for what it takes to be an image.
+    let site = header(head, HeaderName::from_static("sec-fetch-site"))?;
+    if site.is_some_and(|site| site != "same-origin" && site != "none") {
+        return Err(Error::forbidden("pages of another place may not ask here"));
+    }
     match header(head, ORIGIN)? {
         None => Ok(()),
         Some(origin) if origin.split_once("://").is_some_and(|(_, from)| from == host) => Ok(()),
@@ -32,7 +38,7 @@ pub(crate) fn check(head: &Parts, hosts: &[String]) -> Result<()> {
     }
 }
 
-fn header(head: &Parts, name: axum::http::HeaderName) -> Result<Option<String>> {
+fn header(head: &Parts, name: HeaderName) -> Result<Option<String>> {
     let mut values = head.headers.get_all(&name).iter();
     let first = values.next();
     if values.next().is_some() {

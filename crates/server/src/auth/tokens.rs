@@ -102,7 +102,7 @@ pub(super) async fn check(state: &State, token: &str, now: DateTime<Utc>) -> Res
     let unknown = || Error::unknown("the token is not known");
     let (id, secret) =
         token.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).ok_or_else(unknown)?;
-    let (credential, known) = state.credential(id, now).await?.ok_or_else(unknown)?;
+    let (credential, known) = state.credential(id).await?.ok_or_else(unknown)?;
     let known = known.ok_or_else(unknown)?;
     if credential.kind != CredentialKind::Token || !bool::from(known.ct_eq(&hash(secret))) {
         return Err(unknown());

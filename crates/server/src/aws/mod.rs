@@ -109,6 +109,7 @@ pub(crate) fn refusal(error: &Error) -> Response {
     let (name, status) = match error {
         Error::Unknown { .. } => ("UnrecognizedClientException", StatusCode::BAD_REQUEST),
         Error::Forbidden { .. } => ("AccessDeniedException", StatusCode::BAD_REQUEST),
+        Error::State { .. } => ("InternalFailure", StatusCode::INTERNAL_SERVER_ERROR),
         _ => ("SerializationException", StatusCode::BAD_REQUEST),
     };
     Fault { name, message: error.to_string(), status }.into_response()

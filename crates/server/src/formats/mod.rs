@@ -23,6 +23,7 @@ pub use csv::Csv;
 pub use json::Json;
 pub use parquet_file::ParquetFile;
 pub use rows::{Cell, for_each_row};
+pub(crate) use text::moment;
 pub use text::{is_numeric, push_value};
 
 /// What the formats can be told.

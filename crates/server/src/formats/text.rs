@@ -109,13 +109,13 @@ fn push_plain(mantissa: &str, exponent: i32, out: &mut String) {
     }
 }
 
-/// Appends `YYYY-MM-DD HH:MM:SS.mmm`, with six or nine digits when a value has them.
-fn push_timestamp(array: &dyn Array, row: usize, unit: TimeUnit, out: &mut String) {
+/// Returns the moment at `row` of timestamps in `unit`; none beyond what a calendar holds.
+pub(crate) fn moment(array: &dyn Array, row: usize, unit: TimeUnit) -> Option<DateTime<Utc>> {
     use arrow::datatypes::{
         TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
         TimestampSecondType,
     };
-    let time: Option<DateTime<Utc>> = match unit {
+    match unit {
         TimeUnit::Second => {
             DateTime::from_timestamp(array.as_primitive::<TimestampSecondType>().value(row), 0)
         }
@@ -128,8 +128,12 @@ fn push_timestamp(array: &dyn Array, row: usize, unit: TimeUnit, out: &mut Strin
         TimeUnit::Nanosecond => Some(DateTime::from_timestamp_nanos(
             array.as_primitive::<TimestampNanosecondType>().value(row),
         )),
-    };
-    let Some(time) = time else {
+    }
+}
+
+/// Appends `YYYY-MM-DD HH:MM:SS.mmm`, with six or nine digits when a value has them.
+fn push_timestamp(array: &dyn Array, row: usize, unit: TimeUnit, out: &mut String) {
+    let Some(time) = moment(array, row, unit) else {
         out.push_str("out of range");
         return;
     };

@@ -118,8 +118,12 @@ pub(super) async fn schema(
     Extension(identity): Extension<Identity>,
     Query(of): Query<OfStore>,
 ) -> Result<Json<Value>> {
-    let store = of.store.as_deref().unwrap_or(&server.options.store);
-    let engine = server.queries.engines().engine(&identity, store).await?;
+    let engines = server.queries.engines();
+    let store = match of.store {
+        Some(store) => store,
+        None => engines.usual_store(&identity, &server.options.store).await?,
+    };
+    let engine = engines.engine(&identity, &store).await?;
     let mut tables = Vec::new();
     for table in engine.tables() {
         let columns: Vec<Value> = engine

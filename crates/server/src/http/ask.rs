@@ -108,8 +108,14 @@ pub(super) async fn by_body(
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let content_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default();
     let question = match content_type.trim() {
-        "application/json" => serde_json::from_slice(&body)
-            .map_err(|error| Error::request(format!("the request is malformed: {error}")))?,
+        "application/json" => {
+            if let Some((name, _)) = url.first() {
+                let reason = format!("`{name}` belongs into the JSON, not into the URL");
+                return Err(Error::request(reason));
+            }
+            serde_json::from_slice(&body)
+                .map_err(|error| Error::request(format!("the request is malformed: {error}")))?
+        }
         "application/sql" => {
             let sql = String::from_utf8(body.to_vec())
                 .map_err(|_| Error::request("the statement is not UTF-8"))?;
@@ -125,7 +131,7 @@ pub(super) async fn by_body(
     answer(&server, identity, question, &headers).await
 }
 
-/// `GET /v1/query?sql=…&format=…`: for what reads a URL. Further names are values of `:name`.
+/// `GET /v1/query?sql=…&format=…`: for what reads a URL; `p.NAME` is the value of `:NAME`.
 pub(super) async fn by_url(
     State(server): Shared,
     Extension(identity): Extension<Identity>,
@@ -183,10 +189,14 @@ async fn answer(
         Duration::try_from_secs_f64(seconds)
             .map_err(|_| Error::request(format!("`timeout` cannot be {seconds} s")))
     });
+    let store = match question.store {
+        Some(store) => store,
+        None => server.queries.engines().usual_store(&identity, &server.options.store).await?,
+    };
     let asked = Asked {
         identity,
         protocol: "http",
-        store: question.store.unwrap_or_else(|| server.options.store.clone()),
+        store,
         sql: question.sql,
         parameters: parameters(question.parameters)?,
         client_token: None,
@@ -203,13 +213,14 @@ async fn answer(
             return Err(error);
         }
     };
-    respond(format, running, first)
+    respond(format, running, first, server.options.client_gone_after).await
 }
 
-fn respond(
+async fn respond(
     format: Format,
     running: Running,
     first: Option<arrow::array::RecordBatch>,
+    patience: Duration,
 ) -> Result<Response> {
     let buffer = Buffer::default();
     let mut response = Response::builder()
@@ -228,10 +239,16 @@ fn respond(
         use std::io::Write as _;
         buffer.sink().write_all(text.as_bytes())?;
     }
-    let encoder = format.encoder(&running.schema, &buffer)?;
+    let encoder = match format.encoder(&running.schema, &buffer) {
+        Ok(encoder) => encoder,
+        Err(error) => {
+            running.failed(&error).await;
+            return Err(error);
+        }
+    };
     let trailer: Option<super::body::Trailer> = (format == Format::Json).then_some(tail);
     let sending = Sending { running, encoder, buffer, first, trailer };
-    response.body(sending.into_body()).map_err(Error::state)
+    response.body(sending.into_body(patience)).map_err(Error::state)
 }
 
 /// What a JSON answer starts with, up to its rows.
@@ -298,7 +315,9 @@ fn value_of(value: Json) -> Result<Value> {
         Json::String(text) => Value::Text(text),
         Json::Number(number) => match number.as_i64() {
             Some(integer) => Value::Integer(integer),
-            None => Value::Double(number.as_f64().ok_or_else(|| wrong(&Json::Number(number)))?),
+            // Of a whole number that no bigint holds a double would keep the first digits only.
+            None if !number.is_f64() => return Err(wrong(&Json::Number(number))),
+            None => Value::Double(number.as_f64().unwrap_or(f64::NAN)),
         },
         Json::Array(items) => {
             let texts = items.iter().map(|item| item.as_str().map(str::to_owned));

@@ -1,13 +1,15 @@
 //! Bodies that are made while they are sent: the client's pace is the query's pace, and an answer
 //! that breaks off never looks whole, because the connection breaks off with it.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use axum::body::Body;
 use bytes::Bytes;
 use futures::stream;
+use tokio::sync::mpsc;
 
 use crate::error::{Error, Result};
 use crate::formats::{Encoder, Sink};
@@ -53,31 +55,45 @@ pub(super) struct Sending {
 }
 
 impl Sending {
-    /// Returns the body.
-    pub(super) fn into_body(self) -> Body {
-        Body::from_stream(stream::unfold(Some(self), |sending| async move {
-            let mut sending = sending?;
-            loop {
-                match sending.step().await {
-                    Ok(true) => {
-                        let bytes = sending.buffer.take();
-                        if !bytes.is_empty() {
-                            return Some((Ok(bytes), Some(sending)));
-                        }
-                    }
-                    Ok(false) => {
-                        let bytes = sending.buffer.take();
-                        sending.running.finished(0).await;
-                        return Some((Ok(bytes), None));
-                    }
-                    Err(error) => {
-                        let message = error.to_string();
-                        sending.running.failed(&error).await;
-                        return Some((Err(std::io::Error::other(message)), None));
-                    }
-                }
-            }
+    /// Returns the body. A client has `patience` for each piece of it: one that stops reading must not
+    /// hold its turn for ever.
+    pub(super) fn into_body(self, patience: Duration) -> Body {
+        let (pieces, taken) = mpsc::channel(1);
+        tokio::spawn(self.send(pieces, patience));
+        Body::from_stream(stream::unfold(taken, |mut taken| async move {
+            let piece = taken.recv().await?;
+            Some((piece, taken))
         }))
+    }
+
+    /// Sends piece after piece. When the client goes away the query is dropped, which cancels it.
+    async fn send(mut self, pieces: mpsc::Sender<io::Result<Bytes>>, patience: Duration) {
+        loop {
+            let step = tokio::select! {
+                () = pieces.closed() => return,
+                step = self.step() => step,
+            };
+            let bytes = self.buffer.take();
+            let failure = match step {
+                Ok(true) if bytes.is_empty() => continue,
+                Ok(true) => match tokio::time::timeout(patience, pieces.send(Ok(bytes))).await {
+                    Ok(Ok(())) => continue,
+                    Ok(Err(_)) => return,
+                    Err(_) => Error::ClientGone { limit: patience },
+                },
+                Ok(false) => {
+                    self.running.finished(0).await;
+                    let _ = pieces.send(Ok(bytes)).await;
+                    return;
+                }
+                Err(error) => error,
+            };
+            let broken = io::Error::other(failure.to_string());
+            self.running.failed(&failure).await;
+            // The client may have stopped reading; its place is free already.
+            let _ = tokio::time::timeout(patience, pieces.send(Err(broken))).await;
+            return;
+        }
     }
 
     /// Writes the next rows into the buffer; false after the last.

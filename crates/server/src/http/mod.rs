@@ -80,7 +80,7 @@ impl Server {
             Engines::new(engine, state.clone()),
             Arc::clone(&metrics),
         ));
-        queries.results().remove_partials()?;
+        queries.results().remove_strays().await?;
         queries.results().sweep(options.now()).await?;
         let trino = Arc::default();
         let inner = Inner { options, state, queries, metrics, trino, _lock: lock };

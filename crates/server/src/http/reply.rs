@@ -43,6 +43,7 @@ pub(crate) fn status_of(error: &Error) -> StatusCode {
         Error::Forbidden { .. } => StatusCode::FORBIDDEN,
         Error::NotFound { .. } => StatusCode::NOT_FOUND,
         Error::Busy { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Error::TooLarge { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         Error::Cancelled => StatusCode::CONFLICT,
         Error::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
@@ -64,6 +65,7 @@ pub(super) fn refusal(head: &Parts, error: &Error) -> Response {
     let error = match error {
         Error::Unknown { reason } => Error::unknown(reason),
         Error::Forbidden { reason } => Error::forbidden(reason),
+        Error::State { reason } => Error::state(reason),
         error => Error::request(error.to_string()),
     };
     error.into_response()

@@ -6,11 +6,12 @@ use axum::extract::{Extension, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Json, Response};
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use traillake_query::{Parameters, QueryLimits};
 
-use super::Shared;
+use super::{Inner, Shared};
 use crate::auth::Identity;
 use crate::error::{Error, Result};
 
@@ -36,11 +37,13 @@ pub(super) async fn ready(
     Query(readiness): Query<Readiness>,
 ) -> Result<Response> {
     let now = server.options.now();
-    let store = &server.options.store;
-    let engine = server.queries.engines().engine(&identity, store).await?;
-    let within = QueryLimits { now, timeout: Some(READY_WITHIN), rows_max: None };
-    let answer = engine.query_within("SELECT 1", &Parameters::default(), within).await?;
-    let last = answer.snapshots.first().and_then(|snapshot| snapshot.committed_at);
+    let last = match last_round(&server, &identity, now).await {
+        Ok(last) => last,
+        Err(error) => {
+            let told = json!({"ready": false, "error": error.message()});
+            return Ok((StatusCode::SERVICE_UNAVAILABLE, Json(told)).into_response());
+        }
+    };
     let lag = last.map(|last| (now - last).as_seconds_f64().max(0.0));
     let late = match (readiness.max_lag, lag) {
         (None, _) => false,
@@ -56,6 +59,20 @@ pub(super) async fn ready(
         "lag_seconds": lag,
     });
     Ok((status, Json(told)).into_response())
+}
+
+/// When the last round of the usual store was committed; none before the first.
+async fn last_round(
+    server: &Inner,
+    identity: &Identity,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>> {
+    let engines = server.queries.engines();
+    let store = engines.usual_store(identity, &server.options.store).await?;
+    let engine = engines.engine(identity, &store).await?;
+    let within = QueryLimits { now, timeout: Some(READY_WITHIN), rows_max: None };
+    let answer = engine.query_within("SELECT 1", &Parameters::default(), within).await?;
+    Ok(answer.snapshots.first().and_then(|snapshot| snapshot.committed_at))
 }
 
 /// `GET /metrics`, in the text format of Prometheus.

@@ -71,6 +71,9 @@ impl State {
         secret_sha256: Option<[u8; 32]>,
         now: DateTime<Utc>,
     ) -> Result<()> {
+        if new.user.is_empty() || new.user.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            return Err(Error::request("a user's name is not empty and has no white space"));
+        }
         let stores = new.stores.as_ref().map(serde_json::to_string).transpose();
         let stores = stores.map_err(Error::state)?;
         self.now(|connection| {
@@ -121,31 +124,35 @@ impl State {
         })
     }
 
-    /// Returns the credential of that id with the hash of its secret, and notes that it was used.
-    pub(crate) async fn credential(
-        &self,
-        id: &str,
-        now: DateTime<Utc>,
-    ) -> Result<Option<(Credential, Option<[u8; 32]>)>> {
+    /// Returns the credential of that id with the hash of its secret.
+    pub(crate) async fn credential(&self, id: &str) -> Result<Option<Found>> {
         let id = id.to_owned();
-        self.work(move |connection| {
-            let found = find(connection, &id)?;
-            if let Some((credential, _)) = &found {
-                let minute = |at: DateTime<Utc>| at.timestamp() / 60;
-                if credential.used_at.map(minute) != Some(minute(now)) {
-                    connection.execute(
-                        "UPDATE credentials SET used_at = ? WHERE id = ?",
-                        params![now.timestamp(), id],
-                    )?;
-                }
-            }
-            Ok(found)
-        })
-        .await
+        self.work(move |connection| find(connection, &id)).await
+    }
+
+    /// Notes that a credential was used, once a minute. That it cannot be noted, as on a full disk,
+    /// locks nobody out.
+    pub(crate) async fn credential_used(&self, credential: &Credential, now: DateTime<Utc>) {
+        let minute = |at: DateTime<Utc>| at.timestamp() / 60;
+        if credential.used_at.map(minute) == Some(minute(now)) {
+            return;
+        }
+        let id = credential.id.clone();
+        let noted = self.work(move |connection| {
+            connection.execute(
+                "UPDATE credentials SET used_at = ? WHERE id = ?",
+                params![now.timestamp(), id],
+            )?;
+            Ok(())
+        });
+        if let Err(error) = noted.await {
+            tracing::warn!("the use of a credential is not noted: {error}");
+        }
     }
 }
 
-type Found = (Credential, Option<[u8; 32]>);
+/// A credential and, of a token, the hash of its secret.
+pub(crate) type Found = (Credential, Option<[u8; 32]>);
 
 fn find(connection: &Connection, id: &str) -> Result<Option<Found>> {
     let mut statement = connection.prepare_cached(

@@ -8,7 +8,7 @@ mod lake;
 mod queries;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 
@@ -60,6 +60,7 @@ CREATE UNIQUE INDEX queries_by_client_token ON queries (user, protocol, client_t
     WHERE client_token IS NOT NULL;
 CREATE INDEX queries_by_user ON queries (user, submitted_at);
 CREATE INDEX queries_by_status ON queries (status);
+CREATE INDEX queries_kept ON queries (ended_at, id) WHERE result_bytes > 0;
 ";
 
 /// The server's state. Cheap to clone.
@@ -140,7 +141,7 @@ impl State {
     ) -> Result<T> {
         let connection = Arc::clone(&self.connection);
         let done = tokio::task::spawn_blocking(move || {
-            let connection = connection.lock().map_err(Error::state)?;
+            let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             work(&connection)
         });
         done.await.map_err(Error::state)?
@@ -148,7 +149,7 @@ impl State {
 
     /// Does `work` on the database at once: for commands, which serve nobody.
     fn now<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        work(&*self.connection.lock().map_err(Error::state)?)
+        work(&self.connection.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

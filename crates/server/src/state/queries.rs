@@ -2,7 +2,7 @@
 //! what the protocols' history operations read.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -229,10 +229,14 @@ impl State {
     /// Forgets that answers are kept.
     pub(crate) async fn not_kept(&self, ids: Vec<Uuid>) -> Result<()> {
         self.work(move |connection| {
-            let marks = vec!["?"; ids.len()].join(", ");
-            let sql = format!("UPDATE queries SET result_bytes = 0 WHERE id IN ({marks})");
-            connection.execute(&sql, params_from_iter(ids.iter().map(Uuid::to_string)))?;
-            Ok(())
+            let forgetting = connection.unchecked_transaction()?;
+            let mut statement =
+                forgetting.prepare_cached("UPDATE queries SET result_bytes = 0 WHERE id = ?")?;
+            for id in ids {
+                statement.execute([id.to_string()])?;
+            }
+            drop(statement);
+            Ok(forgetting.commit()?)
         })
         .await
     }

@@ -85,8 +85,10 @@ async fn answer(
         stores.iter().find(|info| names(info, schema) || info.name.eq_ignore_ascii_case(schema))
     });
     // A schema that is no store is accepted: tables have the same names in all of them.
-    let usual = stores.iter().find(|info| info.name == *own).or_else(|| stores.first());
-    let store = found.or(usual).map_or_else(|| own.clone(), |info| info.name.clone());
+    let store = match found {
+        Some(info) => info.name.clone(),
+        None => server.queries.engines().usual_store(identity, own).await?,
+    };
     let mut schemas: Vec<String> = stores.iter().map(|info| info.name.clone()).collect();
     schemas.extend(["system", "information_schema"].map(str::to_owned));
     let statement = match commands::read(sql, session, &schemas)? {

@@ -10,16 +10,14 @@ use arrow::datatypes::{
     DurationMillisecondType, DurationNanosecondType, DurationSecondType, Float16Type, Float32Type,
     Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, IntervalDayTimeType,
     IntervalMonthDayNanoType, IntervalUnit, IntervalYearMonthType, Time32MillisecondType,
-    Time32SecondType, Time64MicrosecondType, Time64NanosecondType, TimeUnit,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
-    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    Time32SecondType, Time64MicrosecondType, Time64NanosecondType, TimeUnit, UInt8Type, UInt16Type,
+    UInt32Type, UInt64Type,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, Utc};
 
 use super::columns::digits;
-use crate::formats::{Result, push_value};
+use crate::formats::{Result, moment, push_value};
 
 /// Appends the value at `row`; `precise` times have all the digits of their type, others three.
 ///
@@ -241,21 +239,7 @@ fn push_timestamp(
     precise: bool,
     out: &mut String,
 ) -> Result<()> {
-    let time: Option<DateTime<Utc>> = match unit {
-        TimeUnit::Second => {
-            DateTime::from_timestamp(array.as_primitive::<TimestampSecondType>().value(row), 0)
-        }
-        TimeUnit::Millisecond => DateTime::from_timestamp_millis(
-            array.as_primitive::<TimestampMillisecondType>().value(row),
-        ),
-        TimeUnit::Microsecond => DateTime::from_timestamp_micros(
-            array.as_primitive::<TimestampMicrosecondType>().value(row),
-        ),
-        TimeUnit::Nanosecond => Some(DateTime::from_timestamp_nanos(
-            array.as_primitive::<TimestampNanosecondType>().value(row),
-        )),
-    };
-    let Some(time) = time else {
+    let Some(time) = moment(array, row, unit) else {
         out.push_str("out of range");
         return Ok(());
     };

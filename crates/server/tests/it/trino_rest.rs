@@ -291,7 +291,7 @@ async fn a_client_that_goes_away_is_noticed() {
     let bench = bench().await;
     let served = bench.serve_with(|options| {
         options.no_auth = true;
-        options.client_gone_after = Duration::from_millis(200);
+        options.client_gone_after = Duration::from_secs(1);
     });
     let served = served.await;
     let client = Client::of(&served);
@@ -306,7 +306,7 @@ async fn a_client_that_goes_away_is_noticed() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         while client.send("HEAD", &client.next(&page), b"").await.status != 404 {
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            tokio::time::sleep(Duration::from_millis(1200)).await;
         }
     }
 }

@@ -6,7 +6,7 @@ use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
 use super::TableAudit;
-use super::finding::{OfTable, said};
+use super::finding::OfTable;
 use super::names::Listed;
 use crate::error::Error;
 use crate::layout;
@@ -34,7 +34,7 @@ pub(super) async fn audit(table: &mut TableAudit, listed: &Listed, findings: &mu
                 Err(object_store::Error::NotFound { .. }) => None,
                 Err(error) => {
                     let error = Error::storage(format!("read `{}`", file.path), error);
-                    findings.damage(&file.path, said(&error));
+                    findings.damage(&file.path, error.spelled_out());
                     gone.push(file.path.clone());
                     continue;
                 }
@@ -93,10 +93,15 @@ fn orphans(table: &TableAudit, listed: &Listed, findings: &mut OfTable<'_>) {
     }
     if let Some(first) = first {
         let more = match count {
-            1 => "it is of no round".to_string(),
-            many => format!("it and {} others are of no round", many - 1),
+            1 => "it is".to_string(),
+            many => format!("it and {} others are", many - 1),
         };
-        findings
-            .note(first, format!("{more} ({bytes} bytes); vacuum removes what is not under way"));
+        let why = "replaced, or left by a round that died or is under way";
+        findings.note(
+            first,
+            format!(
+                "{more} in no table now ({bytes} bytes): {why}; `maintain` removes what is old"
+            ),
+        );
     }
 }

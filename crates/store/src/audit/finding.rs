@@ -4,8 +4,6 @@ use std::fmt;
 
 use object_store::path::Path;
 
-use crate::error::Error;
-
 /// Findings kept; of more, only their number.
 const KEPT_MAX: usize = 10_000;
 
@@ -224,18 +222,4 @@ impl Faults {
             None => self.more.push((kind, 1)),
         }
     }
-}
-
-/// An error and its causes, in one sentence.
-pub(super) fn said(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text += &format!(": {more}");
-        }
-        cause = error.source();
-    }
-    text
 }

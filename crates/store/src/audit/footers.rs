@@ -9,7 +9,7 @@ use futures::StreamExt;
 use object_store::ObjectStore;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 
-use super::finding::{Faults, OfTable, said};
+use super::finding::{Faults, OfTable};
 use super::{TableAudit, each, guarded};
 use crate::data_file::{self, OpenFile};
 use crate::snapshot::{ColumnStats, LiveFile, ScalarStat};
@@ -50,7 +50,11 @@ pub(super) async fn audit(
         let groups = match read.await {
             Ok(groups) => Some(groups),
             Err(error) => {
-                faults.add("footer", None, format!("its footer cannot be read: {}", said(&error)));
+                faults.add(
+                    "footer",
+                    None,
+                    format!("its footer cannot be read: {}", error.spelled_out()),
+                );
                 None
             }
         };

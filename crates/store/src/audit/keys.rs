@@ -11,7 +11,7 @@ use futures::TryStreamExt;
 use object_store::ObjectStore;
 use parquet::arrow::ProjectionMask;
 
-use super::finding::{Faults, OfTable, said};
+use super::finding::{Faults, OfTable};
 use super::footers::Group;
 use super::{HELD_MAX, TableAudit, guarded};
 use crate::data_file;
@@ -133,7 +133,7 @@ async fn tell(
             true => id_of(objects, file, other, identity, pair[1].2).await,
             false => Ok(String::new()),
         };
-        let id = id.unwrap_or_else(|error| said(&error));
+        let id = id.unwrap_or_else(|error| error.spelled_out());
         let what = format!(
             "its identity ({id}) is that of row {} in row group {} of `{}`",
             pair[0].2, one.number, first.path

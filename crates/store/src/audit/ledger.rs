@@ -15,7 +15,7 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStore;
 use parquet::arrow::ProjectionMask;
 
-use super::finding::{Faults, OfTable, said};
+use super::finding::{Faults, OfTable};
 use super::{HELD_MAX, StoreAudit, TableAudit, each, guarded};
 use crate::data_file;
 use crate::error::{Error, Result};
@@ -65,7 +65,7 @@ pub(super) async fn audit(store: &mut StoreAudit<'_>, tables: &BTreeMap<String, 
             });
             if let Err(error) = guarded(&file.path, read).await {
                 is_complete = false;
-                faults.add("read", None, said(&error));
+                faults.add("read", None, error.spelled_out());
             }
             findings.all(&file.path, faults);
         }
@@ -285,7 +285,7 @@ impl<F: Fn(i64) -> bool> Counted<'_, F> {
                 Ok(ids) => ids,
                 Err(error) => {
                     is_complete = false;
-                    findings.damage(&file.path, said(&error));
+                    findings.damage(&file.path, error.spelled_out());
                     continue;
                 }
             };
@@ -378,7 +378,7 @@ async fn differences(
             Some(())
         });
         if let Err(error) = guarded(&file.path, read).await {
-            faults.add("read", None, said(&error));
+            faults.add("read", None, error.spelled_out());
         }
         findings.all(&file.path, faults);
     }

@@ -11,7 +11,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::finding::{OfTable, said};
+use super::finding::OfTable;
 use super::guarded;
 use super::names::Listed;
 use crate::error::{Error, Result};
@@ -76,7 +76,9 @@ pub(super) async fn audit(
     findings: &mut OfTable<'_>,
 ) -> Result<Option<AuditedLog>> {
     let folder = log.folder().clone().join(layout::LOG);
-    let (versions, checkpoints) = (log.versions().await?, log.checkpoints().await?);
+    // In this order: whoever writes meanwhile commits before it checkpoints.
+    let checkpoints = log.checkpoints().await?;
+    let versions = log.versions().await?;
     if versions.is_empty() && checkpoints.is_empty() {
         let holds = listed.tables.get(log.name()).is_some_and(|names| !names.data.is_empty());
         if holds {
@@ -115,7 +117,7 @@ pub(super) async fn audit(
     };
     let state = state.unwrap_or_else(|error| {
         if findings.damages == 0 {
-            findings.damage(&culprit, said(&error));
+            findings.damage(&culprit, error.spelled_out());
         }
         None
     });
@@ -167,10 +169,13 @@ async fn commit(
     let path = layout::commit_file(log.folder(), version);
     let entry = match log.read_commit(version).await {
         Ok(Some(entry)) => entry,
-        Ok(None) => return, // cleaned up since it was listed
+        Ok(None) => {
+            replay.is_whole = false;
+            return; // cleaned up since it was listed
+        }
         Err(error) => {
             replay.is_whole = false;
-            return findings.damage(&path, said(&error));
+            return findings.damage(&path, error.spelled_out());
         }
     };
     if let Ok(Some(bytes)) = get(log.objects(), &path).await
@@ -263,7 +268,13 @@ async fn named_checkpoint(
     let named: Option<Value> = serde_json::from_slice(&bytes).ok();
     match named.and_then(|named| named["version"].as_u64()) {
         None => findings.damage(&path, "it cannot be read"),
-        Some(version) if !checkpoints.contains(&version) => {
+        // One that was not listed may have been written since.
+        Some(version)
+            if !checkpoints.contains(&version)
+                && get(log.objects(), &layout::checkpoint_file(log.folder(), version))
+                    .await?
+                    .is_none() =>
+        {
             findings.damage(&path, format!("it names version {version}, which has no checkpoint"));
         }
         Some(_) => {}
@@ -282,7 +293,7 @@ async fn decode_checkpoint(log: &TableLog, version: u64, findings: &mut OfTable<
         rows.try_for_each(|batch| batch.map(drop)).map_err(|error| failed(error.into()))
     });
     if let Err(error) = read.await {
-        findings.damage(&path, format!("it cannot be read: {}", said(&error)));
+        findings.damage(&path, format!("it cannot be read: {}", error.spelled_out()));
     }
     Ok(())
 }
@@ -306,7 +317,7 @@ async fn files(
         Ok(read) => read,
         Err(error) => {
             if findings.damages == 0 {
-                findings.damage(culprit, said(&error));
+                findings.damage(culprit, error.spelled_out());
             }
             return None;
         }

@@ -39,7 +39,7 @@ use uuid::Uuid;
 
 pub use self::finding::{Audit, Finding, Grade};
 
-use self::finding::{Findings, said};
+use self::finding::Findings;
 use self::logs::AuditedLog;
 use crate::error::{Error, Result};
 use crate::lake::{Lake, OpenOptions};
@@ -92,7 +92,7 @@ impl Lake {
                 }
                 let what = match refused {
                     Error::NotALake { .. } => "it is missing".to_string(),
-                    other => said(&other),
+                    other => other.spelled_out(),
                 };
                 findings.of_lake(layout::LAKE_FILE, what);
                 lake
@@ -227,7 +227,7 @@ impl<'a> StoreAudit<'a> {
             Ok(None) => "it is missing".to_string(),
             // No damage: a later version knows what it is.
             Err(newer @ Error::NewerFormat { .. }) => return Err(newer),
-            Err(error) => said(&error),
+            Err(error) => error.spelled_out(),
         };
         match id {
             Some(_) => self.findings.damage(&path, what),

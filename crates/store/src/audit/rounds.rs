@@ -29,7 +29,7 @@ pub(super) async fn audit(
         let manifest = match Manifest::parse(path.as_ref(), &bytes) {
             Ok(manifest) => manifest,
             Err(error) => {
-                store.findings.damage(path, super::said(&error));
+                store.findings.damage(path, error.spelled_out());
                 continue;
             }
         };

@@ -11,13 +11,13 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::{ObjectStore, ObjectStoreExt};
 use xxhash_rust::xxh3::Xxh3Default;
 
-use super::finding::{Faults, OfTable, said};
+use super::finding::{Faults, OfTable};
 use super::footers::Group;
 use super::{Proof, TableAudit, each, guarded};
 use crate::data_file;
 use crate::error::{Error, Result};
 use crate::log;
-use crate::snapshot::{ColumnStats, LiveFile, ScalarStat};
+use crate::snapshot::{ColumnStats, LiveFile};
 use crate::spec::TableSpec;
 
 /// Reads all files of a table.
@@ -33,7 +33,7 @@ pub(super) async fn audit(
             match hash(objects, file).await {
                 Ok(found) if found == *checksum => {}
                 Ok(_) => faults.add("bytes", None, "its bytes are not those that were written"),
-                Err(error) => faults.add("read", None, said(&error)),
+                Err(error) => faults.add("read", None, error.spelled_out()),
             }
         }
         if let Some(spec) = &table.spec {
@@ -103,7 +103,7 @@ impl<'a> Rows<'a> {
         };
         if let Err(error) = guarded(&file.path, read).await {
             self.is_whole = false;
-            faults.add("read", place(), said(&error));
+            faults.add("read", place(), error.spelled_out());
         }
     }
 
@@ -123,11 +123,12 @@ impl<'a> Rows<'a> {
             faults.add("time", place(row), "its time is not in the row group's range");
         }
         let stats = data_file::statistics_of(self.spec, std::slice::from_ref(&batch))?;
+        let count = batch.num_rows() as u64;
         self.stats = Some(match self.stats.take() {
-            Some(known) => known.into_iter().zip(stats).map(|(a, b)| merged(a, b)).collect(),
+            Some(known) => data_file::merge_statistics((self.count, known), (count, stats)),
             None => stats,
         });
-        self.count += batch.num_rows() as u64;
+        self.count += count;
         self.last = (batch.num_rows() > 0).then(|| batch.slice(batch.num_rows() - 1, 1));
         let (proof, table) = (self.proof.clone(), self.spec.name);
         let judged = tokio::task::spawn_blocking(move || proof.faults(table, &batch)).await;
@@ -156,21 +157,6 @@ impl<'a> Rows<'a> {
                 faults.add("statistics of rows", None, what);
             }
         }
-    }
-}
-
-/// Statistics of the rows of two batches.
-fn merged(a: ColumnStats, b: ColumnStats) -> ColumnStats {
-    let pick = |a: Option<ScalarStat>, b: Option<ScalarStat>, order: Ordering| match (a, b) {
-        (Some(a), Some(b)) if b.partial_cmp(&a) == Some(order) => Some(b),
-        (Some(a), _) => Some(a),
-        (None, b) => b,
-    };
-    ColumnStats {
-        min: pick(a.min, b.min, Ordering::Less),
-        max: pick(a.max, b.max, Ordering::Greater),
-        nulls: a.nulls.zip(b.nulls).map(|(a, b)| a + b),
-        column: a.column,
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) const NAME: &str = "opening";
 
 /// A proof holds for so long: a command opens the lake and asks at once.
 const PROVEN: Duration = Duration::from_millis(500);
+/// Answers that no tip vouches for are of one look, which takes no longer than this.
+const UNSEALED: Duration = Duration::from_secs(30);
 /// An opening is believed for so long. A rewrite changes no row, so the ledger does not tell of it;
 /// what it replaced must not be asked for when it may have been removed.
 const BELIEVED: chrono::TimeDelta = chrono::TimeDelta::hours(1);
@@ -84,6 +86,8 @@ pub(super) struct Opening {
     tip: Option<Tip>,
     sealed_at: DateTime<Utc>,
     proven_at: Option<Instant>,
+    /// Since when there are answers that no tip vouches for.
+    unsealed_since: Option<Instant>,
     answers: HashMap<String, Answer>,
 }
 
@@ -131,7 +135,8 @@ impl Opening {
     ) -> Option<Tip> {
         let other = |tip: &Tip| log.is_some_and(|log| tip.log() != *log);
         let is_old = now - self.sealed_at > BELIEVED;
-        if self.tip.as_ref().is_some_and(|tip| other(tip) || is_old) {
+        let is_stale = self.unsealed_since.is_some_and(|at| moment.duration_since(at) > UNSEALED);
+        if is_stale || self.tip.as_ref().is_some_and(|tip| other(tip) || is_old) {
             self.forget();
         }
         let is_proven = self.proven_at.is_some_and(|at| moment.duration_since(at) < PROVEN);
@@ -152,6 +157,11 @@ impl Opening {
     /// Answers hold from here on as long as `tip` does. Whether that is new.
     pub(super) fn seal(&mut self, tip: Tip, now: DateTime<Utc>, moment: Instant) -> bool {
         let is_new = self.tip.as_ref() != Some(&tip);
+        let is_behind = |known: &Tip| known.log() == tip.log() && known.version > tip.version;
+        if self.tip.as_ref().is_some_and(is_behind) {
+            return false; // somebody else has looked since
+        }
+        self.unsealed_since = None;
         if is_new && self.tip.is_some() {
             self.forget();
         }
@@ -167,7 +177,7 @@ impl Opening {
     pub(super) fn forget(&mut self) -> bool {
         self.age += 1;
         self.answers.clear();
-        self.proven_at = None;
+        (self.proven_at, self.unsealed_since) = (None, None);
         self.tip.take().is_some()
     }
 
@@ -181,6 +191,9 @@ impl Opening {
     pub(super) fn remember(&mut self, age: u64, question: String, answer: &Answer) -> bool {
         if age != self.age {
             return false;
+        }
+        if self.tip.is_none() {
+            self.unsealed_since.get_or_insert_with(Instant::now);
         }
         self.answers.insert(question, answer.clone());
         self.tip.is_some()

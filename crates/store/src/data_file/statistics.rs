@@ -33,7 +33,7 @@ pub(crate) fn of(table: &TableSpec, rows: &[RecordBatch]) -> Result<Vec<ColumnSt
 
 /// The statistics of rows that stand in two places, each with its number of rows: those that
 /// [`of`] would give for all of them.
-pub(super) fn merge(
+pub(crate) fn merge(
     (a_rows, a): (u64, Vec<ColumnStats>),
     (b_rows, b): (u64, Vec<ColumnStats>),
 ) -> Vec<ColumnStats> {

@@ -109,17 +109,18 @@ impl TableLog {
                 self.read_commit(version).await?.ok_or_else(|| missing(version))
             })
             .buffered(COMMITS_AT_ONCE);
-        let mut last = None;
+        let (mut last, mut carried) = (None, None);
         while let Some(entry) = commits.try_next().await? {
-            last = self.token_of(&entry).map(|token| (token, entry.tables)).or(last);
-        }
-        match (last, checkpoint) {
-            (Some((token, tables)), _) => Ok(LastRound { token, tables }),
-            (None, Some(checkpoint)) => {
-                Ok(LastRound { token: self.token_at(checkpoint).await?, tables: None })
+            match self.token_of(&entry) {
+                Some(token) => last = Some(LastRound { token, tables: entry.tables }),
+                None => carried = entry.tables.or(carried),
             }
-            (None, None) => Ok(LastRound { token: 0, tables: None }),
         }
+        if let Some(last) = last {
+            return Ok(last);
+        }
+        let LastRound { token, tables } = self.round_at(checkpoint.unwrap_or(0)).await?;
+        Ok(LastRound { token, tables: tables.or(carried) })
     }
 
     /// The newest checkpoint up to `version`, by the names there are.
@@ -188,18 +189,27 @@ impl TableLog {
 
     /// The newest token in commits up to `version`.
     pub(crate) async fn token_at(&self, version: u64) -> Result<i64> {
-        let mut last_read = None;
+        Ok(self.round_at(version).await?.token)
+    }
+
+    /// The newest round in commits up to `version`.
+    async fn round_at(&self, version: u64) -> Result<LastRound> {
+        let (mut last_read, mut tables) = (None, None);
         for version in (1..=version).rev() {
             let Some(entry) = self.read_commit(version).await? else {
                 // Cleaned up behind a checkpoint, whose own commit stands but may be a rewrite's.
-                return self.token_from_checkpoint(last_read.unwrap_or(version)).await;
+                let token = self.token_from_checkpoint(last_read.unwrap_or(version)).await?;
+                return Ok(LastRound { token, tables });
             };
             last_read = Some(version);
-            if let Some(token) = self.token_of(&entry) {
-                return Ok(token);
+            let token = self.token_of(&entry);
+            // A rewrite carries what the last round said.
+            tables = tables.or(entry.tables);
+            if let Some(token) = token {
+                return Ok(LastRound { token, tables });
             }
         }
-        Ok(0)
+        Ok(LastRound { token: 0, tables })
     }
 
     /// The token at `version`, before which commits were cleaned up: from the checkpoint of it.

@@ -437,7 +437,7 @@ async fn what_dead_rounds_left_is_a_note() {
         assert!(audit.is_sound(), "{}", told(&audit));
         assert_eq!(audit.findings.len(), 2, "{}", told(&audit));
         assert!(told(&audit).contains("of a round that never happened"), "{}", told(&audit));
-        assert!(told(&audit).contains("it is of no round"), "{}", told(&audit));
+        assert!(told(&audit).contains("it is in no table now"), "{}", told(&audit));
     }
     disk.put(&dead, "{").await;
     check(&disk, true, &dead, "damaged").await;

@@ -173,15 +173,17 @@ async fn two_upkeeps_of_one_lake_and_an_ingest_beside_them() {
         rebased += lost;
         for table in ann.iter().chain(&bob).flat_map(|report| &report.tables) {
             folded += table.files_folded;
-            for told in &table.problems {
-                assert!(told.contains("no longer in it"), "seed {seed}: {told}");
-                refused += 1;
-            }
+            // Who was not first plans again: nothing is left undone.
+            assert!(table.problems.is_empty(), "seed {seed}: {:?}", table.problems);
         }
+        refused += turns.lost(0) + turns.lost(1);
         check_aftermath(&disk, &rounds, &format!("seed {seed}")).await;
     }
-    println!("{refused} folds refused, {rebased} rounds rebased, {folded} files folded");
-    assert!(refused > 2 && rebased > 2, "{refused} folds refused, {rebased} rounds rebased");
+    println!("{refused} commits of folds lost, {rebased} rounds rebased, {folded} files folded");
+    assert!(
+        refused > 2 && rebased > 2,
+        "{refused} commits of folds lost, {rebased} rounds rebased"
+    );
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use futures::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use tokio::sync::Notify;
 use traillake_testkit::random::Random;
@@ -25,12 +25,15 @@ struct State {
     waiting: Vec<Option<usize>>,
     /// Whose turn it is.
     turn: Option<usize>,
+    /// How often a name was taken when a caller put it first, by caller.
+    lost: Vec<usize>,
 }
 
 impl Turns {
     pub fn new(seed: u64, callers: usize) -> Arc<Turns> {
         let random = Random::new(seed);
-        let state = State { random, waiting: vec![Some(0); callers], turn: None };
+        let state =
+            State { random, waiting: vec![Some(0); callers], turn: None, lost: vec![0; callers] };
         Arc::new(Turns { state: Mutex::new(state), changed: Notify::new() })
     }
 
@@ -48,6 +51,11 @@ impl Turns {
         state.grant();
         drop(state);
         self.changed.notify_waiters();
+    }
+
+    /// How often somebody else was first where a caller put a name that must be new.
+    pub fn lost(&self, caller: usize) -> usize {
+        self.state.lock().unwrap().lost[caller]
     }
 
     async fn take(&self, caller: usize) {
@@ -137,7 +145,11 @@ impl ObjectStore for InTurn {
         opts: PutOptions,
     ) -> Result<PutResult> {
         self.turns.take(self.caller).await;
-        self.inner.put_opts(location, payload, opts).await
+        let put = self.inner.put_opts(location, payload, opts).await;
+        if matches!(put, Err(Error::AlreadyExists { .. })) {
+            self.turns.state.lock().unwrap().lost[self.caller] += 1;
+        }
+        put
     }
 
     async fn put_multipart_opts(

@@ -11,7 +11,8 @@ use super::{
     Answered, Call, OfQuery, PROTOCOL, check_length, fault, files, invalid, pages, parameters,
     workgroups,
 };
-use crate::engines;
+use crate::aws::Fault;
+use crate::engines::names;
 use crate::queries::Asked;
 
 /// Queries of a page of `ListQueryExecutions`, and of `BatchGetQueryExecution`.
@@ -51,7 +52,7 @@ pub(super) async fn start(call: &Call<'_>, asked: Start) -> Answered {
     }
     let details = Details::asked(&asked)?;
     let parameters = parameters::read(&details.parameters)?;
-    let store = store_of(call, details.database.as_deref()).await;
+    let store = store_of(call, details.database.as_deref()).await?;
     let kind = Kind::of(&asked.query_string);
     let asked = Asked {
         identity: call.identity.clone(),
@@ -71,15 +72,18 @@ pub(super) async fn start(call: &Call<'_>, asked: Start) -> Answered {
 
 /// The store that a database stands for. One that is none is no error: the scripts of Athena's
 /// users name databases of their own.
-async fn store_of(call: &Call<'_>, database: Option<&str>) -> String {
-    let own = &call.server.options.store;
-    let Some(database) = database.filter(|name| !name.is_empty()) else { return own.clone() };
-    let stores = call.server.queries.engines().stores(&call.identity, own).await;
-    let stores = stores.unwrap_or_default();
-    let found = stores
-        .iter()
-        .find(|info| engines::names(info, database) || info.name.eq_ignore_ascii_case(database));
-    found.map_or_else(|| own.clone(), |info| info.name.clone())
+async fn store_of(call: &Call<'_>, database: Option<&str>) -> Result<String, Fault> {
+    let (engines, own) = (call.server.queries.engines(), &call.server.options.store);
+    if let Some(database) = database.filter(|name| !name.is_empty()) {
+        let stores = engines.stores(&call.identity, own).await.map_err(|error| fault(&error))?;
+        let found = stores
+            .iter()
+            .find(|info| names(info, database) || info.name.eq_ignore_ascii_case(database));
+        if let Some(info) = found {
+            return Ok(info.name.clone());
+        }
+    }
+    engines.usual_store(&call.identity, own).await.map_err(|error| fault(&error))
 }
 
 /// `StopQueryExecution`. A query that is over stays as it is.

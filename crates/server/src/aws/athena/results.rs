@@ -12,6 +12,9 @@ use crate::formats::{self, for_each_row};
 use crate::results::{BATCH_ROWS, Page};
 use crate::state::{QueryRecord, QueryStatus};
 
+/// Bytes of text after which a page has no further row.
+const PAGE_BYTES: usize = 8 << 20;
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Get {
@@ -42,9 +45,9 @@ pub(super) async fn get(call: &Call<'_>, asked: Get) -> Answered {
         Error::NotFound { .. } => gone(&record),
         error => fault(&error),
     })?;
-    let end = offset.saturating_add(rows as u64);
+    let (result, given) = result_set(&page, kind, labels).map_err(|error| fault(&error.into()))?;
+    let end = offset.saturating_add(given);
     let next = (end < record.rows).then(|| pages::token(&list, [end]));
-    let result = result_set(&page, kind, labels).map_err(|error| fault(&error.into()))?;
     Ok(pages::with_token(json!({ "UpdateCount": 0, "ResultSet": result }), next))
 }
 
@@ -67,9 +70,11 @@ fn gone(record: &QueryRecord) -> Fault {
     invalid(format!("the result of query {} is not kept any more", record.id))
 }
 
-fn result_set(page: &Page, kind: Kind, labels: bool) -> formats::Result<Value> {
+/// The page, and how many rows of the answer are on it.
+fn result_set(page: &Page, kind: Kind, labels: bool) -> formats::Result<(Value, u64)> {
     if kind == Kind::Ddl {
-        return Ok(json!({ "Rows": [], "ResultSetMetadata": {"ColumnInfo": []} }));
+        let rows = page.batches.iter().map(|batch| batch.num_rows() as u64).sum();
+        return Ok((json!({ "Rows": [], "ResultSetMetadata": {"ColumnInfo": []} }), rows));
     }
     let fields = page.schema.fields();
     let columns: Vec<Value> = fields
@@ -81,13 +86,21 @@ fn result_set(page: &Page, kind: Kind, labels: bool) -> formats::Result<Value> {
         let names = fields.iter().map(|field| Some(field.name().clone()));
         rows.push(row(names));
     }
+    let (mut given, mut bytes) = (0, 0);
     for batch in &page.batches {
-        for_each_row(batch, |cells| {
-            rows.push(row(cells.into_iter()));
-            Ok::<_, formats::Error>(())
-        })?;
+        for at in 0..batch.num_rows() {
+            if bytes >= PAGE_BYTES {
+                break;
+            }
+            for_each_row(&batch.slice(at, 1), |cells| {
+                bytes += cells.iter().flatten().map(String::len).sum::<usize>();
+                rows.push(row(cells.into_iter()));
+                Ok(())
+            })?;
+            given += 1;
+        }
     }
-    Ok(json!({ "Rows": rows, "ResultSetMetadata": {"ColumnInfo": columns} }))
+    Ok((json!({ "Rows": rows, "ResultSetMetadata": {"ColumnInfo": columns} }), given))
 }
 
 /// NULL is a datum without a value.

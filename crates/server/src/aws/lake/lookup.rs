@@ -83,7 +83,7 @@ pub(super) async fn lookup_events(call: Call<'_>) -> Answered {
     let after: Option<Position> = pages.begin(&call)?;
     let (sql, parameters) = statement(insights, by, (start, end), after, size + 1);
     let asked = Asked {
-        store: stores::of_session(&call),
+        store: stores::of_session(&call).await?,
         identity: call.identity.clone(),
         protocol: PROTOCOL,
         sql,

@@ -38,7 +38,7 @@ pub(super) async fn start_query(call: Call<'_>) -> Answered {
         }
     };
     let mut asked = Asked {
-        store: stores::of_session(&call),
+        store: stores::of_session(&call).await?,
         identity: call.identity,
         protocol: PROTOCOL,
         sql,

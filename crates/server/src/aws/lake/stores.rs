@@ -83,10 +83,9 @@ pub(super) async fn check(call: &Call<'_>) -> Result<(), Fault> {
 
 /// Returns the store whose tables a statement's bare names mean: the server's own, else the first
 /// that whoever asks may see.
-pub(super) fn of_session(call: &Call<'_>) -> String {
-    let own = &call.server.options.store;
-    let granted = call.identity.stores.as_deref().and_then(<[String]>::first);
-    granted.filter(|_| !call.identity.may_see(own)).unwrap_or(own).clone()
+pub(super) async fn of_session(call: &Call<'_>) -> Result<String, Fault> {
+    let engines = call.server.queries.engines();
+    engines.usual_store(&call.identity, &call.server.options.store).await.map_err(fault)
 }
 
 async fn visible(call: &Call<'_>) -> Result<Vec<StoreInfo>, Fault> {

@@ -154,6 +154,7 @@ fn location_of(record: &QueryRecord) -> Option<Location> {
 pub(crate) fn refusal(error: &Error) -> Response {
     let (code, status) = match error {
         Error::Unknown { .. } | Error::Forbidden { .. } => ("AccessDenied", StatusCode::FORBIDDEN),
+        Error::State { .. } => ("InternalError", StatusCode::INTERNAL_SERVER_ERROR),
         _ => ("InvalidRequest", StatusCode::BAD_REQUEST),
     };
     Refused::new(code, status, error.to_string()).into_response()
