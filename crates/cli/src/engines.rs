@@ -77,7 +77,7 @@ pub fn temp_dir() -> PathBuf {
 
 /// Makes the original bytes of records for the engine, which knows nothing of their shape.
 #[derive(Debug)]
-struct OriginalBytes;
+pub struct OriginalBytes;
 
 impl Rebuild for OriginalBytes {
     fn columns(&self) -> &[&str] {

@@ -24,6 +24,7 @@ mod exports;
 mod iocs;
 mod lookups;
 mod parameters;
+mod retention;
 mod samples;
 mod shell;
 mod state;

@@ -5,9 +5,11 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch, StringArray};
-use arrow::datatypes::Int64Type;
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringArray};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
+use traillake_cloudtrail::schema::{EVENT_TIME, OBJECT};
 use traillake_cloudtrail::{
     Batch, Decoder, Inspected, Kind, Limits, ObjectFault, ObjectKey, ObjectSummary,
 };
@@ -16,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::inspect::{InspectedChunk, InspectedObject, Sight, open_again};
 use crate::progress::CancelFlag;
 use crate::report::FaultKind;
+use crate::selectors::Selectors;
 use crate::source::{DigestStamp, SourceObject};
 use crate::spill::{SpilledRows, spill};
 
@@ -59,6 +62,8 @@ pub(crate) enum Outcome {
         head: Vec<u8>,
         /// Records that name another recipient account than the key.
         foreign_recipients: u64,
+        /// Records that were left out.
+        deselected: u64,
     },
 }
 
@@ -80,6 +85,38 @@ pub(crate) struct DecodeOptions {
     pub(crate) held_bytes_max: usize,
     pub(crate) temp_dir: PathBuf,
     pub(crate) cancel: CancelFlag,
+    pub(crate) taking: Taking,
+}
+
+/// Which records are taken in.
+#[derive(Clone, Default)]
+pub(crate) struct Taking {
+    /// Those that all of these take.
+    pub(crate) selectors: Vec<Selectors>,
+    /// Those that are no older, microseconds since 1970: what has expired does not come back.
+    pub(crate) from: Option<i64>,
+}
+
+impl Taking {
+    /// Returns which rows are taken in; none when all are.
+    fn of(&self, batch: &Batch) -> Option<BooleanArray> {
+        let (kind, rows) = (batch.kind, &batch.rows);
+        let mut taken: Option<BooleanArray> = None;
+        let mut also = |mask: BooleanArray| {
+            let both = taken.as_ref().map(|taken| {
+                let both = taken.values() & mask.values();
+                BooleanArray::new(both, None)
+            });
+            taken = Some(both.unwrap_or(mask));
+        };
+        self.selectors.iter().for_each(|selectors| also(selectors.select(kind, rows)));
+        let times = rows.column_by_name(EVENT_TIME).filter(|_| kind != Kind::Digest);
+        let times = times.and_then(|times| times.as_primitive_opt::<TimestampMicrosecondType>());
+        if let (Some(from), Some(times)) = (self.from, times) {
+            also(times.iter().map(|time| Some(time.is_none_or(|time| time >= from))).collect());
+        }
+        taken.filter(|taken| taken.true_count() < taken.len())
+    }
 }
 
 /// Decodes what is new in a chunk, in order. Blocks.
@@ -109,13 +146,13 @@ pub(crate) fn decode_chunk(chunk: InspectedChunk, options: &DecodeOptions) -> Re
         objects.push(DecodedObject { object, key, outcome });
     }
     decoder.finish(&mut |batch| rows.push(batch));
-    let Rows { batches, bytes, spilled, failure, foreign, .. } = rows;
+    let Rows { batches, bytes, spilled, failure, foreign, left_out, .. } = rows;
     if let Some(error) = failure {
         return Err(error);
     }
-    for (object, count) in objects.iter_mut().zip(foreign) {
-        if let Outcome::Read { foreign_recipients, .. } = &mut object.outcome {
-            *foreign_recipients = count;
+    for (object, (foreign, left_out)) in objects.iter_mut().zip(foreign.into_iter().zip(left_out)) {
+        if let Outcome::Read { foreign_recipients, deselected, .. } = &mut object.outcome {
+            (*foreign_recipients, *deselected) = (foreign, left_out);
         }
     }
     let InspectedChunk { number, claims_from, .. } = chunk;
@@ -132,7 +169,8 @@ fn outcome_of(decoded: io::Result<ObjectSummary>, inspected: &Inspected) -> Outc
                 Some(bytes) if !summary.recognised => bytes[..bytes.len().min(4_096)].to_vec(),
                 _ => Vec::new(),
             };
-            Outcome::Read { summary: Box::new(summary), head, foreign_recipients: 0 }
+            let summary = Box::new(summary);
+            Outcome::Read { summary, head, foreign_recipients: 0, deselected: 0 }
         }
         Err(error) => Outcome::Failed(FaultKind::Unreadable, error.to_string()),
     }
@@ -147,6 +185,8 @@ struct Rows<'a> {
     /// Account in each object's key, and how many of its rows name another recipient.
     accounts: Vec<Option<String>>,
     foreign: Vec<u64>,
+    /// How many of each object's rows were left out.
+    left_out: Vec<u64>,
     /// What stands beside each object that is a digest file.
     stamps: Vec<Option<Box<DigestStamp>>>,
     options: &'a DecodeOptions,
@@ -161,6 +201,7 @@ impl<'a> Rows<'a> {
             failure: None,
             accounts: chunk.objects.iter().map(|object| object.key.account.clone()).collect(),
             foreign: vec![0; chunk.objects.len()],
+            left_out: vec![0; chunk.objects.len()],
             stamps: chunk.objects.iter().map(|object| object.object.digest_stamp.clone()).collect(),
             options,
         }
@@ -169,6 +210,12 @@ impl<'a> Rows<'a> {
     fn push(&mut self, mut batch: Batch) -> ControlFlow<()> {
         if batch.kind == Kind::Digest {
             match stamped(&batch.rows, &self.stamps) {
+                Ok(rows) => batch.rows = rows,
+                Err(error) => self.failure = Some(error.into()),
+            }
+        }
+        if let Some(taken) = self.options.taking.of(&batch) {
+            match self.leave_out(&batch.rows, &taken) {
                 Ok(rows) => batch.rows = rows,
                 Err(error) => self.failure = Some(error.into()),
             }
@@ -187,6 +234,23 @@ impl<'a> Rows<'a> {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
+    }
+
+    /// Returns the rows that are taken in, and counts the others by object.
+    fn leave_out(
+        &mut self,
+        rows: &RecordBatch,
+        taken: &BooleanArray,
+    ) -> Result<RecordBatch, ArrowError> {
+        let schema = rows.schema();
+        let numbers = rows.column(schema.index_of(OBJECT)?).as_primitive::<Int64Type>();
+        for (number, taken) in numbers.values().iter().zip(taken.values().iter()) {
+            let left_out = usize::try_from(*number).ok().and_then(|at| self.left_out.get_mut(at));
+            if let Some(left_out) = left_out.filter(|_| !taken) {
+                *left_out += 1;
+            }
+        }
+        filter_record_batch(rows, taken)
     }
 
     fn count_foreign_recipients(&mut self, rows: &RecordBatch) {

@@ -2,6 +2,10 @@
 
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
+
+use crate::selectors::SelectorError;
+
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -50,6 +54,36 @@ pub enum Error {
     /// Rows could not be put together.
     #[error("could not put rows together")]
     Rows(#[from] arrow::error::ArrowError),
+    /// Ingestion into the store was stopped.
+    #[error("store `{store}` takes no events: ingestion was stopped")]
+    Stopped {
+        /// The store.
+        store: String,
+    },
+    /// Selectors that the store keeps and that mean nothing.
+    #[error("the event selectors of store `{store}` cannot be used")]
+    Selectors {
+        /// The store.
+        store: String,
+        /// What is wrong with them.
+        #[source]
+        source: SelectorError,
+    },
+    /// Objects that are past retention: their events would leave at once.
+    #[error(
+        "{objects} objects that are new to store `{store}` were delivered before {before}, and it \
+         keeps events for {days} days only"
+    )]
+    PastRetention {
+        /// The store.
+        store: String,
+        /// How many.
+        objects: u64,
+        /// The day before which they were delivered.
+        before: NaiveDate,
+        /// The store's retention.
+        days: u32,
+    },
     /// A bucket that cannot be listed.
     #[error("cannot list `{bucket}`: {reason}")]
     Bucket {
@@ -70,6 +104,12 @@ impl Error {
             Error::SpecialSource { .. } => Some("pipe it in: `traillake ingest -`"),
             Error::LakeInSource { .. } => {
                 Some("keep the lake outside the folder of logs: `--lake PATH`")
+            }
+            Error::Stopped { .. } => {
+                Some("start it again: `traillake store update --ingestion start`")
+            }
+            Error::PastRetention { .. } => {
+                Some("nothing was read; leave them out with `--since`, or keep events for longer")
             }
             Error::Temporary { .. } => Some("point TMPDIR at a disk with more room"),
             _ => None,

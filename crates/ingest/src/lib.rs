@@ -17,6 +17,8 @@ mod notice;
 mod options;
 mod order;
 mod plan;
+mod retention;
+mod selectors;
 mod source;
 
 mod copies;
@@ -39,5 +41,6 @@ pub use plan::{Plan, PlanCell, PlanTally, check_sources, plan};
 pub use progress::{CancelFlag, Progress, Silent};
 pub use proof::LogProof;
 pub use report::{Fault, FaultKind, IgnoredLine, IntakeLine, ObjectCounts, RecordCounts, Report};
+pub use selectors::{SelectorError, Selectors};
 pub use source::{Bucket, Inventory, Keys};
 pub use tables::store_spec;

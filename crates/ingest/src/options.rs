@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use traillake_cloudtrail::{Kind, Limits, ObjectKey};
 
+use crate::selectors::Selectors;
 use crate::source::{Bucket, Keys, Reading};
 
 /// Where logs come from.
@@ -20,6 +21,18 @@ pub enum Source {
     Bucket(Bucket),
     /// Objects of a bucket that somebody names.
     Keys(Bucket, Keys),
+}
+
+impl Source {
+    /// Returns the same source once more; none for what can be read only once, and for objects that
+    /// somebody names.
+    pub(crate) fn again(&self) -> Option<Source> {
+        match self {
+            Source::Path(path) => Some(Source::Path(path.clone())),
+            Source::Bucket(bucket) => Some(Source::Bucket(bucket.clone())),
+            Source::Stdin(_) | Source::Keys(..) => None,
+        }
+    }
 }
 
 /// How a run goes about it.
@@ -37,6 +50,8 @@ pub struct IngestOptions {
     pub rehash: bool,
     /// Objects left out by their key.
     pub selection: Selection,
+    /// Records that are taken in, of those that the store takes; none: all of them.
+    pub selectors: Option<Selectors>,
     /// How long a bucket may send nothing before a request is given up, and made again.
     pub patience: Duration,
     /// Brings in a bucket's oldest month first, not its newest.
@@ -57,6 +72,7 @@ impl IngestOptions {
             memory_bytes: 512 << 20,
             rehash: false,
             selection: Selection::default(),
+            selectors: None,
             patience: Duration::from_secs(60),
             oldest_first: false,
             round_rows_max: 1 << 20,

@@ -18,7 +18,7 @@ use traillake_store::{RoundReceipt, StoreWriter};
 
 use crate::content::LogContent;
 use crate::copies::{Copies, Settled};
-use crate::decode::{DecodeOptions, DecodedChunk, decode_chunk};
+use crate::decode::{DecodeOptions, DecodedChunk, Taking, decode_chunk};
 use crate::error::{Error, Result};
 use crate::inspect::{Chunk, inspect_chunk};
 use crate::listing::Listing;
@@ -27,6 +27,7 @@ use crate::order::{Listed, Objects};
 use crate::plan::{list, open, subtract_ledger};
 use crate::progress::{CancelFlag, Progress};
 use crate::report::{IntakeLine, Report};
+use crate::retention;
 use crate::round::{Originals, Round};
 use crate::source::{Contents, LogSource, SourceObject};
 
@@ -48,8 +49,9 @@ const GROWTH: u64 = 12;
 /// next one is read.
 ///
 /// # Errors
-/// When a source cannot be opened, or the store or the temporary folder fails. What was committed
-/// before stands, and a later run goes on from there.
+/// [`Error::Stopped`]; [`Error::PastRetention`] before anything is read; when a source cannot be
+/// opened, or the store or the temporary folder fails. What was committed before stands, and a later
+/// run goes on from there.
 pub async fn ingest(
     writer: Arc<StoreWriter>,
     sources: Vec<Source>,
@@ -59,8 +61,11 @@ pub async fn ingest(
     now: fn() -> DateTime<Utc>,
 ) -> Result<Report> {
     let mut report = Report::default();
+    let taking = retention::taking(&writer, &options).await?;
+    retention::check(&writer, &sources, &options, cancel, now()).await?;
     for group in open(sources, &options).await? {
-        let run = Run { writer: writer.clone(), options: &options, progress, cancel, now };
+        let (writer, options, taking) = (writer.clone(), &options, &taking);
+        let run = Run { writer, options, taking, progress, cancel, now };
         report = run.bring_in(group, report).await?;
         if cancel.is_cancelled() {
             break;
@@ -77,6 +82,7 @@ pub async fn ingest(
 struct Run<'a> {
     writer: Arc<StoreWriter>,
     options: &'a IngestOptions,
+    taking: &'a Taking,
     progress: &'a dyn Progress,
     cancel: &'a CancelFlag,
     now: fn() -> DateTime<Utc>,
@@ -89,7 +95,7 @@ impl Run<'_> {
         sources: Vec<Arc<dyn LogSource>>,
         mut report: Report,
     ) -> Result<Report> {
-        let Run { writer, options, progress, cancel, now } = self;
+        let Run { writer, options, taking, progress, cancel, now } = self;
         let mut listing = list_and_tell(sources, options, progress, cancel).await?;
         begin(&mut report, &mut listing, progress);
         let Listing { sources, objects, .. } = listing;
@@ -100,7 +106,7 @@ impl Run<'_> {
         let settled = Settled::default();
         let copies = Copies::new(writer.clone(), options.rehash, settled.clone());
         let chunks = hand_over(sources, objects, options.chunk_bytes_max(), cancel.clone());
-        let decoded = decode(chunks, copies, options, cancel);
+        let decoded = decode(chunks, copies, options, taking, cancel);
         let rounds = Rounds { writer, planned_at, report, progress, settled, now, under_way: None };
         rounds.fill(decoded, options, cancel).await
     }
@@ -236,6 +242,7 @@ fn decode<'a>(
     chunks: impl Stream<Item = Result<Chunk>> + Send + 'a,
     copies: Copies,
     options: &IngestOptions,
+    taking: &Taking,
     cancel: &CancelFlag,
 ) -> impl Stream<Item = Result<DecodedChunk>> + Send + 'a {
     let workers = options.workers();
@@ -245,6 +252,7 @@ fn decode<'a>(
         held_bytes_max: options.round_bytes_max(),
         temp_dir: options.temp_dir.clone(),
         cancel: cancel.clone(),
+        taking: taking.clone(),
     };
     let stop = cancel.clone();
     let inspected = chunks

@@ -187,9 +187,10 @@ impl Originals {
                 rejected(object_row(&object, key), vec![reject])
             }
             Outcome::Copy(inspected, original) => self.copy(&object, key, &inspected, original),
-            Outcome::Read { summary, head, foreign_recipients } => {
+            Outcome::Read { summary, head, foreign_recipients, deselected } => {
                 let hash = summary.inflated_sha256;
-                let (fate, fault) = read(&object, key, *summary, head, foreign_recipients);
+                let counted = (foreign_recipients, deselected);
+                let (fate, fault) = read(&object, key, *summary, head, counted);
                 self.note(hash, &fate, chunk);
                 Taken { fate, fault, foreign_recipients }
             }
@@ -249,7 +250,7 @@ fn read(
     key: ObjectKey,
     summary: ObjectSummary,
     head: Vec<u8>,
-    foreign_recipients: u64,
+    counted: (u64, u64),
 ) -> (Fate, Option<Fault>) {
     let ours = key.is_cloudtrail || summary.recognised || summary.suspect;
     let mut row = object_row(object, key);
@@ -266,7 +267,7 @@ fn read(
         Some(fault) if ours || summary.inflated_bytes == 0 || is_excessive(fault) => {
             rejected(row, summary.rejects)
         }
-        None if summary.recognised => return sound(row, object, summary, foreign_recipients),
+        None if summary.recognised => return sound(row, object, summary, counted),
         None if ours => {
             let reason = match summary.suspect {
                 true => "has keys of CloudTrail's records, but no record in a form that is known",
@@ -291,10 +292,11 @@ fn sound(
     mut row: ObjectRow,
     object: &SourceObject,
     summary: ObjectSummary,
-    foreign_recipients: u64,
+    (foreign_recipients, deselected): (u64, u64),
 ) -> (Fate, Option<Fault>) {
     let rejects = summary.rejected;
     row.records = summary.records;
+    row.deselected = deselected;
     row.rejects = rejects;
     row.kind = summary.kind.map(|kind| kind.table().to_owned()).or(row.kind);
     row.first_event_at = summary.first_event_at.and_then(DateTime::from_timestamp_micros);

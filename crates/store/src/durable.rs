@@ -113,6 +113,14 @@ impl DurableFolder {
         Ok((files, bytes))
     }
 
+    /// Removes the folders from `folder` down that hold nothing but what processes that died were
+    /// writing. Best effort: what is left harms nobody.
+    pub(crate) fn remove_folder(&self, folder: &Path) {
+        let folder = self.disk.place(folder);
+        self.disk.locked().retain(|known| !known.starts_with(&folder));
+        remove_empty(&folder);
+    }
+
     /// Tries to give a file a second name, which commits rest on. The inner result is the answer.
     pub(crate) fn probe_hard_links(&self) -> io::Result<std::result::Result<(), io::Error>> {
         let (file, first) = stage(&self.disk.root.join(crate::layout::LAKE_FILE))?;
@@ -232,13 +240,18 @@ struct Disk {
 
 impl Disk {
     fn begin(self: &Arc<Disk>, location: &Path, naming: Naming) -> Result<Upload> {
-        let target = location.parts().fold(self.root.clone(), |at, part| at.join(part.as_ref()));
+        let target = self.place(location);
         let failed = |error: io::Error| generic(location, error);
         let folder = target.parent().unwrap_or(&self.root).to_path_buf();
         self.ensure_folder(&folder).map_err(failed)?;
         let (file, staged) = stage(&target).map_err(failed)?;
         let (disk, location) = (self.clone(), location.clone());
         Ok(Upload { disk, location, naming, file: Some(file), staged, folder, target, length: 0 })
+    }
+
+    /// Where a path of the store is on the disk.
+    fn place(&self, path: &Path) -> PathBuf {
+        path.parts().fold(self.root.clone(), |at, part| at.join(part.as_ref()))
     }
 
     /// Creates `folder` where it is missing. Every folder down to it is made durable once by each
@@ -358,6 +371,20 @@ impl MultipartUpload for PartsUpload {
     async fn abort(&mut self) -> Result<()> {
         self.take().map(drop)
     }
+}
+
+fn remove_empty(folder: &FsPath) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => remove_empty(&entry.path()),
+            Ok(_) if is_staging_name(&entry.file_name()) => {
+                let _ = fs::remove_file(entry.path());
+            }
+            _ => {}
+        }
+    }
+    let _ = fs::remove_dir(folder);
 }
 
 /// Creates `folder` and its missing parents, durable one by one.

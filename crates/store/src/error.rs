@@ -95,6 +95,18 @@ pub enum Error {
         /// The name asked for.
         name: String,
     },
+    /// What a store cannot be set to.
+    #[error("the store cannot be set so: {reason}")]
+    Setting {
+        /// Why not.
+        reason: String,
+    },
+    /// A store that is to be deleted.
+    #[error("store `{name}` is to be deleted, and cannot be read or written")]
+    PendingDeletion {
+        /// Its name.
+        name: String,
+    },
     /// Files to remove are not live: another rewrite was there first.
     #[error("{count} files to remove from table `{table}` are no longer in it, first `{first}`")]
     NotLive {
@@ -164,6 +176,8 @@ impl Error {
             | Error::NoConditionalWrites { .. }
             | Error::StoreExists { .. }
             | Error::StoreName { .. }
+            | Error::Setting { .. }
+            | Error::PendingDeletion { .. }
             | Error::NotLive { .. }
             | Error::Input { .. } => ErrorKind::Refused,
             Error::NewerFormat { .. } | Error::TableFeatures { .. } => ErrorKind::Newer,
@@ -190,6 +204,7 @@ impl Error {
                 "use 1 to 64 lower-case letters, digits, `-` or `_`, a letter or digit first; \
                  `system` is taken"
             }
+            Error::PendingDeletion { .. } => "`traillake store restore NAME` brings it back",
             Error::Torn { .. } => {
                 "a lake copied while somebody writes to it is not whole; copy it again, or restore a \
                  whole backup"

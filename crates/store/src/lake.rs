@@ -241,6 +241,14 @@ impl Lake {
         swept.map_err(|error| failed(error.into()))?.map_err(failed)
     }
 
+    /// Removes the folders under `folder` that are empty, where it is on a disk.
+    pub(crate) async fn remove_folder(&self, folder: &Path) {
+        if let Some(disk) = self.folder.clone() {
+            let folder = folder.clone();
+            let _ = tokio::task::spawn_blocking(move || disk.remove_folder(&folder)).await;
+        }
+    }
+
     /// Its stores, by name.
     ///
     /// # Errors
@@ -263,7 +271,8 @@ impl Lake {
         let listed = objects.list_with_delimiter(Some(&folder)).await;
         let listed = listed.map_err(|error| Error::storage(format!("list `{folder}`"), error))?;
         let names = listed.common_prefixes.iter().filter_map(|prefix| prefix.filename());
-        let infos = names.map(|name| StoreInfo::read(objects, &self.layout, name));
+        let files = Some(listed.objects.as_slice());
+        let infos = names.map(|name| StoreInfo::read(objects, &self.layout, name, files));
         let mut stores: Vec<StoreInfo> = try_join_all(infos).await?.into_iter().flatten().collect();
         stores.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(stores)
@@ -290,10 +299,19 @@ impl Lake {
     /// # Errors
     /// [`Error::NoStore`].
     pub async fn store(&self, name: &str) -> Result<Store> {
-        match StoreInfo::read(&self.reading(), &self.layout, name).await? {
+        match StoreInfo::read(&self.reading(), &self.layout, name, None).await? {
             Some(info) => Ok(self.store_of(info)),
             None => Err(Error::NoStore { name: name.to_string() }),
         }
+    }
+
+    /// Who the store of that name is and what it is set to, as it is now.
+    ///
+    /// # Errors
+    /// [`Error::NoStore`].
+    pub async fn store_info(&self, name: &str) -> Result<StoreInfo> {
+        let found = StoreInfo::read(&self.objects, &self.layout, name, None).await?;
+        found.ok_or_else(|| Error::NoStore { name: name.to_string() })
     }
 
     /// A store that [`Lake::stores`] has told of, for reading.
@@ -304,17 +322,18 @@ impl Lake {
     /// Opens a store for writing: creates what is missing and completes the last round.
     ///
     /// # Errors
-    /// [`Error::StoreName`], [`Error::TableFeatures`].
+    /// [`Error::StoreName`], [`Error::PendingDeletion`], [`Error::TableFeatures`].
     pub async fn writer(
         &self,
         name: &str,
         spec: &StoreSpec,
         now: DateTime<Utc>,
     ) -> Result<StoreWriter> {
-        let info = match StoreInfo::read(&self.objects, &self.layout, name).await? {
+        let info = match StoreInfo::read(&self.objects, &self.layout, name, None).await? {
             Some(info) => info,
             None => StoreInfo::create(&self.objects, &self.layout, name, spec, now).await?.0,
         };
+        info.check_stays()?;
         let (layout, objects) = (self.layout.clone(), self.objects.clone());
         let every = if self.in_bucket { CHECKPOINT_EVERY_IN_BUCKET } else { CHECKPOINT_EVERY };
         StoreWriter::open(info, layout, objects, spec, self.steps.clone(), every, now).await

@@ -4,10 +4,12 @@
 //! <lake>/traillake.json                    format version
 //! <lake>/sources/<name>.json               where rows come from; <name>.note.json: the last look
 //! <lake>/stores/<name>/store.json          who the store is; written when all its tables exist
+//! <lake>/stores/<name>.<number>.json       what it is set to; the highest number counts
 //! <lake>/stores/<name>/<table>/_delta_log/ the table's log
 //! <lake>/stores/<name>/<table>/<column>=<YYYY-MM>/part-<uuid>.parquet      as ingested
 //! <lake>/stores/<name>/<table>/<column>=<YYYY-MM>/part-<uuid>.r<n>.parquet  rewritten n times
 //! <lake>/stores/<name>/rounds/<number>-<uuid>.json
+//! <lake>/stores/<name>/expired/<table>-<version>-<uuid>.json       what has left a table
 //! ```
 
 use object_store::path::Path;
@@ -19,8 +21,9 @@ pub const FORMAT: u64 = 1;
 /// Name of the file that makes a folder a lake.
 pub(crate) const LAKE_FILE: &str = "traillake.json";
 
-/// The folder of a store that is no table.
+/// Folders of a store that are no tables.
 pub(crate) const ROUNDS: &str = "rounds";
+pub(crate) const EXPIRED: &str = "expired";
 
 /// Folder of a table's log, under the table's own.
 pub(crate) const LOG: &str = "_delta_log";
@@ -80,6 +83,11 @@ impl Layout {
         self.store(store).join("store.json")
     }
 
+    /// The file of the change of that number to what a store is set to.
+    pub(crate) fn settings(&self, store: &str, number: u64) -> Path {
+        self.stores().join(format!("{store}.{number:08}.json"))
+    }
+
     /// The folder of a table.
     pub(crate) fn table(&self, store: &str, table: &str) -> Path {
         self.store(store).join(table)
@@ -94,6 +102,37 @@ impl Layout {
     pub(crate) fn manifest(&self, store: &str, number: i64, round: Uuid) -> Path {
         self.rounds(store).join(format!("{number:020}-{round}.json"))
     }
+}
+
+/// The number of a change to what the store of that name is set to; none for other files.
+pub(crate) fn settings_number(path: &Path, store: &str) -> Option<u64> {
+    let number = path.filename()?.strip_prefix(store)?.strip_prefix('.')?.strip_suffix(".json")?;
+    (number.len() >= 8).then(|| number.parse().ok()).flatten()
+}
+
+/// Whether a file beside the folders of stores is of the settings of one.
+pub(crate) fn is_settings(path: &Path) -> bool {
+    let store = path.filename().and_then(|name| name.split_once('.')).map(|(store, _)| store);
+    store.is_some_and(|store| is_store_name(store) && settings_number(path, store).is_some())
+}
+
+/// The folder of what has left the tables of a store; `table` is the folder of one.
+pub(crate) fn tombstones(table: &Path) -> Path {
+    let mut parts: Vec<_> = table.parts().collect();
+    parts.pop();
+    Path::from_iter(parts).join(EXPIRED)
+}
+
+/// What the commit `commit` took out of a table, as of `version`. Twenty digits, as in logs.
+pub(crate) fn tombstone(folder: &Path, table: &str, version: u64, commit: Uuid) -> Path {
+    tombstones(folder).join(format!("{table}-{version:020}-{commit}.json"))
+}
+
+/// The version and the commit in a tombstone's name; none when it is not of that table.
+pub(crate) fn tombstone_of(path: &Path, table: &str) -> Option<(u64, Uuid)> {
+    let name = path.filename()?.strip_prefix(table)?.strip_prefix('-')?.strip_suffix(".json")?;
+    let (version, commit) = name.split_once('-')?;
+    Some((version.parse().ok().filter(|_| version.len() == 20)?, commit.parse().ok()?))
 }
 
 /// The round number in a manifest's name.

@@ -15,12 +15,15 @@ mod spec;
 mod layout;
 
 mod cache;
+mod deletion;
 mod durable;
+mod expire;
 mod history;
 mod lake;
 mod log;
 mod rewrite;
 mod round;
+mod settings;
 mod snapshot;
 mod sources;
 mod store;
@@ -40,6 +43,7 @@ pub use audit::{Audit, AuditOptions, Finding, Grade, Proof};
 pub use cache::{CacheOptions, Traffic};
 pub use durable::{Fsync, RealFsync};
 pub use error::{Error, ErrorKind, Result};
+pub use expire::{Expired, Expiry, Held, TableExpiry, Tombstone, TombstoneFile};
 pub use input::{
     Comparison, Content, Counts, KnownObject, ObjectRow, ObjectState, PartRows, RejectRow,
     RoundInput, RoundPart, RoundReceipt, SpilledPart,
@@ -47,6 +51,7 @@ pub use input::{
 pub use lake::{Lake, OpenOptions, Wrap};
 pub use layout::FORMAT;
 pub use round::{Step, StepHook, StoreWriter};
+pub use settings::{DELETION_WAITS, RETENTION_DAYS_MIN, Settings};
 pub use snapshot::{At, ColumnStats, LiveFile, ScalarStat, StoreSnapshot, TableSnapshot};
 pub use spec::{INDEX, Identity, OBJECT, StoreSpec, TableSpec};
 pub use store::{Pin, Store, StoreInfo};

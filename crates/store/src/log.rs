@@ -159,6 +159,16 @@ impl TableLog {
         format!("{}/rewrite", self.application)
     }
 
+    /// Application id under which commits carry how many rows have left the table.
+    pub(crate) fn expired_rows(&self) -> String {
+        format!("{}/expired", self.application)
+    }
+
+    /// Application id under which commits carry up to which time rows have left the table.
+    pub(crate) fn expired_before(&self) -> String {
+        format!("{}/expired-before", self.application)
+    }
+
     /// The token a commit carries, if it is a round's.
     pub(crate) fn token_of(&self, entry: &Entry) -> Option<i64> {
         entry.tokens.get(self.application.as_ref()).copied()

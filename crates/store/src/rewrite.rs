@@ -10,12 +10,24 @@ use uuid::Uuid;
 
 use crate::data_file::{self, DataFile};
 use crate::error::{Error, Result};
+use crate::expire::Tombstone;
 use crate::history;
 use crate::layout;
 use crate::log::{Addition, Commit, CommitResult};
 use crate::round::StoreWriter;
+use crate::settings::remove_file;
 use crate::snapshot::{LiveFile, TableSnapshot};
 use crate::spec::TableSpec;
+
+/// Files that stand for others.
+pub(crate) struct Replacement {
+    /// The new ones.
+    pub adds: Vec<Addition>,
+    /// Those they stand for.
+    pub removes: Vec<Addition>,
+    /// The rows that the new ones lack, past retention; none: they have all rows.
+    pub expires: Option<Tombstone>,
+}
 
 impl StoreWriter {
     /// Replaces `inputs`, live files of `table`, by files with `rows`; returns the new version.
@@ -54,11 +66,9 @@ impl StoreWriter {
         now: DateTime<Utc>,
     ) -> Result<u64> {
         let log = table.log();
-        let adds: Vec<Addition> =
-            written.iter().map(|file| log.addition(file)).collect::<Result<_>>()?;
-        let removes: Vec<Addition> =
-            removed.iter().map(|file| log.removal(file)).collect::<Result<_>>()?;
-        self.publish_rewrite(table, &adds, &removes, now).await
+        let adds = written.iter().map(|file| log.addition(file)).collect::<Result<_>>()?;
+        let removes = removed.iter().map(|file| log.removal(file)).collect::<Result<_>>()?;
+        self.publish(table, Replacement { adds, removes, expires: None }, now).await
     }
 
     async fn write_rewritten(
@@ -111,13 +121,15 @@ impl StoreWriter {
         Ok(())
     }
 
-    async fn publish_rewrite(
+    /// Commits files in place of others, planned on `table`; returns the new version.
+    pub(crate) async fn publish(
         &self,
         table: &TableSnapshot,
-        adds: &[Addition],
-        removes: &[Addition],
+        replacement: Replacement,
         now: DateTime<Utc>,
     ) -> Result<u64> {
+        let Replacement { adds, removes, mut expires } = replacement;
+        let (adds, removes) = (adds.as_slice(), removes.as_slice());
         let log = table.log();
         let application = log.rewrites();
         let rewrite = Uuid::new_v4();
@@ -130,20 +142,29 @@ impl StoreWriter {
             let last = history::committed_at(log, &on).await?;
             let at = last.map_or(now, |last| last.max(now));
             let token = i64::try_from(on.version()).unwrap_or(i64::MAX).saturating_add(1);
+            let mut tokens = vec![(application.clone(), token)];
+            let mut tombstone = None;
+            if let Some(expires) = &mut expires {
+                tokens.extend(expires.carried_on(log, &on).await?);
+                tombstone = Some(expires.write(log, on.version() + 1, rewrite, at).await?);
+            }
             let commit = Commit {
-                operation: "OPTIMIZE",
+                operation: if expires.is_some() { "DELETE" } else { "OPTIMIZE" },
                 round: rewrite,
                 at,
-                tokens: &[(application.clone(), token)],
+                tokens: &tokens,
                 tables: on.tables(),
                 adds,
                 removes,
-                data_change: false,
+                data_change: expires.is_some(),
             };
             match log.commit(&on, &commit).await {
                 CommitResult::Committed(version) => return Ok(version),
                 CommitResult::Failed(error) => return Err(error),
                 CommitResult::Conflict => {
+                    if let Some(path) = tombstone {
+                        remove_file(self.objects(), &path).await?;
+                    }
                     let state = log.advance(&on).await?;
                     for version in table.version() + 1..=state.version() {
                         let entry = log.read_commit(version).await?.unwrap_or_default();

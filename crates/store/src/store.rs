@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures::future::try_join_all;
-use object_store::ObjectStore;
+use object_store::{ObjectMeta, ObjectStore};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -16,6 +16,7 @@ use crate::lake::{check_format, get, put_new};
 use crate::layout::{self, Layout};
 use crate::ledger;
 use crate::log::{TableLog, TableState, Tip};
+use crate::settings::{self, Settings};
 use crate::snapshot::{self, At, StoreSnapshot, TableSnapshot};
 use crate::spec::{StoreSpec, TableSpec};
 
@@ -30,23 +31,33 @@ pub struct StoreInfo {
     pub arn: String,
     /// When it was created.
     pub created_at: DateTime<Utc>,
+    /// What it is set to.
+    pub settings: Settings,
 }
 
 impl StoreInfo {
-    /// The store of that name; none when there is none, or it is still being created.
+    /// The store of that name; none when there is none, or it is still being created. `listed` are
+    /// the files beside the folders of stores, where somebody has listed them.
     pub(crate) async fn read(
         objects: &Arc<dyn ObjectStore>,
         layout: &Layout,
         name: &str,
+        listed: Option<&[ObjectMeta]>,
     ) -> Result<Option<StoreInfo>> {
         if !layout::is_store_name(name) {
             return Ok(None);
         }
         let path = layout.store_file(name);
-        match get(objects, &path).await? {
-            Some(bytes) => StoreInfo::parse(path.as_ref(), name, &bytes).map(Some),
-            None => Ok(None),
-        }
+        let Some(bytes) = get(objects, &path).await? else { return Ok(None) };
+        let info = StoreInfo::parse(path.as_ref(), name, &bytes)?;
+        let settings = match listed {
+            Some(listed) => settings::newest(objects, name, info.id, listed).await?,
+            None => {
+                let listed = settings::listed(objects, layout).await?;
+                settings::newest(objects, name, info.id, &listed).await?
+            }
+        };
+        Ok(Some(StoreInfo { settings, ..info }))
     }
 
     /// Creates what is missing of a store, its file last: a store that can be seen is whole.
@@ -61,7 +72,7 @@ impl StoreInfo {
         if !layout::is_store_name(name) {
             return Err(Error::StoreName { name: name.to_string() });
         }
-        if let Some(info) = StoreInfo::read(objects, layout, name).await? {
+        if let Some(info) = StoreInfo::read(objects, layout, name, None).await? {
             return Ok((info, false));
         }
         let id = match rounds_of(objects, layout, name, spec).await? {
@@ -80,9 +91,17 @@ impl StoreInfo {
             "created_at": now.to_rfc3339(),
         });
         let created = put_new(objects, &layout.store_file(name), bytes.to_string()).await?;
-        let info = StoreInfo::read(objects, layout, name).await?;
+        let info = StoreInfo::read(objects, layout, name, None).await?;
         let info = info.ok_or_else(|| Error::NoStore { name: name.to_string() })?;
         Ok((info, created))
+    }
+
+    /// Refuses a store that is to be deleted.
+    pub(crate) fn check_stays(&self) -> Result<()> {
+        match self.settings.deletion_requested_at {
+            Some(_) => Err(Error::PendingDeletion { name: self.name.clone() }),
+            None => Ok(()),
+        }
     }
 
     /// The ARN-shaped name of the store with this id.
@@ -104,7 +123,8 @@ impl StoreInfo {
         let created_at = DateTime::parse_from_rfc3339(&file.created_at)
             .map_err(|error| damaged(error.to_string()))?
             .to_utc();
-        Ok(StoreInfo { name: name.to_string(), id: file.id, arn: file.arn, created_at })
+        let (name, settings) = (name.to_string(), Settings::default());
+        Ok(StoreInfo { name, id: file.id, arn: file.arn, created_at, settings })
     }
 }
 
@@ -165,8 +185,9 @@ impl Store {
     /// is.
     ///
     /// # Errors
-    /// [`Error::TooOld`]; when the ledger's log cannot be read.
+    /// [`Error::TooOld`], [`Error::PendingDeletion`]; when the ledger's log cannot be read.
     pub async fn pin(&self, at: Option<At>) -> Result<Pin> {
+        self.info.check_stays()?;
         let ledger = self.log(ledger::objects_table().name)?;
         let log = layout::log(ledger.folder());
         if let Some(cache) = &self.cache {
@@ -218,7 +239,8 @@ impl Store {
         let listed = self.objects.list_with_delimiter(Some(&folder)).await;
         let listed = listed.map_err(|error| Error::storage(format!("list `{folder}`"), error))?;
         let names = listed.common_prefixes.iter().filter_map(|prefix| prefix.filename());
-        Ok(names.filter(|name| *name != layout::ROUNDS).map(str::to_owned).collect())
+        let is_table = |name: &&str| ![layout::ROUNDS, layout::EXPIRED].contains(name);
+        Ok(names.filter(is_table).map(str::to_owned).collect())
     }
 
     fn log(&self, table: &str) -> Result<TableLog> {

@@ -28,8 +28,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
-use self::plan::{Group, Piece};
+pub(crate) use self::fold::{Kept, fold};
+pub(crate) use self::plan::Group;
+use self::plan::Piece;
 use crate::error::{Error, Result};
+use crate::expire::tombstone;
 use crate::layout;
 use crate::rewrite::live;
 use crate::round::{StoreWriter, due_checkpoint};
@@ -136,6 +139,9 @@ impl StoreWriter {
             }
         }
         self.vacuum(options, now, &mut report, true).await?;
+        for table in pin.tables() {
+            tombstone::remove_dead(self.objects(), table, now - options.grace).await?;
+        }
         Ok(report)
     }
 
@@ -223,7 +229,7 @@ impl StoreWriter {
         let inputs = live(table, &paths).await?;
         let (objects, folder) = (self.objects(), table.prefix());
         let written =
-            fold::fold(objects, folder, spec, group, &inputs, options.memory_bytes).await?;
+            fold(objects, folder, spec, group, &inputs, options.memory_bytes, &Kept::All).await?;
         let version = self.replace(table, &inputs, &written, later(now, began)).await?;
         tracing::info!(
             table = table.name(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use clap::Args;
 use traillake_cloudtrail::Kind;
-use traillake_ingest::{CancelFlag, Selection};
+use traillake_ingest::{CancelFlag, Selection, Selectors};
 
 use crate::buckets::{self, BucketArgs};
 use crate::failure::{Outcome, Problem};
@@ -69,6 +69,9 @@ pub struct IngestArgs {
     /// Only this kind of log: events, insights, aggregated or digests
     #[arg(long, value_name = "KIND", num_args = 1.., value_parser = parse_kind)]
     kind: Vec<Kind>,
+    /// Only the events that these advanced event selectors take, from a file of AWS's JSON
+    #[arg(long, value_name = "FILE")]
+    select: Option<PathBuf>,
     /// Bring in a bucket's oldest month first, not its newest
     #[arg(long)]
     oldest_first: bool,
@@ -146,6 +149,7 @@ async fn intakes(session: &Session, args: &IngestArgs) -> anyhow::Result<Vec<Int
         sqs: args.sqs.clone(),
         selection: selection(args, session)?,
         buckets: args.buckets.clone(),
+        selectors: args.select.as_deref().map(selectors).transpose()?,
         oldest_first: args.oldest_first,
         rehash: args.rehash,
         jobs: args.jobs.map(usize::from),
@@ -257,6 +261,16 @@ fn selection(args: &IngestArgs, session: &Session) -> anyhow::Result<Selection> 
         accounts: args.account.iter().cloned().collect(),
         regions: args.region.iter().cloned().collect(),
         kinds: args.kind.iter().copied().collect(),
+    })
+}
+
+/// Returns the advanced event selectors in a file.
+pub fn selectors(path: &Path) -> anyhow::Result<Selectors> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Problem::new(format!("could not read the selectors in `{}`", path.display())).because(error)
+    })?;
+    Selectors::parse(&text).map_err(|error| {
+        Problem::new(format!("the selectors in `{}` cannot be used", path.display())).because(error)
     })
 }
 

@@ -7,12 +7,14 @@ use clap::Args;
 use serde_json::{Value, json};
 use traillake_store::{Lake, StoreInfo, TableUpkeep, UpkeepOptions, UpkeepReport};
 
-use crate::failure::{Outcome, Problem};
+use crate::failure::{Outcome, Problem, Rendered};
 use crate::interrupt::Interrupt;
 use crate::lakes;
 use crate::output::{Report, ReportArgs};
 use crate::quantities::{count_of, parse_duration, show_duration, show_size};
+use crate::retention::{self, Leaving};
 use crate::session::Session;
+use crate::times::show_second;
 
 /// A file that nothing needs stays for at least so long: what is being written needs it unseen.
 const GRACE_MIN: Duration = Duration::from_secs(3_600);
@@ -31,6 +33,9 @@ pub struct MaintainArgs {
     /// How long replaced files stay for queries that still read them: at least 1h [default: 7d]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     vacuum_grace: Option<Duration>,
+    /// Take out what is past retention also where it is more than a month at once
+    #[arg(long)]
+    yes: bool,
     #[command(flatten)]
     report: ReportArgs,
 }
@@ -43,13 +48,11 @@ pub async fn run(session: &Session, args: MaintainArgs) -> anyhow::Result<Outcom
     let interrupt = Interrupt::listen(move || talk.warn("stopping; what is done stays done"));
     let mut stores = Vec::new();
     for info in lake.stores().await? {
-        let started = Instant::now();
-        let Some(report) = interrupt.unless(tend(&lake, &info, &options, args.dry_run)).await
-        else {
-            return Ok(Outcome::Interrupted);
-        };
-        let (report, elapsed) = (report?, started.elapsed());
-        stores.push(Tended { store: info.name, report, elapsed });
+        let work = tend(&lake, &info, &options, &args);
+        match interrupt.unless(work).await {
+            Some(tended) => stores.push(tended?),
+            None => return Ok(Outcome::Interrupted),
+        }
     }
     let (swept, bytes) = match args.dry_run {
         true => (0, 0),
@@ -75,7 +78,7 @@ pub async fn run(session: &Session, args: MaintainArgs) -> anyhow::Result<Outcom
     for problem in stores.iter().flat_map(Tended::problems) {
         session.talk.warn(&problem);
     }
-    let clean = stores.iter().all(|store| store.report.is_clean());
+    let clean = stores.iter().all(|store| store.problems().next().is_none());
     Ok(if clean { Outcome::Done } else { Outcome::DoneWithFailures })
 }
 
@@ -95,36 +98,74 @@ async fn tend(
     lake: &Lake,
     store: &StoreInfo,
     options: &UpkeepOptions,
-    dry_run: bool,
-) -> anyhow::Result<UpkeepReport> {
+    args: &MaintainArgs,
+) -> anyhow::Result<Tended> {
     // A store before this one may have taken hours.
-    let (spec, now) = (traillake_ingest::store_spec(), Utc::now());
+    let (spec, now, started) = (traillake_ingest::store_spec(), Utc::now(), Instant::now());
+    let mut tended = Tended { store: store.name.clone(), ..Tended::default() };
+    if let Some(until) = store.settings.restorable_until() {
+        tended.deletion = Some(match until <= now {
+            true if args.dry_run => "would be removed".to_owned(),
+            true if lake.remove_store(store, now).await? => "removed".to_owned(),
+            _ => format!("to be deleted after {}", show_second(until)),
+        });
+        return Ok(tended);
+    }
+    let expired = match args.dry_run {
+        true => retention::due(lake, store, &store.settings, now).await,
+        false => retention::expire(lake, store, now, args.yes).await,
+    };
+    match expired {
+        Ok(expired) => tended.expired = expired,
+        Err(error) => {
+            let Rendered { message, causes, hint } = Rendered::of(&error);
+            let said = [vec![message], causes, hint.into_iter().collect()].concat();
+            tended.not_expired = Some(said.join(": "));
+        }
+    }
     let writer = lake.writer(&store.name, &spec, now).await?;
-    Ok(match dry_run {
+    tended.report = match args.dry_run {
         true => writer.upkeep_due(options, now).await?,
         false => writer.upkeep(options, now).await?,
-    })
+    };
+    tended.elapsed = started.elapsed();
+    Ok(tended)
 }
 
 /// A store and what was, or would be, done with it.
+#[derive(Default)]
 struct Tended {
     store: String,
+    /// How it stands with a store that is to be deleted.
+    deletion: Option<String>,
+    /// What is past retention.
+    expired: Option<Leaving>,
+    /// Why that could not be taken out.
+    not_expired: Option<String>,
     report: UpkeepReport,
     elapsed: Duration,
 }
 
 impl Tended {
     fn problems(&self) -> impl Iterator<Item = String> {
+        let expiry = self.not_expired.iter().map(|told| format!("{}: {told}", self.store));
         let of_table = |table: &TableUpkeep| {
             let name = format!("{}.{}", self.store, table.table);
             table.problems.iter().map(move |told| format!("{name}: {told}")).collect::<Vec<_>>()
         };
-        self.report.tables.iter().flat_map(of_table)
+        expiry.chain(self.report.tables.iter().flat_map(of_table))
     }
 
     fn text(&self, dry_run: bool) -> String {
+        if let Some(deletion) = &self.deletion {
+            return format!("\nstore {}, {deletion}\n", self.store);
+        }
         let mut text = format!("\nstore {}, {}\n", self.store, show_duration(self.elapsed));
         let mut idle = true;
+        if let Some(expired) = self.expired.as_ref().filter(|expired| expired.rows() > 0) {
+            idle = false;
+            text += &expired.text(if dry_run { "would leave" } else { "left" });
+        }
         for table in &self.report.tables {
             let did = done(table, dry_run);
             if did.is_empty() {
@@ -143,7 +184,8 @@ impl Tended {
         let tables: Vec<Value> = self.report.tables.iter().map(as_json).collect();
         json!({
             "store": self.store, "seconds": self.elapsed.as_secs_f64(), "tables": tables,
-            "manifests_removed": self.report.manifests_removed,
+            "manifests_removed": self.report.manifests_removed, "deletion": self.deletion,
+            "expired": self.expired.as_ref().map(Leaving::json), "not_expired": self.not_expired,
         })
     }
 }

@@ -9,6 +9,7 @@ use traillake_store::{Lake, StoreInfo};
 use traillake_trino::Parameters;
 
 use crate::answers;
+use crate::commands::store::describe::as_json;
 use crate::engines::{self, Limits};
 use crate::failure::Outcome;
 use crate::intake::stored::{self, Note, StoredSource};
@@ -45,6 +46,12 @@ pub async fn run(session: &Session, args: StatusArgs) -> anyhow::Result<Outcome>
     let mut sound = true;
     let sources = stored::stored(&lake).await?;
     for store in &stores {
+        if let Some(until) = store.settings.restorable_until() {
+            text +=
+                &format!("\nstore {}, to be deleted after {}\n", store.name, show_second(until));
+            described.push(as_json(store));
+            continue;
+        }
         let mut status = StoreStatus::read(session, &lake, store).await?;
         let ours = sources.iter().filter(|(_, source)| source.store == store.name);
         for (name, source) in ours {
@@ -148,6 +155,8 @@ struct Table {
     rows: u64,
     files: u64,
     bytes: u64,
+    /// Rows that it had and that are past retention.
+    expired: u64,
 }
 
 impl StoreStatus {
@@ -165,6 +174,11 @@ impl StoreStatus {
                 rows: files.iter().map(|file| file.rows).sum(),
                 files: files.len() as u64,
                 bytes: files.iter().map(|file| file.size).sum(),
+                // What never had a setting never lost a row.
+                expired: match store.settings.number {
+                    0 => 0,
+                    _ => table.expired().await?.rows,
+                },
             });
         }
         let at = Some(traillake_store::At::Token(snapshot.token)).filter(|_| snapshot.token > 0);
@@ -192,10 +206,16 @@ impl StoreStatus {
         })
     }
 
-    /// Returns the rows of the tables that hold stored records.
+    /// Returns the rows that the tables of stored records hold, or have held.
     fn rows(&self) -> u64 {
         let of_records = |table: &&Table| RECORD_TABLES.contains(&table.name.as_str());
-        self.tables.iter().filter(of_records).map(|table| table.rows).sum()
+        self.tables.iter().filter(of_records).map(|table| table.rows + table.expired).sum()
+    }
+
+    /// Returns how many of them have expired.
+    fn expired(&self) -> u64 {
+        let of_records = |table: &&Table| RECORD_TABLES.contains(&table.name.as_str());
+        self.tables.iter().filter(of_records).map(|table| table.expired).sum()
     }
 
     /// Returns whether every record is accounted for and every stored one is there.
@@ -223,9 +243,18 @@ impl StoreStatus {
             .map(|(name, count)| format!("{} {name}", show_count(*count)))
             .collect();
         text += &format!("  {} = {}\n", count_of(self.records, "record"), fates.join(" + "));
+        if self.expired() > 0 {
+            let (stored, expired) = (self.rows(), self.expired());
+            let rows = show_count(stored - expired);
+            text += &format!(
+                "  {} stored = {rows} present + {} expired\n",
+                show_count(stored),
+                show_count(expired)
+            );
+        }
         if !self.adds_up() {
             text += &format!(
-                "  DAMAGED: these numbers do not add up; {} of records are in the tables\n",
+                "  DAMAGED: these numbers do not add up; {} of records are or were in the tables\n",
                 count_of(self.rows(), "row")
             );
         }
@@ -238,7 +267,7 @@ impl StoreStatus {
         let tables: Vec<Value> = (self.tables.iter())
             .map(|table| {
                 json!({"table": table.name, "rows": table.rows, "files": table.files,
-                       "bytes": table.bytes})
+                       "bytes": table.bytes, "expired": table.expired})
             })
             .collect();
         let objects: serde_json::Map<String, Value> =

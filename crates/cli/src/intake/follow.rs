@@ -21,6 +21,7 @@ use crate::interrupt::Interrupt;
 use crate::output::{Report, ReportFormat};
 use crate::quantities::{count_of, show_count, show_duration};
 use crate::queues::{Message, Queue};
+use crate::retention;
 use crate::session::Session;
 use crate::talk::Talk;
 
@@ -275,6 +276,15 @@ async fn tend(talk: Talk, lake: Lake) {
         Err(error) => return tell(error.into()),
     };
     for store in stores {
+        if store.settings.deletion_requested_at.is_some() {
+            if let Err(error) = lake.remove_store(&store, Utc::now()).await {
+                tell(error.into());
+            }
+            continue;
+        }
+        if let Err(error) = retention::expire(&lake, &store, Utc::now(), false).await {
+            tell(error);
+        }
         let done = match lake.writer(&store.name, &spec, Utc::now()).await {
             Ok(writer) => writer.upkeep(&options, Utc::now()).await,
             Err(error) => Err(error),

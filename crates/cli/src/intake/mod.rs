@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use traillake_ingest::{
-    Arrival, CancelFlag, IngestOptions, Inventory, Keys, Report, Selection, Source,
+    Arrival, CancelFlag, IngestOptions, Inventory, Keys, Report, Selection, Selectors, Source,
 };
 use traillake_store::Lake;
 
@@ -45,6 +45,8 @@ pub struct Intake {
     pub arrivals: Vec<Arrival>,
     /// Which objects to look at.
     pub selection: Selection,
+    /// Which events to take in; none: all.
+    pub selectors: Option<Selectors>,
     /// How buckets are reached.
     pub buckets: BucketArgs,
     /// A bucket's oldest month first.
@@ -166,6 +168,7 @@ impl Intake {
         options.rehash = self.rehash;
         options.oldest_first = self.oldest_first;
         options.selection = self.selection.clone();
+        options.selectors = self.selectors.clone();
         options
     }
 

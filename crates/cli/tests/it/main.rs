@@ -24,3 +24,4 @@ mod scenarios;
 mod serve;
 mod settings;
 mod shell;
+mod stores;

@@ -7,7 +7,9 @@ mod buckets;
 mod corpus;
 mod faults;
 mod oddities;
+mod retention;
 mod rounds;
+mod selectors;
 mod sources;
 mod states;
 

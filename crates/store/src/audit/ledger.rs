@@ -19,6 +19,7 @@ use super::finding::{Faults, OfTable};
 use super::{HELD_MAX, StoreAudit, TableAudit, each, guarded};
 use crate::data_file;
 use crate::error::{Error, Result};
+use crate::expire::{self, Expired};
 use crate::input::ObjectState;
 use crate::ledger::{objects_table, rejects_table, round_of_id};
 use crate::snapshot::LiveFile;
@@ -36,6 +37,8 @@ struct Object {
     /// Rows there should be.
     told: Rows,
     found: Rows,
+    /// Time of its earliest record, where known.
+    first: Option<i64>,
 }
 
 /// Rows that belong to an object.
@@ -50,6 +53,14 @@ struct Rows {
 pub(super) async fn audit(store: &mut StoreAudit<'_>, tables: &BTreeMap<String, TableAudit>) {
     let Some(ledger) = tables.get(objects_table().name) else { return };
     let Some(token) = ledger.log.state().map(crate::log::TableState::token) else { return };
+    let mut expired = match Expiries::of(&store.records, tables).await {
+        Ok(expired) => expired,
+        Err(error) => {
+            let folder = ledger.log.log().folder().clone();
+            return store.findings.table(objects_table().name).damage(&folder, error.spelled_out());
+        }
+    };
+    let mut is_all_complete = true;
     let count: u64 = ledger.log.files.iter().map(|(file, _)| file.rows).sum();
     let shares = (count / HELD_MAX as u64) + 1;
     for share in 0..shares {
@@ -84,10 +95,80 @@ pub(super) async fn audit(store: &mut StoreAudit<'_>, tables: &BTreeMap<String, 
             let counted = Counted { fate, is_of: &is_of, is_whole };
             is_complete &= counted.rows(store.objects, table, &mut held, &mut findings).await;
         }
+        is_all_complete &= is_complete;
         if is_complete {
+            expired.forgive(&mut held);
             let mut findings = store.findings.table(objects_table().name);
             differences(store.objects, held, &ledger.log.files, &mut findings).await;
         }
+    }
+    if is_all_complete {
+        let folder = ledger.log.log().folder().clone();
+        let mut findings = store.findings.table(objects_table().name);
+        expired.differences().into_iter().for_each(|what| findings.damage(&folder, what));
+    }
+}
+
+/// What has left the tables, and what objects lack that may have.
+struct Expiries {
+    stored: Gone,
+    variants: Gone,
+}
+
+#[derive(Default)]
+struct Gone {
+    /// As the logs of the tables say.
+    expired: Expired,
+    /// Rows that objects have no more and that may have expired.
+    lacking: u64,
+}
+
+impl Expiries {
+    async fn of(
+        records: &[&'static str],
+        tables: &BTreeMap<String, TableAudit>,
+    ) -> Result<Expiries> {
+        let (mut stored, mut variants) = (Gone::default(), Gone::default());
+        for (name, table) in tables {
+            let gone = match name.as_str() {
+                VARIANTS => &mut variants,
+                name if records.contains(&name) => &mut stored,
+                _ => continue,
+            };
+            let Some(state) = table.log.state() else { continue };
+            let expired = expire::expired(table.log.log(), state).await?;
+            gone.expired.rows += expired.rows;
+            gone.expired.before = gone.expired.before.max(expired.before);
+        }
+        Ok(Expiries { stored, variants })
+    }
+
+    /// Takes for found what may have left: rows of objects with records from before the cut-off.
+    fn forgive(&mut self, held: &mut HashMap<i64, Object>) {
+        for object in held.values_mut() {
+            let Object { told, found, first, .. } = object;
+            for (gone, told, found) in [
+                (&mut self.stored, told.stored, &mut found.stored),
+                (&mut self.variants, told.variants, &mut found.variants),
+            ] {
+                let may =
+                    gone.expired.before.is_some_and(|before| first.is_none_or(|at| at < before));
+                if may && *found < told {
+                    gone.lacking += u64::from(told - *found);
+                    *found = told;
+                }
+            }
+        }
+    }
+
+    fn differences(&self) -> Vec<String> {
+        let of = |what: &str, gone: &Gone| {
+            let (lacking, expired) = (gone.lacking, gone.expired.rows);
+            (lacking != expired).then(|| {
+                format!("{lacking} {what} of its objects are gone, of which {expired} have expired")
+            })
+        };
+        of("rows", &self.stored).into_iter().chain(of("variants", &self.variants)).collect()
     }
 }
 
@@ -104,7 +185,7 @@ async fn rows_of_ledger(
     let failed = |error| Error::storage(format!("read `{}`", file.path), error);
     let open = data_file::open(objects, file).await?;
     let mut columns = vec!["object_id", "key_prefix", "logical_key", "records", "state", "copy_of"];
-    columns.extend(["detail", "round", "delivered_at"]);
+    columns.extend(["detail", "round", "delivered_at", "first_event_at"]);
     columns.extend(FATES);
     let mask = ProjectionMask::columns(open.parquet_schema(), columns);
     let mut batches = open.with_projection(mask).build().map_err(failed)?;
@@ -147,7 +228,8 @@ impl<F: Fn(i64) -> bool> Reading<'_, F> {
             if !(self.is_of)(id) {
                 continue;
             }
-            let object = Object { file: number, told: rows.told(row), found: Rows::default() };
+            let (told, found) = (rows.told(row), Rows::default());
+            let object = Object { file: number, told, found, first: rows.first(row) };
             if self.held.insert(id, object).is_some() {
                 faults.add("id", place(), format!("another object has the id {id} too"));
             }
@@ -168,6 +250,7 @@ struct LedgerRows {
     details: StringArray,
     copies: StringArray,
     delivered: TimestampMicrosecondArray,
+    firsts: TimestampMicrosecondArray,
 }
 
 impl LedgerRows {
@@ -175,7 +258,11 @@ impl LedgerRows {
         let ints =
             |name| Some(batch.column_by_name(name)?.as_primitive_opt::<Int64Type>()?.clone());
         let texts = |name| Some(batch.column_by_name(name)?.as_string_opt::<i32>()?.clone());
-        let delivered = batch.column_by_name("delivered_at")?;
+        let times = |name| {
+            Some(
+                batch.column_by_name(name)?.as_primitive_opt::<TimestampMicrosecondType>()?.clone(),
+            )
+        };
         let fates: Vec<Int64Array> = FATES.into_iter().map(ints).collect::<Option<_>>()?;
         Some(LedgerRows {
             ids: ints("object_id")?,
@@ -187,8 +274,14 @@ impl LedgerRows {
             states: texts("state")?,
             details: texts("detail")?,
             copies: texts("copy_of")?,
-            delivered: delivered.as_primitive_opt::<TimestampMicrosecondType>()?.clone(),
+            delivered: times("delivered_at")?,
+            firsts: times("first_event_at")?,
         })
+    }
+
+    /// Time of the earliest record of an object, where known.
+    fn first(&self, row: usize) -> Option<i64> {
+        self.firsts.is_valid(row).then(|| self.firsts.value(row))
     }
 
     fn key(&self, row: usize) -> String {

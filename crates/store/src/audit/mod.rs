@@ -100,7 +100,7 @@ impl Lake {
             Err(error) => return Err(error),
         };
         let (folders, strangers) = lake.store_folders().await?;
-        for path in strangers {
+        for path in strangers.into_iter().filter(|path| !layout::is_settings(path)) {
             findings.of_lake(path.as_ref(), "it is no file of the lake");
         }
         for folder in folders {
@@ -212,7 +212,7 @@ impl<'a> StoreAudit<'a> {
     /// The id of the store, from its file or from its rounds. None when there is no store yet.
     async fn identify(&mut self, listed: &names::Listed) -> Result<Option<Uuid>> {
         let path = self.layout.store_file(self.name);
-        let read = StoreInfo::read(self.objects, self.layout, self.name).await;
+        let read = StoreInfo::read(self.objects, self.layout, self.name, None).await;
         let ids = self.ids_of_rounds().await;
         let id = ids.first().copied();
         let what = match read {

@@ -37,6 +37,7 @@ enum Name<'a> {
     Data(&'a str),
     Log(&'a str),
     Manifest,
+    Tombstone,
     Stranger,
 }
 
@@ -53,7 +54,7 @@ pub(super) async fn list(objects: &Arc<dyn ObjectStore>, folder: &Path) -> Resul
             .unwrap_or_default();
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         match of(&parts) {
-            Name::StoreFile => {}
+            Name::StoreFile | Name::Tombstone => {}
             Name::Manifest => listed.manifests.push(path),
             Name::Stranger if is_leftover(&parts) => listed.leftovers.push(path),
             Name::Stranger => listed.strangers.push(path),
@@ -75,7 +76,8 @@ fn of<'a>(parts: &[&'a str]) -> Name<'a> {
     match parts {
         ["store.json"] => Name::StoreFile,
         [layout::ROUNDS, name] if is_manifest(name) => Name::Manifest,
-        [layout::ROUNDS, ..] => Name::Stranger,
+        [layout::EXPIRED, name] if is_tombstone(name) => Name::Tombstone,
+        [layout::ROUNDS | layout::EXPIRED, ..] => Name::Stranger,
         [table, layout::LOG, name] if is_of_log(name) => Name::Log(table),
         [table, name] if is_data(name) => Name::Data(table),
         [table, partition, name] if is_data(name) && partition.contains('=') => Name::Data(table),
@@ -102,6 +104,12 @@ fn is_data(name: &str) -> bool {
 fn is_manifest(name: &str) -> bool {
     let id = name.strip_suffix(".json").and_then(|rest| rest.split_once('-'));
     id.is_some_and(|(number, id)| number.len() == 20 && Uuid::try_parse(id).is_ok())
+}
+
+/// `<table>-<version>-<uuid>.json`
+fn is_tombstone(name: &str) -> bool {
+    let table = name.split_once('-').map(|(table, _)| table).unwrap_or_default();
+    layout::tombstone_of(&Path::from(name), table).is_some()
 }
 
 fn is_of_log(name: &str) -> bool {

@@ -214,11 +214,32 @@ impl TableLog {
 
     /// The token at `version`, before which commits were cleaned up: from the checkpoint of it.
     async fn token_from_checkpoint(&self, version: u64) -> Result<i64> {
-        let token = match EagerSnapshot::try_new(self.log.as_ref(), Some(version)).await {
-            Ok(state) => state.transaction_version(self.log.as_ref(), &self.application).await,
-            Err(error) => Err(error),
-        };
-        token.map(Option::unwrap_or_default).map_err(|error| self.unreadable(error))
+        let [token] = self.carried_at(version, [&self.application]).await?;
+        Ok(token.unwrap_or_default())
+    }
+
+    /// The numbers that commits up to `state` carry under application ids.
+    pub(crate) async fn carried<const N: usize>(
+        &self,
+        state: &TableState,
+        applications: [&str; N],
+    ) -> Result<[Option<i64>; N]> {
+        self.carried_at(state.version, applications).await
+    }
+
+    async fn carried_at<const N: usize>(
+        &self,
+        version: u64,
+        applications: [&str; N],
+    ) -> Result<[Option<i64>; N]> {
+        let failed = |error| self.unreadable(error);
+        let log = self.log.as_ref();
+        let state = EagerSnapshot::try_new(log, Some(version)).await.map_err(failed)?;
+        let mut carried = [None; N];
+        for (number, application) in carried.iter_mut().zip(applications) {
+            *number = state.transaction_version(log, application).await.map_err(failed)?;
+        }
+        Ok(carried)
     }
 
     /// The files of a commit, as live files.

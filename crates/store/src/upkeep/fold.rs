@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::compute::filter_record_batch;
 use object_store::ObjectStore;
 use object_store::path::Path;
 
@@ -17,35 +18,49 @@ use super::read::Inputs;
 use super::times::Times;
 use crate::data_file::{DataFile, FileWriter, SLICE_ROWS};
 use crate::error::{Error, Result};
+use crate::expire::{Expiry, staying};
 use crate::snapshot::LiveFile;
 use crate::spec::TableSpec;
 
 /// Of the budget so much may be rows; the rest is for encoding them and for what is being read.
 const ROWS_SHARE: usize = 2;
 
+/// Which rows of a fold's files are copied.
+pub(crate) enum Kept<'a> {
+    /// All.
+    All,
+    /// Those that stay; so many leave.
+    Without(&'a Expiry, u64),
+}
+
 /// The files of a group, copied into new ones; nothing shows these yet.
 ///
 /// # Errors
 /// When a file cannot be read or written; [`Error::Corrupt`] when one holds other rows than the log
 /// says.
-pub(super) async fn fold(
+pub(crate) async fn fold(
     objects: &Arc<dyn ObjectStore>,
     folder: &Path,
     table: &TableSpec,
     group: &Group,
     inputs: &[LiveFile],
     memory_bytes: usize,
+    kept: &Kept<'_>,
 ) -> Result<Vec<DataFile>> {
     let limit = memory_bytes / ROWS_SHARE;
     let opened = Inputs::open(objects, table, inputs).await?;
     let mut output =
-        Output { objects, folder, table, group, file: None, done: Vec::new(), rows: 0 };
+        Output { objects, folder, table, group, kept, file: None, done: Vec::new(), rows: 0 };
     match table.time_column {
         Some(_) => by_time(&opened, group, limit, &mut output).await?,
         None => merge::in_order(table, &opened, limit, &mut output).await?,
     }
     output.end_file().await?;
-    let expected: u64 = inputs.iter().map(|file| file.rows).sum();
+    let leave = match kept {
+        Kept::All => 0,
+        Kept::Without(_, rows) => *rows,
+    };
+    let expected = inputs.iter().map(|file| file.rows).sum::<u64>().saturating_sub(leave);
     if output.rows != expected {
         let reason = format!("its files hold {} rows, its log says {expected}", output.rows);
         return Err(Error::corrupt(format!("table `{}`", table.name), reason));
@@ -59,6 +74,7 @@ pub(super) struct Output<'a> {
     folder: &'a Path,
     table: &'a TableSpec,
     group: &'a Group,
+    kept: &'a Kept<'a>,
     file: Option<FileWriter>,
     done: Vec<DataFile>,
     rows: u64,
@@ -67,6 +83,7 @@ pub(super) struct Output<'a> {
 impl Output<'_> {
     /// Adds rows as the next slice; `alone` says that there are no others.
     pub async fn add(&mut self, rows: Vec<RecordBatch>, alone: bool) -> Result<()> {
+        let rows = self.kept_of(rows)?;
         let count: u64 = rows.iter().map(|batch| batch.num_rows() as u64).sum();
         if count == 0 {
             return Ok(());
@@ -86,6 +103,18 @@ impl Output<'_> {
         self.file = Some(file.add(rows).await?);
         self.rows += count;
         Ok(())
+    }
+
+    fn kept_of(&self, rows: Vec<RecordBatch>) -> Result<Vec<RecordBatch>> {
+        let (Kept::Without(expiry, _), Some(column)) = (self.kept, self.table.time_column) else {
+            return Ok(rows);
+        };
+        let failed = |reason| Error::corrupt(format!("table `{}`", self.table.name), reason);
+        let kept = |rows: RecordBatch| {
+            let stays = staying(&rows, column, expiry).map_err(failed)?;
+            filter_record_batch(&rows, &stays).map_err(|error| failed(error.to_string()))
+        };
+        rows.into_iter().map(kept).collect()
     }
 
     /// Ends the file being written, if there is one: the next slice begins another.

@@ -18,6 +18,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Months, NaiveDate, TimeDelta, Utc};
 use object_store::path::Path;
 
+use crate::layout;
+use crate::snapshot::LiveFile;
+
 /// How often a row is rewritten in its life, at most.
 pub(super) const REWRITES_MAX: u32 = 4;
 /// A file of this size is folded no more, but for late events.
@@ -40,7 +43,7 @@ const WORTH: u64 = 10;
 
 /// A live file, as planning sees it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Piece {
+pub(crate) struct Piece {
     /// Its path.
     pub path: Path,
     /// The month it belongs to; none in a table without months.
@@ -59,7 +62,7 @@ pub(super) struct Piece {
 
 /// Files to be folded.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Group {
+pub(crate) struct Group {
     /// The month they belong to.
     pub partition: Option<String>,
     /// The files, by time.
@@ -73,6 +76,17 @@ pub(super) struct Group {
 }
 
 impl Group {
+    /// One file, written again.
+    pub(crate) fn alone(file: &LiveFile) -> Group {
+        Group {
+            partition: file.partition.clone(),
+            inputs: Vec::new(),
+            rewrites: 1 + layout::rewrites(&file.path),
+            cut: None,
+            file_bytes: u64::MAX,
+        }
+    }
+
     fn of(mut inputs: Vec<Piece>, cut: Option<i64>) -> Group {
         inputs.sort_by(|a, b| (a.span, a.added_at, &a.path).cmp(&(b.span, b.added_at, &b.path)));
         let bytes: u64 = inputs.iter().map(|piece| piece.size).sum();

@@ -10,7 +10,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::fold::fold;
+use super::fold::{Kept, fold};
 use super::plan::{Group, Piece};
 use crate::data_file::{self, DataFile};
 use crate::snapshot::LiveFile;
@@ -77,7 +77,8 @@ async fn folded(table: &TableSpec, cut: Option<i64>, memory: usize) -> Vec<(Data
     let inputs_of = inputs.iter().map(piece).collect();
     let partition = MONTH.map(str::to_string);
     let group = Group { partition, inputs: inputs_of, rewrites: 1, cut, file_bytes: 60_000 };
-    let written = fold(&objects, &folder, table, &group, &inputs, memory).await.unwrap();
+    let written =
+        fold(&objects, &folder, table, &group, &inputs, memory, &Kept::All).await.unwrap();
     let mut read = Vec::new();
     for file in written {
         let bytes = objects.get(&file.file.path).await.unwrap().bytes().await.unwrap();

@@ -5,6 +5,8 @@ mod audit;
 mod budgets;
 mod crashes;
 mod damage;
+mod deletion;
+mod expiry;
 mod interruptions;
 mod lakes;
 mod power;

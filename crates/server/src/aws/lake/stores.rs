@@ -39,16 +39,21 @@ pub(super) async fn get_event_data_store(call: Call<'_>) -> Answered {
 
 /// The members of AWS's shape that mean something here.
 fn described(store: &StoreInfo) -> Value {
-    json!({
+    let settings = &store.settings;
+    let mut described = json!({
         "EventDataStoreArn": store.arn,
         "Name": store.name,
-        "Status": "ENABLED",
+        "Status": settings.status(),
         "MultiRegionEnabled": true,
-        "RetentionPeriod": RETENTION_DAYS,
-        "TerminationProtectionEnabled": true,
+        "RetentionPeriod": settings.retention_days.unwrap_or(RETENTION_DAYS),
+        "TerminationProtectionEnabled": settings.termination_protection,
         "CreatedTimestamp": seconds(store.created_at),
-        "UpdatedTimestamp": seconds(store.created_at),
-    })
+        "UpdatedTimestamp": seconds(settings.changed_at.unwrap_or(store.created_at)),
+    });
+    if let Some(selectors) = &settings.selectors {
+        described["AdvancedEventSelectors"] = selectors.clone();
+    }
+    described
 }
 
 /// Returns the store with that ARN, id or name.

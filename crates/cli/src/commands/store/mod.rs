@@ -1,14 +1,16 @@
 //! `traillake store`
 
-use clap::{Args, Subcommand};
-use serde_json::{Value, json};
-use traillake_store::{Lake, StoreInfo};
+mod change;
+pub mod describe;
 
+use clap::{Args, Subcommand};
+
+use self::change::UpdateArgs;
+use self::describe::{as_json, list, settings_text, show};
 use crate::failure::Outcome;
 use crate::lakes;
 use crate::output::{Report, ReportArgs};
 use crate::session::Session;
-use crate::times::show_second;
 
 /// What can be typed after `traillake store`.
 #[derive(Debug, Args)]
@@ -45,6 +47,29 @@ Examples:
   traillake store show default
   traillake store show default --format json")]
     Show(MaybeNamed),
+    /// Change what a store keeps and takes in: retention, holds, selectors, protection
+    #[command(after_help = "\
+Examples:
+  traillake store update --retention-period 2557
+  traillake store update default --hold \"case-7=userIdentity.arn LIKE '%/mallory'\"
+  traillake store update default --ingestion stop --termination-protection-enabled false")]
+    Update(Box<UpdateArgs>),
+    /// Delete a store: it can be restored for 7 days, then `maintain` removes it
+    #[command(after_help = "\
+Examples:
+  traillake store create old && traillake store update old --termination-protection-enabled false && \
+traillake store delete old
+  traillake --lake ./lake store create old && traillake store list
+  traillake store delete --help")]
+    Delete(Named),
+    /// Restore a store that is to be deleted
+    #[command(after_help = "\
+Examples:
+  traillake store update default --termination-protection-enabled false && \
+traillake store delete default && traillake store restore default
+  traillake store restore --help
+  traillake store list --format json")]
+    Restore(Named),
 }
 
 #[derive(Debug, Args)]
@@ -63,7 +88,7 @@ struct MaybeNamed {
     report: ReportArgs,
 }
 
-/// Creates, lists or shows stores.
+/// Creates, lists, shows, changes, deletes or restores stores.
 pub async fn run(session: &Session, args: StoreArgs) -> anyhow::Result<Outcome> {
     let (report, format) = match args.action {
         StoreAction::Create(Named { name, report }) => {
@@ -78,55 +103,33 @@ pub async fn run(session: &Session, args: StoreArgs) -> anyhow::Result<Outcome> 
         }
         StoreAction::Show(MaybeNamed { name, report }) => {
             let lake = lakes::open(session).await?;
-            let name = name.unwrap_or_else(|| session.settings.text("store").to_owned());
-            let info = lake.store(&name).await?.info().clone();
+            let info = lake.store_info(&name_of(session, name)).await?;
             (show(&lake, &info).await?, report.format)
+        }
+        StoreAction::Update(args) => {
+            let lake = lakes::open(session).await?;
+            let format = args.report.format;
+            (change::update(session, &lake, *args).await?, format)
+        }
+        StoreAction::Delete(Named { name, report }) => {
+            let lake = lakes::open(session).await?;
+            (told(&change::delete(session, &lake, &name).await?), report.format)
+        }
+        StoreAction::Restore(Named { name, report }) => {
+            let lake = lakes::open(session).await?;
+            (told(&lake.restore_store(&name, session.now).await?), report.format)
         }
     };
     report.print(format, session.terminal.stdout)?;
     Ok(Outcome::Done)
 }
 
-fn list(stores: &[StoreInfo]) -> Report {
-    let widest = stores.iter().map(|store| store.name.len()).max().unwrap_or(0);
-    let lines = stores.iter().map(|store| {
-        format!(
-            "{:<widest$}  {}  created {}\n",
-            store.name,
-            store.id,
-            show_second(store.created_at)
-        )
-    });
-    Report { text: lines.collect(), json: Value::Array(stores.iter().map(as_json).collect()) }
+/// Returns the name typed, else that of the settings.
+fn name_of(session: &Session, typed: Option<String>) -> String {
+    typed.unwrap_or_else(|| session.settings.text("store").to_owned())
 }
 
-/// Returns one store with the rows and bytes of each of its tables.
-async fn show(lake: &Lake, info: &StoreInfo) -> anyhow::Result<Report> {
-    let snapshot = lake.store(&info.name).await?.snapshot(None).await?;
-    let mut text = format!(
-        "{}\n  id         {}\n  arn        {}\n  created    {}\n  rounds     {}\n",
-        info.name,
-        info.id,
-        info.arn,
-        show_second(info.created_at),
-        snapshot.token,
-    );
-    let mut tables = Vec::new();
-    for table in snapshot.tables() {
-        let files = table.files().await?;
-        let rows: u64 = files.iter().map(|file| file.rows).sum();
-        let bytes: u64 = files.iter().map(|file| file.size).sum();
-        text += &crate::commands::status::table_line(table.name(), rows, files.len() as u64, bytes);
-        tables.push(json!({"table": table.name(), "rows": rows, "files": files.len(),
-                           "bytes": bytes}));
-    }
-    let mut json = as_json(info);
-    json["rounds"] = json!(snapshot.token);
-    json["tables"] = json!(tables);
-    Ok(Report { text, json })
-}
-
-fn as_json(store: &StoreInfo) -> Value {
-    json!({"name": store.name, "id": store.id.to_string(), "arn": store.arn,
-           "created_at": store.created_at.to_rfc3339()})
+fn told(info: &traillake_store::StoreInfo) -> Report {
+    let text = format!("{}\n{}", info.name, settings_text(&info.settings));
+    Report { text, json: as_json(info) }
 }

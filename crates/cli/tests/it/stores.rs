@@ -1,0 +1,185 @@
+//! What stores are set to: retention, holds, selectors, stopping and deleting, as somebody types it.
+
+use serde_json::Value;
+
+use crate::folder::Folder;
+
+fn json(here: &Folder, args: &[&str]) -> Value {
+    let args = [args, &["--format", "json"]].concat();
+    serde_json::from_str(&here.run(&args).done().stdout).unwrap()
+}
+
+fn count(here: &Folder, sql: &str) -> u64 {
+    here.csv(sql).trim().parse().unwrap()
+}
+
+fn days_until(here: &Folder, share: f64) -> String {
+    // Retention that cuts the trail at a share of its events.
+    let sql = format!(
+        "SELECT date_diff('day', date_trunc('day', from_unixtime(approx_percentile(to_unixtime(eventTime), {share}))), \
+         date_trunc('day', now())) FROM events"
+    );
+    here.csv(&sql).trim().to_owned()
+}
+
+#[test]
+fn retention_shows_first_what_would_go_and_then_takes_it_and_nothing_else() {
+    let here = Folder::with_lake();
+    let all = count(&here, "SELECT count(*) FROM events");
+    let days = days_until(&here, 0.5);
+    let old = format!(
+        "SELECT count(*) FROM events WHERE eventTime < date_trunc('day', now()) - interval '{days}' day"
+    );
+    let going = count(&here, &old);
+    assert!(going > 0 && going < all, "{going} of {all}");
+    let asked = here.run(&["store", "update", "--retention-period", &days]).done();
+    assert!(asked.stdout.contains("would leave"), "{}", asked.stdout);
+    assert!(asked.stderr.contains("nothing is changed yet"), "{}", asked.stderr);
+    assert_eq!(count(&here, "SELECT count(*) FROM events"), all);
+    assert_eq!(json(&here, &["store", "show"])["retention_days"], Value::Null);
+
+    let done = json(&here, &["store", "update", "--retention-period", &days, "--yes"]);
+    assert_eq!(done["leaving"]["rows"], going, "{done}");
+    assert_eq!(count(&here, "SELECT count(*) FROM events"), all - going);
+    assert_eq!(count(&here, &old), 0);
+    // Everything still adds up, and is sound.
+    let status = json(&here, &["status"]);
+    assert_eq!(status["stores"][0]["adds_up"], true, "{status}");
+    let status = here.run(&["status"]).done().stdout;
+    assert!(status.contains(&format!("{} present + {going} expired", all - going)), "{status}");
+    here.run(&["check", "--read-data"]).done();
+    let show = here.run(&["store", "show"]).done().stdout;
+    assert!(show.contains(&format!("retention  {days} days")), "{show}");
+    let sql = "SELECT status, retention_days FROM system.stores";
+    assert_eq!(here.csv(sql).trim(), format!("ENABLED,{days}"));
+    // The trail is known, whatever has left; and nothing more is due.
+    let again = here.run(&["ingest", "logs"]).done().stdout;
+    assert!(again.contains("known"), "{again}");
+    let nothing = here.run(&["maintain", "--dry-run"]).done().stdout;
+    assert!(!nothing.contains("leave"), "{nothing}");
+    // A copy of the logs elsewhere is past retention: refused before anything is read.
+    let moved = here.sh(
+        "mkdir new && cd new && cp -r ../logs . && traillake -q --lake ../other ingest logs \
+                         && traillake --lake ../other store update --retention-period 7 --yes \
+                         && cp -r logs again && traillake --lake ../other ingest again",
+    );
+    assert_eq!(moved.code, 0, "copies of what is known are no import: {}", moved.stderr);
+    let here = Folder::with_logs();
+    here.run(&["store", "create", "default"]).done();
+    here.run(&["store", "update", "--retention-period", "7", "--yes"]).done();
+    let refused = here.run(&["ingest", "logs"]).exited(2);
+    assert!(refused.stderr.contains("were delivered before"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("--since"), "{}", refused.stderr);
+    assert_eq!(count(&here, "SELECT count(*) FROM system.objects"), 0);
+}
+
+#[test]
+fn what_is_held_stays_until_it_is_released() {
+    let here = Folder::with_lake();
+    let held = count(&here, "SELECT count(*) FROM events WHERE eventName = 'GetCallerIdentity'");
+    let all = count(&here, "SELECT count(*) FROM events");
+    assert!(held > 0 && held < all);
+    let hold = "case-7=eventName = 'GetCallerIdentity' -- whoever asked";
+    let said = here.run(&["store", "update", "--hold", hold]).done();
+    assert!(said.stderr.contains(&format!("keeps {held} events")), "{}", said.stderr);
+    let done = json(&here, &["store", "update", "--retention-period", "7", "--yes"]);
+    assert_eq!(done["leaving"]["held"], held, "{done}");
+    assert_eq!(here.csv("SELECT DISTINCT eventName FROM events").trim(), "GetCallerIdentity");
+    assert_eq!(count(&here, "SELECT count(*) FROM events"), held);
+    here.run(&["check", "--read-data"]).done();
+    let wrong = here.run(&["store", "update", "--hold", "x=eventNam = 'a'"]).exited(2);
+    assert!(wrong.stderr.contains("does not exist"), "{}", wrong.stderr);
+    let refused = here.run(&["store", "update", "--release", "case-8", "--yes"]).exited(2);
+    assert!(refused.stderr.contains("no hold `case-8`"), "{}", refused.stderr);
+    here.run(&["store", "update", "--release", "case-7"]).done();
+    assert_eq!(count(&here, "SELECT count(*) FROM events"), held, "nothing is changed yet");
+    here.run(&["store", "update", "--release", "case-7", "--yes"]).done();
+    assert_eq!(count(&here, "SELECT count(*) FROM events"), 0);
+    here.run(&["check", "--read-data"]).done();
+}
+
+#[test]
+fn upkeep_that_nobody_watches_takes_a_month_at_most() {
+    let here = Folder::with_lake();
+    let all = count(&here, "SELECT count(*) FROM events");
+    let days: u64 = days_until(&here, 1.0).parse().unwrap();
+    // As it was set when nothing was old yet.
+    let young = (days + 1_000).to_string();
+    here.run(&["store", "update", "--retention-period", &young, "--yes"]).done();
+    let settings = std::fs::read_dir(here.path("lake/stores")).unwrap();
+    let mut settings: Vec<_> = settings.map(|entry| entry.unwrap().path()).collect();
+    settings.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    let text = std::fs::read_to_string(&settings[0]).unwrap();
+    let text = text.replace(&format!("\"retention_days\":{young}"), "\"retention_days\":7");
+    std::fs::write(&settings[0], text).unwrap();
+    let told = here.run(&["maintain"]).exited(1);
+    assert!(told.stderr.contains("more than a month at once"), "{}", told.stderr);
+    assert!(told.stderr.contains("--yes"), "{}", told.stderr);
+    assert_eq!(count(&here, "SELECT count(*) FROM events"), all);
+    let dry = here.run(&["maintain", "--dry-run"]).done().stdout;
+    assert!(dry.contains("would leave"), "{dry}");
+    let done = here.run(&["maintain", "--yes"]).done().stdout;
+    assert!(done.contains(" left, of "), "{done}");
+    assert_eq!(count(&here, "SELECT count(*) FROM events"), 0);
+}
+
+#[test]
+fn selectors_of_a_store_and_of_a_run_leave_out_and_count() {
+    let here = Folder::with_logs();
+    let category = r#"{"Field": "eventCategory", "Equals": ["Management"]}"#;
+    let of = |field: &str| format!(r#"[{{"FieldSelectors": [{category}, {field}]}}]"#);
+    here.write("iam.json", of(r#"{"Field": "eventSource", "Equals": ["iam.amazonaws.com"]}"#));
+    here.write("no-list.json", of(r#"{"Field": "eventName", "NotStartsWith": ["List"]}"#));
+    here.write("wrong.json", of(r#"{"Field": "sourceIPAddress", "Equals": ["a"]}"#));
+    let wrong = here.run(&["ingest", "logs", "--select", "wrong.json"]).exited(2);
+    assert!(wrong.stderr.contains("selector 1"), "{}", wrong.stderr);
+    here.run(&["store", "create", "iam"]).done();
+    here.run(&["store", "update", "iam", "--advanced-event-selectors", "iam.json"]).done();
+    let said = here.run(&["--store", "iam", "ingest", "logs", "--select", "no-list.json"]).done();
+    assert!(said.stdout.contains("deselected"), "{}", said.stdout);
+    let asked = |sql: &str| {
+        let args = ["--store", "iam", "query", sql, "--format", "csv", "--no-header"];
+        here.run(&args).done().stdout.trim().to_owned()
+    };
+    assert_eq!(asked("SELECT DISTINCT eventSource FROM events"), "iam.amazonaws.com");
+    assert_eq!(asked("SELECT count(*) FROM events WHERE eventName LIKE 'List%'"), "0");
+    let sums = "SELECT sum(records) = sum(stored + duplicates + respelled + variants + deselected \
+                + rejects), sum(deselected) > 0 FROM system.objects";
+    assert_eq!(asked(sums), "true,true");
+    let shown = json(&here, &["store", "show", "iam"]);
+    assert_eq!(shown["advanced_event_selectors"][0]["FieldSelectors"][1]["Field"], "eventSource");
+    here.run(&["store", "update", "iam", "--advanced-event-selectors", "all"]).done();
+    assert_eq!(json(&here, &["store", "show", "iam"])["advanced_event_selectors"], Value::Null);
+}
+
+#[test]
+fn a_store_is_stopped_deleted_and_restored() {
+    let here = Folder::with_lake();
+    let stopped = here.run(&["store", "update", "--ingestion", "stop"]).done().stdout;
+    assert!(stopped.contains("STOPPED_INGESTION"), "{stopped}");
+    let refused = here.run(&["ingest", "logs"]).exited(2);
+    assert!(refused.stderr.contains("ingestion was stopped"), "{}", refused.stderr);
+    here.run(&["store", "update", "--ingestion", "start"]).done();
+    let refused = here.run(&["store", "delete", "default"]).exited(2);
+    assert!(refused.stderr.contains("--termination-protection-enabled"), "{}", refused.stderr);
+    here.run(&["store", "update", "--termination-protection-enabled", "false"]).done();
+    let deleted = here.run(&["store", "delete", "default"]).done();
+    assert!(deleted.stdout.contains("PENDING_DELETION"), "{}", deleted.stdout);
+    for args in [&["query", "SELECT count(*) FROM events"][..], &["ingest", "logs"], &["find", "x"]]
+    {
+        let refused = here.run(args).exited(2);
+        assert!(refused.stderr.contains("is to be deleted"), "{args:?}: {}", refused.stderr);
+        assert!(refused.stderr.contains("store restore"), "{args:?}: {}", refused.stderr);
+    }
+    // What looks at all stores goes on.
+    for args in [&["status"][..], &["store", "list"], &["store", "show"], &["maintain"]] {
+        let told = here.run(args).done().stdout;
+        let tells = told.contains("to be deleted") || told.contains("PENDING_DELETION");
+        assert!(tells, "{args:?}: {told}");
+    }
+    here.run(&["store", "create", "other"]).done();
+    here.run(&["--store", "other", "query", "SELECT count(*) FROM events"]).done();
+    here.run(&["store", "restore", "default"]).done();
+    assert!(count(&here, "SELECT count(*) FROM events") > 0);
+    here.run(&["check", "--read-data"]).done();
+}

@@ -1,0 +1,228 @@
+//! Records past retention leave: whole files, and of files that reach over the cut-off, their rows.
+//!
+//! Each table loses what it loses in one commit, which carries two numbers on from commit to commit
+//! as application transactions: how many rows have left so far (`<store>/expired`), and up to which
+//! time (`<store>/expired-before`). So in every state of a table the rows ever stored are the rows
+//! present and the rows expired, and a crash can never come between the two. What left is written
+//! down before ([`tombstone`]). The ledger keeps every object: what has left is not read again.
+
+mod examine;
+pub(crate) mod tombstone;
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use futures::{StreamExt, TryStreamExt, stream};
+
+pub(crate) use self::examine::staying;
+use self::examine::{Leaving, examine};
+pub use self::tombstone::{Tombstone, TombstoneFile};
+use crate::data_file::DataFile;
+use crate::error::Result;
+use crate::log::{TableLog, TableState};
+use crate::rewrite::Replacement;
+use crate::round::StoreWriter;
+use crate::snapshot::{StoreSnapshot, TableSnapshot};
+use crate::spec::TableSpec;
+use crate::upkeep::{Group, Kept, fold};
+
+/// Files looked into at the same time.
+const FILES_AT_ONCE: usize = 4;
+
+/// Rows that stay whatever their age: object and position of each record of the main table.
+pub type Held = HashSet<(i64, i64)>;
+
+/// Which records leave.
+#[derive(Debug, Clone)]
+pub struct Expiry {
+    /// Those whose time is earlier.
+    pub before: DateTime<Utc>,
+    /// But not these, where a hold is in force. While one is, records of other tables than the main
+    /// one stay as well, for a hold says nothing of them.
+    pub held: Option<Held>,
+    /// Bytes that rewriting a file may have in memory, about.
+    pub memory_bytes: usize,
+}
+
+/// What leaves a table, or has left it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TableExpiry {
+    /// The table.
+    pub table: String,
+    /// Rows.
+    pub rows: u64,
+    /// Files that leave as they are.
+    pub files_removed: u64,
+    /// Their bytes.
+    pub bytes_removed: u64,
+    /// Files of which some rows leave: they are written again.
+    pub files_rewritten: u64,
+    /// Time of the earliest row that leaves, microseconds since 1970.
+    pub first: Option<i64>,
+    /// Time of the latest one.
+    pub last: Option<i64>,
+}
+
+/// What has left a table so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// Rows.
+    pub rows: u64,
+    /// The latest cut-off, microseconds since 1970; none before the first.
+    pub before: Option<i64>,
+}
+
+impl StoreWriter {
+    /// The store as it is now, for [`StoreWriter::expire`].
+    ///
+    /// # Errors
+    /// When the logs cannot be read or an unfinished round cannot be completed.
+    pub async fn latest(&self) -> Result<StoreSnapshot> {
+        self.publisher().pin(Some(&self.pinned())).await
+    }
+
+    /// What would leave the tables of `state`.
+    ///
+    /// # Errors
+    /// When files cannot be read.
+    pub async fn expiry_due(
+        &self,
+        state: &StoreSnapshot,
+        expiry: &Expiry,
+    ) -> Result<Vec<TableExpiry>> {
+        let mut due = Vec::new();
+        for table in self.expiring(state, expiry)? {
+            let leaving = self.leaving(table, expiry).await?;
+            due.push(told(table, &leaving));
+        }
+        Ok(due)
+    }
+
+    /// Takes what is past retention out of the tables of `state`, table by table; what has left.
+    /// Ingest, queries and upkeep may go on meanwhile; dropped at any moment, it leaves the store
+    /// consistent.
+    ///
+    /// # Errors
+    /// [`Error::NotLive`] when files of `state` have been rewritten since: take a later state, and find
+    /// what is held in it. When files cannot be read or written.
+    pub async fn expire(
+        &self,
+        state: &StoreSnapshot,
+        expiry: &Expiry,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<TableExpiry>> {
+        let mut done = Vec::new();
+        for table in self.expiring(state, expiry)? {
+            let leaving = self.leaving(table, expiry).await?;
+            if !leaving.is_empty() {
+                self.take_out(table, expiry, &leaving, now).await?;
+            }
+            done.push(told(table, &leaving));
+        }
+        Ok(done)
+    }
+
+    /// The tables that records leave: those with a time of their own.
+    fn expiring<'a>(
+        &self,
+        state: &'a StoreSnapshot,
+        expiry: &Expiry,
+    ) -> Result<Vec<&'a TableSnapshot>> {
+        let mut tables = Vec::new();
+        for (place, spec) in self.tables().iter().enumerate() {
+            let is_bound = expiry.held.is_some() && place > 0;
+            if spec.time_column.is_some() && !is_bound {
+                tables.push(crate::round::table_of(state, spec.name)?);
+            }
+        }
+        Ok(tables)
+    }
+
+    /// The files of a table that lose rows.
+    async fn leaving(&self, table: &TableSnapshot, expiry: &Expiry) -> Result<Vec<Leaving>> {
+        let (spec, files) = (self.spec_of(table)?, table.files().await?);
+        let looks = files.iter().map(|file| examine(self.objects(), spec, file, expiry));
+        let looks = looks.collect::<Vec<_>>();
+        let leaving = stream::iter(looks).buffered(FILES_AT_ONCE).try_collect::<Vec<_>>().await?;
+        Ok(leaving.into_iter().flatten().collect())
+    }
+
+    async fn take_out(
+        &self,
+        table: &TableSnapshot,
+        expiry: &Expiry,
+        leaving: &[Leaving],
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let spec = self.spec_of(table)?;
+        let mut written = Vec::new();
+        for file in leaving.iter().filter(|file| !file.is_whole()) {
+            written.extend(self.without(table, spec, file, expiry).await?);
+        }
+        let log = table.log();
+        let removes = leaving.iter().map(|of| log.removal(&of.file)).collect::<Result<_>>()?;
+        let adds = written.iter().map(|file| log.addition(file)).collect::<Result<_>>()?;
+        let checksums = log.checksums(table.state()).await?;
+        let tombstone = Tombstone::of(table, expiry, leaving, &checksums);
+        let rows: u64 = leaving.iter().map(|of| of.rows).sum();
+        let version = self
+            .publish(table, Replacement { adds, removes, expires: Some(tombstone) }, now)
+            .await?;
+        tracing::info!(table = table.name(), rows, version, "expired");
+        Ok(())
+    }
+
+    /// A file, written again without the rows that leave.
+    async fn without(
+        &self,
+        table: &TableSnapshot,
+        spec: &TableSpec,
+        leaving: &Leaving,
+        expiry: &Expiry,
+    ) -> Result<Vec<DataFile>> {
+        let file = &leaving.file;
+        let group = Group::alone(file);
+        let kept = Kept::Without(expiry, leaving.rows);
+        let (objects, inputs) = (self.objects(), std::slice::from_ref(file));
+        fold(objects, table.prefix(), spec, &group, inputs, expiry.memory_bytes, &kept).await
+    }
+
+    /// What has left the table of a record kind so far.
+    ///
+    /// # Errors
+    /// When its log cannot be read.
+    pub async fn expired(&self, table: &str) -> Result<Expired> {
+        crate::round::table_of(&self.pinned(), table)?.expired().await
+    }
+}
+
+impl TableSnapshot {
+    /// What has left the table so far.
+    ///
+    /// # Errors
+    /// When its log cannot be read.
+    pub async fn expired(&self) -> Result<Expired> {
+        expired(self.log(), self.state()).await
+    }
+}
+
+/// What has left a table up to a state of it.
+pub(crate) async fn expired(log: &TableLog, state: &TableState) -> Result<Expired> {
+    let [rows, before] = log.carried(state, [&log.expired_rows(), &log.expired_before()]).await?;
+    let rows = rows.and_then(|rows| u64::try_from(rows).ok()).unwrap_or_default();
+    Ok(Expired { rows, before })
+}
+
+fn told(table: &TableSnapshot, leaving: &[Leaving]) -> TableExpiry {
+    let whole = leaving.iter().filter(|of| of.is_whole());
+    let count = whole.clone().count() as u64;
+    TableExpiry {
+        table: table.name().to_string(),
+        rows: leaving.iter().map(|of| of.rows).sum(),
+        files_removed: count,
+        bytes_removed: whole.map(|of| of.file.size).sum(),
+        files_rewritten: leaving.len() as u64 - count,
+        first: leaving.iter().map(|of| of.first).min(),
+        last: leaving.iter().map(|of| of.last).max(),
+    }
+}

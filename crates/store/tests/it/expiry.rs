@@ -1,0 +1,311 @@
+//! Retention: what is past it leaves, and nothing else does, whatever interrupts it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
+use chrono::{TimeDelta, Utc};
+use traillake_store::{
+    Error, Expiry, Held, Result, StoreSnapshot, StoreWriter, TableExpiry, UpkeepOptions,
+};
+use traillake_testkit::faults::{Counted, Faults, Outcome};
+
+use crate::turns::Turns;
+use crate::upkeep::{behind, lake_of, later, rounds, upkeep};
+use crate::world::{self, Disk, Ledger, Object, at, audit, commit, read, table_rows, told};
+
+/// The tables that records leave.
+const TABLES: [&str; 3] = ["events", "extras", "variants"];
+
+/// What is from before this day leaves.
+fn before(day: i64) -> Expiry {
+    Expiry { before: at(86_400 * day), held: None, memory_bytes: 64 << 20 }
+}
+
+async fn expire(writer: &StoreWriter, expiry: &Expiry) -> Result<Vec<TableExpiry>> {
+    let state = writer.latest().await?;
+    writer.expire(&state, expiry, later()).await
+}
+
+/// A row: its table, its time, everything else of it.
+type Row = (&'static str, i64, String);
+
+/// Every row of the tables that records leave.
+async fn rows(snapshot: &StoreSnapshot) -> BTreeSet<Row> {
+    let mut found = BTreeSet::new();
+    for table in TABLES {
+        for batch in table_rows(snapshot.table(table).unwrap()).await {
+            let times = batch.column_by_name("at").unwrap();
+            let times = times.as_primitive::<TimestampMicrosecondType>().clone();
+            for row in 0..batch.num_rows() {
+                let all = format!("{:?}", batch.slice(row, 1).columns());
+                assert!(found.insert((table, times.value(row), all)), "a row stands there twice");
+            }
+        }
+    }
+    found
+}
+
+fn from(rows: &BTreeSet<Row>, expiry: &Expiry) -> BTreeSet<Row> {
+    let before = expiry.before.timestamp_micros();
+    rows.iter().filter(|(_, at, _)| *at >= before).cloned().collect()
+}
+
+/// Holds a lake against the rows that should be left of it: they are there, what has left is counted,
+/// and an audit finds nothing.
+async fn check(disk: &Disk, left: &BTreeSet<Row>, why: &str) {
+    let snapshot = read(disk).await;
+    let found = rows(&snapshot).await;
+    assert!(found == *left, "{why}: {} rows and not {}", found.len(), left.len());
+    check_sums(disk, &snapshot, why).await;
+}
+
+/// Rows ever stored are rows present and rows expired; tombstones name each that has.
+async fn check_sums(disk: &Disk, snapshot: &StoreSnapshot, why: &str) {
+    let ledger = Ledger::of(snapshot).await;
+    let (mut stored, mut variants) = (0, 0);
+    for name in TABLES {
+        let table = snapshot.table(name).unwrap();
+        let present: u64 = table.files().await.unwrap().iter().map(|file| file.rows).sum();
+        let expired = table.expired().await.unwrap();
+        let tombstones = table.tombstones().await.unwrap();
+        let named: u64 = tombstones.iter().map(|tombstone| tombstone.rows).sum();
+        assert_eq!(named, expired.rows, "{why}: tombstones of `{name}`");
+        for tombstone in &tombstones {
+            let of_files: u64 = tombstone.files.iter().map(|file| file.expired).sum();
+            assert_eq!(of_files, tombstone.rows, "{why}: {tombstone:?}");
+            assert!(tombstone.files.iter().all(|file| file.xxh3.is_some()), "{tombstone:?}");
+        }
+        match name {
+            "variants" => variants += present + expired.rows,
+            _ => stored += present + expired.rows,
+        }
+    }
+    let told_of = (ledger.stored as u64, ledger.variants as u64);
+    assert_eq!(told_of, (stored, variants), "{why}: the ledger, and rows present and expired");
+    let audit = audit(disk, true).await;
+    assert!(audit.is_sound(), "{why}: {}", told(&audit));
+}
+
+#[tokio::test]
+async fn what_is_past_retention_leaves_and_nothing_else_does() {
+    let rounds = rounds(24);
+    for folded in [false, true] {
+        let (disk, writer) = lake_of(&rounds).await;
+        if folded {
+            upkeep(&writer, later()).await.unwrap();
+        }
+        let all = rows(&read(&disk).await).await;
+        let mut total = 0;
+        for day in [0, 5, 5, 20, 60] {
+            let expiry = before(day);
+            let there = rows(&read(&disk).await).await;
+            let due = writer.expiry_due(&writer.latest().await.unwrap(), &expiry).await.unwrap();
+            assert_eq!(rows(&read(&disk).await).await, there, "asking changes nothing");
+            let done = expire(&writer, &expiry).await.unwrap();
+            assert_eq!(done, due, "what was said and what was done");
+            let left = from(&all, &expiry);
+            check(&disk, &left, &format!("day {day}, folded {folded}")).await;
+            total += done.iter().map(|table| table.rows).sum::<u64>();
+            assert_eq!(total as usize, all.len() - left.len());
+            let rewritten: u64 = done.iter().map(|table| table.files_rewritten).sum();
+            assert!(
+                rewritten > 0 || !folded || ![5, 20].contains(&day) || total == 0 || {
+                    // The second time on one day.
+                    done.iter().all(|table| table.rows == 0)
+                }
+            );
+            let first = done.iter().filter_map(|table| table.first).min();
+            assert!(first.is_none_or(|first| first < expiry.before.timestamp_micros()));
+        }
+        assert!(total > 40, "{total}");
+        // A later upkeep, with all its removals, changes nothing of that.
+        upkeep(&writer, later() + TimeDelta::days(30)).await.unwrap();
+        check(&disk, &from(&all, &before(60)), "after upkeep").await;
+    }
+}
+
+#[tokio::test]
+async fn what_has_left_is_known_and_does_not_come_back_by_a_re_read() {
+    let rounds = rounds(12);
+    let (disk, writer) = lake_of(&rounds).await;
+    let all = rows(&read(&disk).await).await;
+    expire(&writer, &before(8)).await.unwrap();
+    let again: Vec<Object> = rounds.iter().flatten().cloned().collect();
+    let receipt = commit(&writer, &again, 900).await.unwrap();
+    assert_eq!(receipt.known.len(), again.len());
+    let mut copies = again;
+    copies.iter_mut().for_each(|copy| copy.key = format!("copy of {}", copy.key));
+    let receipt = commit(&writer, &copies, 901).await.unwrap();
+    assert!(receipt.objects.iter().all(|object| object.copy_of.is_some()), "{receipt:?}");
+    check(&disk, &from(&all, &before(8)), "read again").await;
+    assert_eq!(
+        writer.expired("events").await.unwrap().before,
+        Some(at(86_400 * 8).timestamp_micros())
+    );
+}
+
+#[tokio::test]
+async fn what_is_held_stays_and_so_does_every_other_table() {
+    let rounds = rounds(24);
+    let (disk, writer) = lake_of(&rounds).await;
+    upkeep(&writer, later()).await.unwrap();
+    let snapshot = read(&disk).await;
+    let all = rows(&snapshot).await;
+    let mut held = Held::new();
+    let mut named = BTreeSet::new();
+    for batch in table_rows(snapshot.table("events").unwrap()).await {
+        let objects = batch.column_by_name("_object").unwrap().as_primitive::<Int64Type>();
+        let indexes = batch.column_by_name("_index").unwrap().as_primitive::<Int32Type>();
+        for row in (0..batch.num_rows()).step_by(3) {
+            held.insert((objects.value(row), i64::from(indexes.value(row))));
+            named.insert(one(&batch, row));
+        }
+    }
+    let expiry = Expiry { held: Some(held), ..before(60) };
+    let done = expire(&writer, &expiry).await.unwrap();
+    assert_eq!(done.len(), 1, "{done:?}");
+    let stays = |(table, _, row): &&Row| *table != "events" || named.contains(row);
+    let left: BTreeSet<Row> = all.iter().filter(stays).cloned().collect();
+    check(&disk, &left, "held").await;
+    // Once nothing is held, the rest leaves.
+    expire(&writer, &before(60)).await.unwrap();
+    check(&disk, &BTreeSet::new(), "released").await;
+}
+
+fn one(batch: &RecordBatch, row: usize) -> String {
+    format!("{:?}", batch.slice(row, 1).columns())
+}
+
+#[tokio::test]
+async fn counts_are_carried_over_checkpoints_and_logs_that_were_shortened() {
+    let rounds = rounds(30);
+    let (disk, writer) = lake_of(&rounds[..10]).await;
+    expire(&writer, &before(3)).await.unwrap();
+    let expired = read(&disk).await.table("events").unwrap().expired().await.unwrap();
+    assert!(expired.rows > 0);
+    let mut n = 100;
+    for _ in 0..6 {
+        for round in &rounds[10..] {
+            let mut round = round.clone();
+            n += 1;
+            round.iter_mut().for_each(|object| object.key = format!("{} {n}", object.key));
+            round[0].records = vec![world::record(&format!("later {n}"), 39, "v")];
+            commit(&writer, &round, n).await.unwrap();
+        }
+    }
+    let report = upkeep(&writer, later()).await.unwrap();
+    let events = &report.tables[0];
+    assert!(events.log_files_removed > 50, "{events:?}");
+    let snapshot = read(&disk).await;
+    assert_eq!(snapshot.table("events").unwrap().expired().await.unwrap(), expired);
+    check_sums(&disk, &snapshot, "shortened").await;
+    let all = rows(&snapshot).await;
+    expire(&writer, &before(30)).await.unwrap();
+    check(&disk, &from(&all, &before(30)), "and on").await;
+}
+
+#[tokio::test]
+async fn stopped_at_every_step_each_table_has_lost_all_it_should_or_nothing() {
+    let rounds = rounds(16);
+    let (lake, writer) = lake_of(&rounds).await;
+    upkeep(&writer, later()).await.unwrap();
+    let all = rows(&read(&lake).await).await;
+    let expiry = before(6);
+    let left = from(&all, &expiry);
+    let plain = Arc::new(Faults::none(Counted::Changes));
+    let disk = lake.fork();
+    expire(&world::writer(&behind(&disk, &plain)).await.unwrap(), &expiry).await.unwrap();
+    check(&disk, &left, "undisturbed").await;
+    let steps = plain.trace().len();
+    assert!(steps >= 8, "{:?}", plain.trace());
+    let mut half_way = 0;
+    for step in 0..steps {
+        for outcome in [Outcome::Applied, Outcome::NotApplied, Outcome::AppliedUnheard] {
+            let why = format!("{outcome:?} at `{}`", plain.trace()[step]);
+            let stop = Arc::new(Faults::stop_at(step as u64, Counted::Changes, outcome));
+            let disk = lake.fork();
+            if let Ok(writer) = world::writer(&behind(&disk, &stop)).await {
+                let _ = expire(&writer, &expiry).await;
+            }
+            assert!(stop.stopped());
+            let found = rows(&read(&disk).await).await;
+            for table in TABLES {
+                let of = |rows: &BTreeSet<Row>| -> BTreeSet<Row> {
+                    rows.iter().filter(|(name, ..)| *name == table).cloned().collect()
+                };
+                let whole = of(&found) == of(&all) || of(&found) == of(&left);
+                assert!(whole, "{why}: `{table}` has lost some");
+            }
+            half_way += usize::from(found != all && found != left);
+            check_sums(&disk, &read(&disk).await, &why).await;
+            let writer = world::writer(&disk).await.unwrap();
+            expire(&writer, &expiry).await.unwrap();
+            check(&disk, &left, &why).await;
+            // What was written for nothing goes, and so do tombstones of what never happened.
+            upkeep(&writer, later() + TimeDelta::days(60)).await.unwrap();
+            check(&disk, &left, &why).await;
+        }
+    }
+    assert!(half_way > 5, "{half_way}");
+}
+
+#[tokio::test]
+async fn beside_upkeep_ingest_and_another_expiry() {
+    let rounds = rounds(14);
+    let (lake, _) = lake_of(&rounds[..10]).await;
+    let (mut overtaken, mut rebased) = (0, 0);
+    for seed in 0..5 {
+        let disk = lake.fork();
+        let turns = Turns::new(seed, 4);
+        let reached = |number: usize| {
+            let turns = turns.clone();
+            disk.wrapped(Arc::new(move |inner| turns.wrap(number, inner)))
+        };
+        let expiring = |number: usize| {
+            let (disk, turns) = (reached(number), turns.clone());
+            async move {
+                let mut lost = 0;
+                loop {
+                    let writer = world::writer(&disk).await.unwrap();
+                    match expire(&writer, &before(6)).await {
+                        Ok(_) => break,
+                        Err(Error::NotLive { .. }) => lost += 1,
+                        Err(error) => panic!("seed {seed}: {error}"),
+                    }
+                }
+                turns.leave(number);
+                lost
+            }
+        };
+        let tending = async {
+            let writer = world::writer(&reached(2)).await.unwrap();
+            let report = writer.upkeep(&UpkeepOptions::default(), Utc::now()).await.unwrap();
+            turns.leave(2);
+            report
+        };
+        let ingest = async {
+            let writer = world::writer(&reached(3)).await.unwrap();
+            let mut rebased = 0;
+            for (n, round) in (50..).zip(&rounds[10..]) {
+                rebased += commit(&writer, round, n).await.unwrap().rebased;
+            }
+            turns.leave(3);
+            rebased
+        };
+        let (ann, bob, report, lost) = tokio::join!(expiring(0), expiring(1), tending, ingest);
+        assert!(report.is_clean(), "seed {seed}: {report:?}");
+        overtaken += ann + bob;
+        rebased += lost;
+        check_sums(&disk, &read(&disk).await, &format!("seed {seed}")).await;
+        // What came in after the others had looked leaves the next time.
+        let writer = world::writer(&disk).await.unwrap();
+        expire(&writer, &before(6)).await.unwrap();
+        let snapshot = read(&disk).await;
+        let found = rows(&snapshot).await;
+        assert_eq!(from(&found, &before(6)), found, "seed {seed}");
+        check_sums(&disk, &snapshot, &format!("seed {seed}")).await;
+    }
+    assert!(overtaken > 2 && rebased > 2, "{overtaken} overtaken, {rebased} rebased");
+}
