@@ -1,16 +1,21 @@
 #!/usr/bin/env python3
 """Brings an organization's bucket into lakes on disk and in S3, from an S3 that is not ours.
 
-usage: check.py TRAILLAKE [CORPUS]
+usage: check.py [--whole] TRAILLAKE [CORPUS]
 
 Needs PyPI boto3 and moto[server]. Real events (CORPUS, else ../shared/corpus) are laid out under two
-accounts, with digests that carry metadata and other services' logs beside them. What must come in is
+accounts, with digests that carry metadata and other services' logs beside them; with `--whole` all of
+CORPUS, whatever its files hold, under the accounts and regions of its events. What must come in is
 worked out here, from the files themselves.
 """
+import atexit
+import collections
+import datetime
 import gzip
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -27,19 +32,28 @@ OBJECTS = 400
 LATE, LOST = 60, 5
 ORGANIZATION = "o-exampleorg1"
 SIGNATURE = "0a1b2c3d"
+# A file that breaks off half way, beside a sound one with the same events. How many records it has is
+# not asked here.
+BROKEN = "samples-large.json.gz"
 
 
 def main():
-    traillake = os.path.abspath(sys.argv[1])
+    arguments = [text for text in sys.argv[1:] if text != "--whole"]
+    whole = len(arguments) < len(sys.argv) - 1
+    traillake = os.path.abspath(arguments[0])
     root = pathlib.Path(__file__).resolve().parents[2]
-    corpus = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else root.parent / "shared" / "corpus"
+    corpus = pathlib.Path(arguments[1]) if len(arguments) > 1 else root.parent / "shared" / "corpus"
     if not (corpus / "sans504").is_dir():
         print(f"SKIPPED: {corpus} is not there")
         return
     with tempfile.TemporaryDirectory() as folder, Server() as server:
-        objects = lay_out(corpus / "sans504")
+        objects = lay_out_all(corpus) if whole else lay_out(corpus / "sans504")
         digests = [digest(number) for number in range(3)]
+        digests += [(key, objects.pop(key)) for key in sorted(objects) if "-Digest/" in key]
         server.fill(objects, digests)
+        places = {tuple(key.split("/")[3:6:2]) for key in objects}
+        print(f"{len(objects)} objects and {len(digests)} digests of {len(places)} accounts and "
+              f"regions, {sum(map(len, objects.values())):,} bytes")
         for lake in [f"{folder}/lake", "s3://lakes/prod"]:
             check(Program(traillake, lake, folder, server), objects, digests)
         for lake in [f"{folder}/followed", "s3://lakes/followed"]:
@@ -51,11 +65,66 @@ def lay_out(trail):
     """Files of a trail by key, as an organization's bucket has them."""
     files = sorted(path for path in trail.rglob("*.json.gz"))
     step = len(files) // OBJECTS
+    return {key_of(path, trail): path.read_bytes() for path in files[::step][:OBJECTS]}
+
+
+def lay_out_all(corpus):
+    """All files of a corpus by key; what was no trail gets a place by its first event."""
     objects = {}
-    for path in files[::step][:OBJECTS]:
-        key = str(path.relative_to(trail)).replace("AWSLogs/", f"AWSLogs/{ORGANIZATION}/", 1)
-        objects[f"audit/{key}"] = path.read_bytes()
+    files = sorted(path for path in corpus.rglob("*json*") if path.is_file())
+    for number, path in enumerate(files):
+        content = path.read_bytes()
+        key = key_of(path, corpus) or key_of_events(content, f"{number:05}{path.name}")
+        if key in objects:
+            key = key.replace(".json", f"-{number}.json", 1)
+        objects[key] = content
     return objects
+
+
+def key_of(path, folder):
+    """The key of a file of a trail; none of any other."""
+    parts = path.relative_to(folder).parts
+    if "AWSLogs" not in parts:
+        return None
+    below = [part for part in parts[parts.index("AWSLogs") + 1:] if not part.startswith("o-")]
+    return "/".join(["audit/AWSLogs", ORGANIZATION, *below])
+
+
+def key_of_events(content, name):
+    """The key that CloudTrail would have given a file, as far as it says."""
+    found = [event for event in records(content) or [] if isinstance(event.get("eventTime"), str)]
+    first = found[0] if found else {}
+    account = first.get("recipientAccountId") or "342082656213"
+    region = first.get("awsRegion") or "us-east-1"
+    if not re.fullmatch(r"\d{12}", account) or not re.fullmatch(r"[a-z]+(-[a-z]+)+-\d", region):
+        account, region = "342082656213", "us-east-1"
+    at = instant(first.get("eventTime", "2021-08-01T00:00:00Z"))
+    at = datetime.datetime.fromtimestamp(at / 1_000_000, datetime.timezone.utc)
+    return (f"audit/AWSLogs/{ORGANIZATION}/{account}/CloudTrail/{region}/{at:%Y/%m/%d}/"
+            f"{account}_CloudTrail_{region}_{at:%Y%m%dT%H%MZ}_{name.replace('_', '-')}")
+
+
+def records(content):
+    """The events of a file, whatever they are wrapped in; none when it breaks off."""
+    text = (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode()
+    try:
+        found = json.loads(text)
+    except ValueError:
+        try:
+            found = [json.loads(line) for line in text.splitlines() if line.strip()]
+        except ValueError:
+            return None
+    if isinstance(found, dict):
+        found = found.get("Records", found.get("Events", [found]))
+    inside = lambda event: json.loads(event["CloudTrailEvent"]) if "CloudTrailEvent" in event else event
+    return [inside(event) for event in found]
+
+
+def instant(value):
+    """A time of an event in microseconds."""
+    if isinstance(value, (int, float)):
+        return round(value * 1_000_000)
+    return round(datetime.datetime.fromisoformat(value.replace("Z", "+00:00")).timestamp() * 1_000_000)
 
 
 def digest(number):
@@ -69,43 +138,96 @@ def digest(number):
     return name, gzip.compress(json.dumps(content).encode())
 
 
+Truth = collections.namedtuple("Truth", "records events bodies")
+
+
 def truth(objects):
-    """Records, events and bodies of a set of log files."""
-    records, events, bodies = 0, set(), set()
-    for content in objects.values():
-        body = gzip.decompress(content)
+    """Records, identities of events and bodies of a set of log files."""
+    count, empty, events, bodies = 0, 0, set(), set()
+    for key, content in objects.items():
+        body = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
         if body in bodies:
             continue
+        if is_empty(body):
+            empty += 1
+            continue
         bodies.add(body)
-        for event in json.loads(body)["Records"]:
-            records += 1
-            events.add((event["eventID"], event.get("recipientAccountId"), event["eventTime"]))
-    return records, len(events), len(bodies)
+        if is_broken(key):
+            continue
+        for event in records(content):
+            count += 1
+            if event.get("eventCategory") != "Insight":
+                events.add(identity(event))
+    return Truth(count, events, len(bodies) + empty)
+
+
+def is_broken(key):
+    return key.endswith(BROKEN) and "raw-large" not in key
+
+
+def is_empty(body):
+    """Of files without a record none is a copy of another."""
+    return len(body) < 100 and not records(body)
+
+
+def identity(event):
+    key = event.get("eventID"), event.get("recipientAccountId"), instant(event["eventTime"])
+    # Without an id the record itself is its identity.
+    return key if key[0] else key + (json.dumps(event),)
+
+
+def stored(program):
+    """The same of what a lake holds."""
+    answer = program.run("query", "--format", "ndjson",
+                         "SELECT eventID, recipientAccountId, to_unixtime(eventTime) AS at, "
+                         "CASE WHEN eventID IS NULL THEN eventJson END AS json FROM events")
+    rows = [json.loads(line) for line in answer.splitlines()]
+    found = [identity({**json.loads(row["json"] or "{}"), "eventID": row["eventID"],
+                       "recipientAccountId": row["recipientAccountId"], "eventTime": row["at"]})
+             if row["eventID"] else identity(json.loads(row["json"])) for row in rows]
+    equal(len(found), len(set(found)), "identities that stand twice")
+    return set(found)
+
+
+def check_lake(program, expected, what):
+    """Holds what a lake has against the truth."""
+    found = stored(program)
+    missing, more = sorted(expected.events - found)[:3], sorted(found - expected.events)[:3]
+    if missing or more:
+        sys.exit(f"buckets: {what}: missing {missing}, too many {more}")
+    counted = program.value("SELECT sum(records) FROM system.objects WHERE NOT "
+                            f"(object_key LIKE '%{BROKEN}' AND object_key NOT LIKE '%raw-large%')")
+    equal(counted, expected.records, f"{what}: the ledger's records")
+    status = program.json("status", "--format", "json", codes=(0,))["stores"][0]
+    equal(status["adds_up"], True, f"{what}: sums")
 
 
 def check(program, objects, digests):
-    records, events, bodies = truth(objects)
+    expected = truth(objects)
     kinds = len(objects) + len(digests)
     plan = program.json("ingest", "s3://org-trail/audit", "--dry-run", "--format", "json")
     equal(plan["total"]["new_objects"], kinds, "objects planned")
     equal(plan["estimate"]["get_requests"], kinds, "GET requests estimated")
-    asked = program.server.asked("org-trail")
+    before = program.server.asked("org-trail")
     took = program.json("ingest", "s3://org-trail/audit", "--format", "json")
-    equal(took["objects"]["read"], bodies + len(digests), "objects read")
-    equal(took["objects"]["copies"], len(objects) - bodies, "copies")
-    equal(took["records"]["records"], records, "records")
-    equal(took["records"]["stored"], events, "events stored")
-    equal(took["records"]["duplicates"], records - events, "duplicates")
-    equal(took["ignored"], {"another service's folder, not listed": 2}, "ignored")
-    requests = program.server.asked("org-trail") - asked
+    counts = took["objects"]
+    taken = counts["read"] + counts["empty"] + counts["rejected"]
+    equal(taken, expected.bodies + len(digests), "objects read")
+    equal(counts["copies"], len(objects) - expected.bodies, "copies")
+    broken = sum(map(is_broken, objects))
+    equal((counts["failed"], counts["rejected"]), (0, broken), "objects that failed")
+    equal(set(took["ignored"]), {"another service's folder, not listed"}, "ignored")
+    requests = program.server.asked("org-trail") - before
     again = program.json("ingest", "s3://org-trail/audit", "--format", "json")
     equal((again["objects"]["known"], again["objects"]["read"]), (kinds, 0), "a second run")
-    equal(program.value("SELECT count(*) FROM events"), events, "count(*)")
-    counts = program.value("SELECT sum(stored) + sum(duplicates) FROM system.objects")
-    equal(counts, records, "the ledger's records")
+    check_lake(program, expected, "brought in")
     signed = f"SELECT count(*) FROM digests WHERE signature = '{SIGNATURE}'"
     equal(program.value(signed), len(digests), "digests with their signature")
-    print(f"{program.lake}: {kinds} objects, {events} events, {requests} requests to the trail")
+    days = "SELECT count(*) FROM system.coverage WHERE state = 'not collected'"
+    equal(program.value(days), 0, "days that nobody listed")
+    fates = {name: count for name, count in took["records"].items() if count}
+    print(f"{program.lake}: {kinds} objects, {len(expected.events)} events of {fates}; "
+          f"requests to the trail: {dict(requests)}")
 
 
 def follow(program, objects, digests):
@@ -117,9 +239,10 @@ def follow(program, objects, digests):
     queue = server.sqs.create_queue(QueueName=name)["QueueUrl"]
     send = lambda body: server.sqs.send_message(QueueUrl=queue, MessageBody=body)
     program.run("source", "add", "live", "s3://org-trail/audit", "--sqs", queue)
+    before = server.asked("org-trail")
     process = program.start("ingest", "live", "--follow", "--every", "1s")
-    first = process.stdout.readline().split("  ")[1].split(",")[0]
-    equal(first, f"live: {len(objects) - LATE + len(digests)} objects", "first sweep")
+    first = process.stdout.readline().split("  ")[1].split(", ")[0]
+    equal(first, f"live: {len(objects) - LATE + len(digests):,} objects", "first sweep")
     server.put({key: late[key] for key in keys})
     told = keys[LOST:]
     bodies = [SHAPES[number % len(SHAPES)](key) for number, key in enumerate(told)]
@@ -131,20 +254,23 @@ def follow(program, objects, digests):
     equal(process.poll(), None, "the follower runs")
     process.send_signal(signal.SIGTERM)
     equal(process.wait(), 130, "exit code of the follower")
-    records, events, bodies = truth({key: objects[key] for key in objects if key not in keys[:LOST]})
-    equal(program.value("SELECT count(*) FROM events"), events, "count(*) after the messages")
+    requests = server.asked("org-trail") - before
+    come = truth({key: objects[key] for key in objects if key not in keys[:LOST]})
+    check_lake(program, come, "after the messages")
     status = program.json("status", "--format", "json")["stores"][0]
     source = status["sources"][0]
     equal((source["source"], source["last"]["refused"]), ("live", 2), "status of the source")
     again = program.json("ingest", "--format", "json")
-    equal(again["objects"]["read"] + again["objects"]["copies"], LOST, "what no message told of")
-    records, events, bodies = truth(objects)
-    equal(program.value("SELECT count(*) FROM events"), events, "count(*) in the end")
-    counts = "SELECT sum(stored), sum(records), count(*) FROM system.objects"
-    found = program.run("query", "--format", "csv", "--no-header", counts).strip()
-    equal(found, f"{events},{records},{len(objects) + len(digests)}", "the ledger in the end")
+    counts = again["objects"]
+    taken = sum(counts[name] for name in ["read", "copies", "empty", "rejected"])
+    equal(taken, LOST, "what no message told of")
+    expected = truth(objects)
+    check_lake(program, expected, "in the end")
+    equal(program.value("SELECT count(*) FROM system.objects"), len(objects) + len(digests),
+          "objects in the end")
     print(f"{program.lake}: followed, {len(told)} objects by {len(told) + 10} messages, "
-          f"{LOST} lost ones by looking, {events} events")
+          f"{LOST} lost ones by looking, {len(expected.events)} events; "
+          f"requests to the trail: {dict(requests)}")
 
 
 def s3_event(key):
@@ -191,22 +317,24 @@ class Program:
     def __init__(self, path, lake, folder, server):
         self.path, self.lake, self.folder, self.server = path, lake, folder, server
 
-    def run(self, *args):
+    def run(self, *args, codes=(0, 1)):
         command = [self.path, "--lake", self.lake, *args]
         environment = {**os.environ, **self.server.environment, "HOME": self.folder}
         ran = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
-        if ran.returncode != 0:
+        if ran.returncode not in codes:
             sys.exit(f"buckets: {' '.join(command)} exited with {ran.returncode}: {ran.stderr}")
         return ran.stdout
 
     def start(self, *args):
         environment = {**os.environ, **self.server.environment, "HOME": self.folder}
         command = [self.path, "--lake", self.lake, *args]
-        return subprocess.Popen(command, cwd=self.folder, env=environment, text=True,
-                                stdout=subprocess.PIPE)
+        process = subprocess.Popen(command, cwd=self.folder, env=environment, text=True,
+                                   stdout=subprocess.PIPE)
+        atexit.register(process.kill)
+        return process
 
-    def json(self, *args):
-        return json.loads(self.run(*args))
+    def json(self, *args, **more):
+        return json.loads(self.run(*args, **more))
 
     def value(self, sql):
         return int(self.run("query", "--format", "csv", "--no-header", sql))
@@ -250,10 +378,11 @@ class Server:
         for key, content in digests:
             metadata = {"signature": SIGNATURE, "signature-algorithm": "SHA256withRSA"}
             put(key, content, Metadata=metadata)
-        account = f"audit/AWSLogs/{ORGANIZATION}/342082656213"
-        for number in range(5):
-            put(f"{account}/Config/us-east-1/2021/8/1/{number}.json.gz", b"not ours")
-            put(f"{account}/vpcflowlogs/us-east-1/2021/08/01/{number}.log.gz", b"not ours")
+        for account in {key.split("/")[3] for key in objects}:
+            for number in range(5):
+                folder = f"audit/AWSLogs/{ORGANIZATION}/{account}"
+                put(f"{folder}/Config/us-east-1/2021/8/1/{number}.json.gz", b"not ours")
+                put(f"{folder}/vpcflowlogs/us-east-1/2021/08/01/{number}.log.gz", b"not ours")
 
     def put(self, objects):
         for key, content in objects.items():
@@ -269,10 +398,12 @@ class Server:
         return sum(int(found[name]) for name in names)
 
     def asked(self, bucket):
-        """Requests to a bucket so far."""
+        """Requests to a bucket so far, by what they ask for."""
         self.log.flush()
         with open(self.log.name) as log:
-            return sum(f" /{bucket}" in line for line in log)
+            lines = [line.split('"')[1].split() for line in log if f" /{bucket}" in line]
+        listing = lambda method, path: "LIST" if method == "GET" and "list-type" in path else method
+        return collections.Counter(listing(method, path) for method, path, *_ in lines)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use chrono::{DateTime, Utc};
-use traillake_query::{Engine, EngineOptions, Lookup, Rebuild};
-use traillake_store::{At, Lake};
+use traillake_query::{Engine, EngineOptions, ListedDays, Looks, Lookup, Rebuild};
+use traillake_store::{At, Lake, Look};
 
 use crate::failure::Problem;
 use crate::machine;
@@ -53,6 +53,7 @@ pub async fn engine(
         since: limits.since,
         until: limits.until,
         rebuild: Arc::new(OriginalBytes),
+        looks: Some(Arc::new(Collected)),
         lookups: limits.lookups,
         system_tables: Vec::new(),
         aliases: settings.aliases(),
@@ -73,6 +74,24 @@ pub fn parse_at(text: &str, now: DateTime<Utc>) -> anyhow::Result<At> {
 /// Returns the folder for what does not fit memory.
 pub fn temp_dir() -> PathBuf {
     std::env::temp_dir()
+}
+
+/// Says which days the looks that the lake keeps have covered.
+#[derive(Debug)]
+struct Collected;
+
+impl Looks for Collected {
+    fn days(&self, files: &[Look]) -> Result<Vec<ListedDays>, String> {
+        let looks = traillake_ingest::Looks::of_files(files.iter().map(|look| &*look.text))?;
+        let days = looks.days().into_iter().map(|run| ListedDays {
+            account: run.account,
+            region: run.region,
+            first_day: run.first_day,
+            last_day: run.last_day,
+            listed: run.listed,
+        });
+        Ok(days.collect())
+    }
 }
 
 /// Makes the original bytes of records for the engine, which knows nothing of their shape.

@@ -13,6 +13,7 @@ mod proof;
 mod tables;
 
 mod listing;
+mod looks;
 mod notice;
 mod options;
 mod order;
@@ -34,8 +35,9 @@ mod report;
 
 pub use content::LogContent;
 pub use error::{Error, Result};
+pub use looks::{DayRun, Looks};
 pub use notice::{Arrival, Notice, notice};
-pub use options::{IngestOptions, Selection, Source};
+pub use options::{IngestOptions, LATE_DAYS, Selection, Source};
 pub use pipeline::ingest;
 pub use plan::{Plan, PlanCell, PlanTally, check_sources, plan};
 pub use progress::{CancelFlag, Progress, Silent};

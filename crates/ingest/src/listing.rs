@@ -5,11 +5,12 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use traillake_cloudtrail::ObjectKey;
 
 use crate::error::Result;
 use crate::options::Selection;
-use crate::order::{Listed, Objects, time_of};
+use crate::order::{Listed, Objects, Order, time_of};
 use crate::progress::CancelFlag;
 use crate::report::{Fault, IgnoredLine};
 use crate::source::{Found, Ignored, LogSource, SourceObject};
@@ -18,12 +19,14 @@ use crate::source::{Found, Ignored, LogSource, SourceObject};
 pub(crate) struct Listing {
     /// Sources by number; archives found in folders among them.
     pub(crate) sources: Vec<Arc<dyn LogSource>>,
-    /// Objects to look at.
+    /// Objects to look at, in the ledger's order.
     pub(crate) objects: Objects,
     /// What was passed over, by reason.
     pub(crate) ignored: BTreeMap<Ignored, u64>,
     /// Objects that the selection leaves out.
     pub(crate) left_out: u64,
+    /// When the newest object was delivered, by its key.
+    pub(crate) newest_delivery: Option<DateTime<Utc>>,
     /// Folders and archives that could not be looked at.
     pub(crate) faults: Vec<Fault>,
 }
@@ -42,9 +45,10 @@ impl Listing {
     ) -> Result<Listing> {
         let mut listing = Listing {
             sources,
-            objects: Objects::new(temp_dir),
+            objects: Objects::new(temp_dir, Order::Ledger),
             ignored: BTreeMap::new(),
             left_out: 0,
+            newest_delivery: None,
             faults: Vec::new(),
         };
         let mut number = 0;
@@ -67,7 +71,7 @@ impl Listing {
         let mut outcome = Ok(());
         source.list(&mut |found| {
             match found {
-                Found::Object(object) if left_out(&object, selection) => self.left_out += 1,
+                Found::Object(object) if self.leaves_out(&object, selection) => self.left_out += 1,
                 Found::Object(object) => {
                     if let (None, Some(key)) = (group, source.sequential()) {
                         group = Some((key.len(), time_of(&object)));
@@ -91,12 +95,14 @@ impl Listing {
         outcome
     }
 
+    fn leaves_out(&mut self, object: &SourceObject, selection: &Selection) -> bool {
+        let Some(key) = ObjectKey::parse(&object.key) else { return false };
+        self.newest_delivery = self.newest_delivery.max(key.delivered_at);
+        !selection.admits(&key)
+    }
+
     /// Returns the number of things found, whatever they are.
     pub(crate) fn found(&self) -> u64 {
         self.objects.count + self.left_out + self.ignored.values().sum::<u64>()
     }
-}
-
-fn left_out(object: &SourceObject, selection: &Selection) -> bool {
-    ObjectKey::parse(&object.key).is_some_and(|key| !selection.admits(&key))
 }

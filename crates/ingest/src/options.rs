@@ -5,11 +5,16 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use traillake_cloudtrail::{Kind, Limits, ObjectKey};
 
 use crate::selectors::Selectors;
 use crate::source::{Bucket, Keys, Reading};
+
+/// How late CloudTrail may deliver an event, in days, as a [`Selection`] allows for it. AWS
+/// promises no time: "on average within about 5 minutes" is what it says.
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-cloudtrail-works.html>
+pub const LATE_DAYS: i64 = 3;
 
 /// Where logs come from.
 pub enum Source {
@@ -125,12 +130,13 @@ impl IngestOptions {
 /// Which objects a run looks at, judged by their key alone.
 ///
 /// Only what a key *says* leaves an object out: a file without account, region or date in its path
-/// is always looked at, for it may hold anything.
+/// is always looked at, for it may hold anything. Times are those of events: an object is looked at
+/// that was delivered from `since` on, until [`LATE_DAYS`] after `until`.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// Delivered at or after.
+    /// Events at or after.
     pub since: Option<DateTime<Utc>>,
-    /// Delivered before.
+    /// Events before.
     pub until: Option<DateTime<Utc>>,
     /// Accounts; empty: all.
     pub accounts: BTreeSet<String>,
@@ -141,13 +147,37 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// Returns what both select; none where they have no account, region or kind in common.
+    pub fn and(&self, other: &Selection) -> Option<Selection> {
+        fn common<T: Ord + Clone>(a: &BTreeSet<T>, b: &BTreeSet<T>) -> Option<BTreeSet<T>> {
+            match (a.is_empty(), b.is_empty()) {
+                (true, _) => Some(b.clone()),
+                (_, true) => Some(a.clone()),
+                _ => Some(a & b).filter(|common| !common.is_empty()),
+            }
+        }
+        Some(Selection {
+            since: self.since.max(other.since),
+            until: self.until.into_iter().chain(other.until).min(),
+            accounts: common(&self.accounts, &other.accounts)?,
+            regions: common(&self.regions, &other.regions)?,
+            kinds: common(&self.kinds, &other.kinds)?,
+        })
+    }
+
     /// Returns whether the key may belong to the selection.
     pub fn admits(&self, key: &ObjectKey) -> bool {
         self.admits_place(key)
             && key.delivered_at.is_none_or(|at| {
                 self.since.is_none_or(|since| at >= since)
-                    && self.until.is_none_or(|until| at < until)
+                    && self.delivered_until().is_none_or(|until| at < until)
             })
+    }
+
+    /// Returns until when events of the selection may be delivered.
+    pub fn delivered_until(&self) -> Option<DateTime<Utc>> {
+        self.until
+            .map(|until| until.checked_add_signed(TimeDelta::days(LATE_DAYS)).unwrap_or(until))
     }
 
     /// Returns whether account, region and kind of the key may belong to the selection.

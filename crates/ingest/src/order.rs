@@ -1,11 +1,11 @@
-//! The objects of a run in reading order, in bounded memory: a trail of years has millions.
+//! The objects of a run in order, in bounded memory: a trail of years has millions.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::PathBuf;
 
-use chrono::DateTime;
+use chrono::{DateTime, Datelike};
 use traillake_cloudtrail::ObjectKey;
 
 use crate::error::{Error, Result};
@@ -14,7 +14,18 @@ use crate::source::{Before, SourceObject, Spool, SpoolReader};
 /// Objects that are held, about 250 bytes each. More are set aside, sorted, and merged.
 const HELD_MAX: usize = 200_000;
 
-/// An object and what the reading order needs of it.
+/// In which order objects come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// As the ledger keeps them, by month and key: asking it for each then reads it once. (By date,
+    /// each question would be about all accounts and regions, and read a month from end to end.)
+    Ledger,
+    /// The date first, over all accounts and regions: a round then touches one or two months, and
+    /// duplicates have few places to be. (Listing order is account, region, date.)
+    Reading,
+}
+
+/// An object and what the orders need of it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Listed {
     pub(crate) object: SourceObject,
@@ -22,6 +33,8 @@ pub(crate) struct Listed {
     pub(crate) source: u32,
     /// Microseconds: the date in its key, else its modification time.
     at: i64,
+    /// The month of that, counted from any one.
+    month: i32,
     /// How much of the key names what stays together: an archive, or the object itself.
     group_bytes: u32,
 }
@@ -35,12 +48,22 @@ impl Listed {
             object,
             source: u32::try_from(source).unwrap_or(u32::MAX),
             at,
+            month: month_of(at),
             group_bytes: u32::try_from(group_bytes).unwrap_or(u32::MAX),
         }
     }
 
-    /// The date first, over all accounts and regions: a round then touches one or two months, and
-    /// duplicates have few places to be. (Listing order is account, region, date.)
+    fn cmp(&self, other: &Listed, order: Order) -> Ordering {
+        match order {
+            Order::Reading => self.rank().cmp(&other.rank()),
+            Order::Ledger => {
+                let rank = |listed: &Listed| (listed.month, listed.object.position);
+                let keys = self.object.key.cmp(&other.object.key);
+                self.month.cmp(&other.month).then(keys).then(rank(self).cmp(&rank(other)))
+            }
+        }
+    }
+
     fn rank(&self) -> (i64, &str, u64) {
         let group = self.object.key.get(..self.group_bytes as usize);
         (self.at, group.unwrap_or(&self.object.key), self.object.position)
@@ -53,9 +76,15 @@ pub(crate) fn time_of(object: &SourceObject) -> i64 {
     delivered_at.or(object.modified_at).map_or(0, |at| at.timestamp_micros())
 }
 
+fn month_of(at: i64) -> i32 {
+    let at = DateTime::from_timestamp_micros(at).unwrap_or_default();
+    at.year() * 12 + at.month0() as i32
+}
+
 /// Objects on their way into order.
 #[derive(Debug)]
 pub(crate) struct Objects {
+    order: Order,
     held: Vec<Listed>,
     held_max: usize,
     runs: Vec<Spool>,
@@ -67,8 +96,9 @@ pub(crate) struct Objects {
 }
 
 impl Objects {
-    pub(crate) fn new(temp_dir: PathBuf) -> Objects {
+    pub(crate) fn new(temp_dir: PathBuf, order: Order) -> Objects {
         Objects {
+            order,
             held: Vec::new(),
             held_max: HELD_MAX,
             runs: Vec::new(),
@@ -87,7 +117,7 @@ impl Objects {
 
     fn set_aside(&mut self) -> Result<()> {
         let mut run = std::mem::take(&mut self.held);
-        run.sort_unstable_by(|a, b| a.rank().cmp(&b.rank()));
+        run.sort_unstable_by(|a, b| a.cmp(b, self.order));
         let written = Spool::write(&self.temp_dir, |output| {
             run.iter().try_for_each(|listed| write_line(output, listed))
         });
@@ -96,10 +126,11 @@ impl Objects {
         Ok(())
     }
 
-    /// Returns the objects in reading order.
+    /// Returns the objects in their order.
     pub(crate) fn sorted(mut self) -> SortedObjects {
-        self.held.sort_unstable_by(|a, b| a.rank().cmp(&b.rank()));
+        self.held.sort_unstable_by(|a, b| a.cmp(b, self.order));
         let mut sorted = SortedObjects {
+            order: self.order,
             held: self.held.into_iter(),
             runs: self.runs.iter().map(|run| BufReader::new(run.reader())).collect(),
             heads: BinaryHeap::new(),
@@ -113,9 +144,10 @@ impl Objects {
     }
 }
 
-/// Objects in reading order, merged from sorted runs.
+/// Objects in order, merged from sorted runs.
 #[derive(Debug)]
 pub(crate) struct SortedObjects {
+    order: Order,
     held: std::vec::IntoIter<Listed>,
     runs: Vec<BufReader<SpoolReader>>,
     heads: BinaryHeap<Reverse<Head>>,
@@ -128,6 +160,7 @@ pub(crate) struct SortedObjects {
 struct Head {
     listed: Listed,
     run: usize,
+    order: Order,
 }
 
 impl SortedObjects {
@@ -137,7 +170,10 @@ impl SortedObjects {
             None => Ok(self.held.next()),
         };
         match next {
-            Ok(Some(listed)) => self.heads.push(Reverse(Head { listed, run })),
+            Ok(Some(listed)) => {
+                let order = self.order;
+                self.heads.push(Reverse(Head { listed, run, order }));
+            }
             Ok(None) => {}
             Err(source) => {
                 self.failure = Some(Error::Temporary { folder: self.temp_dir.clone(), source });
@@ -154,7 +190,7 @@ impl Iterator for SortedObjects {
             self.heads.clear();
             return Some(Err(error));
         }
-        let Reverse(Head { listed, run }) = self.heads.pop()?;
+        let Reverse(Head { listed, run, .. }) = self.heads.pop()?;
         self.refill(run);
         Some(Ok(listed))
     }
@@ -162,7 +198,7 @@ impl Iterator for SortedObjects {
 
 impl Ord for Head {
     fn cmp(&self, other: &Head) -> Ordering {
-        (self.listed.rank(), self.run).cmp(&(other.listed.rank(), other.run))
+        self.listed.cmp(&other.listed, self.order).then(self.run.cmp(&other.run))
     }
 }
 
@@ -213,7 +249,7 @@ fn read_line(run: &mut BufReader<SpoolReader>) -> io::Result<Option<Listed>> {
     let before = before.map(|(sha256, same_stamp)| Before { sha256, same_stamp });
     let listed = SourceObject::listed(key, size_bytes, modified_at);
     let object = SourceObject { etag, position, before, ..listed };
-    Ok(Some(Listed { object, source, at, group_bytes }))
+    Ok(Some(Listed { object, source, at, month: month_of(at), group_bytes }))
 }
 
 #[cfg(test)]
@@ -235,16 +271,19 @@ mod tests {
                 .then_some(Before { sha256: Some([7; 32]), same_stamp: true }),
             ..listed(number)
         };
-        let sorted = |held_max| {
-            let mut objects = Objects::new(folder.path().to_path_buf());
+        let sorted = |held_max, order| {
+            let mut objects = Objects::new(folder.path().to_path_buf(), order);
             objects.held_max = held_max;
             (0..1_000).for_each(|n| objects.push(Listed::new(object(n), 3, None)).unwrap());
             assert_eq!((objects.count, objects.bytes), (1_000, 499_500));
             objects.sorted().collect::<Result<Vec<_>>>().unwrap()
         };
-        let held = sorted(usize::MAX);
+        let held = sorted(usize::MAX, Order::Reading);
         assert!(held.is_sorted_by(|a, b| a.rank() <= b.rank()));
         assert_eq!(held.len(), 1_000);
-        assert_eq!(sorted(64), held);
+        assert_eq!(sorted(64, Order::Reading), held);
+        let by_key = sorted(64, Order::Ledger);
+        assert!(by_key.is_sorted_by(|a, b| a.object.key <= b.object.key));
+        assert_eq!(by_key, sorted(usize::MAX, Order::Ledger));
     }
 }

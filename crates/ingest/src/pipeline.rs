@@ -10,7 +10,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -22,9 +22,10 @@ use crate::decode::{DecodeOptions, DecodedChunk, Taking, decode_chunk};
 use crate::error::{Error, Result};
 use crate::inspect::{Chunk, inspect_chunk};
 use crate::listing::Listing;
+use crate::looks::Looks;
 use crate::options::{IngestOptions, Source};
 use crate::order::{Listed, Objects};
-use crate::plan::{list, open, subtract_ledger};
+use crate::plan::{Opened, list, open, subtract_ledger};
 use crate::progress::{CancelFlag, Progress};
 use crate::report::{IntakeLine, Report};
 use crate::retention;
@@ -39,6 +40,8 @@ const ROUND_CHUNKS_MAX: u64 = 512;
 const RUN_OBJECTS_MAX: usize = 8_192;
 /// Lines of what is passed over, between the listing and whoever hears them.
 const IGNORED_UNDER_WAY_MAX: usize = 1_024;
+/// A run over more than this may take hours.
+const LONG: TimeDelta = TimeDelta::days(31);
 /// How much a compressed log grows, for cutting chunks; AWS's rule of thumb is 10.
 const GROWTH: u64 = 12;
 
@@ -60,10 +63,15 @@ pub async fn ingest(
     cancel: &CancelFlag,
     now: fn() -> DateTime<Utc>,
 ) -> Result<Report> {
-    let mut report = Report::default();
+    let (mut report, began) = (Report::default(), now());
     let taking = retention::taking(&writer, &options).await?;
-    retention::check(&writer, &sources, &options, cancel, now()).await?;
-    for group in open(sources, &options).await? {
+    retention::check(&writer, &sources, &options, cancel, began).await?;
+    let Opened { groups, lookings } = open(sources, &options).await?;
+    // A long run is told of before it ends, for until then its places are not looked at.
+    if options.selection.since.is_none_or(|since| since < began - LONG) {
+        keep(lookings.iter().map(|looking| looking.begun(began)), &writer).await;
+    }
+    for group in groups {
         let (writer, options, taking) = (writer.clone(), &options, &taking);
         let run = Run { writer, options, taking, progress, cancel, now };
         report = run.bring_in(group, report).await?;
@@ -74,8 +82,20 @@ pub async fn ingest(
     report.cancelled = cancel.is_cancelled();
     if report.cancelled {
         report.objects.close();
+        return Ok(report);
     }
+    let done = lookings.iter().map(|looking| looking.done(&options.selection, &report, began));
+    keep(done, &writer).await;
     Ok(report)
+}
+
+/// Notes in the lake what was looked at.
+async fn keep(looks: impl Iterator<Item = Looks>, writer: &StoreWriter) {
+    let mut all = Looks::default();
+    looks.for_each(|looks| all.add(looks));
+    if all != Looks::default() {
+        all.keep(writer).await;
+    }
 }
 
 /// One run, whatever it brings in.
@@ -137,6 +157,7 @@ async fn list_and_tell(
 fn begin(report: &mut Report, listing: &mut Listing, progress: &dyn Progress) {
     report.objects.found += listing.found();
     report.objects.left_out += listing.left_out;
+    report.newest_delivery = report.newest_delivery.max(listing.newest_delivery);
     for (reason, count) in &listing.ignored {
         report.ignore(*reason, *count);
     }

@@ -10,8 +10,9 @@ use traillake_store::{KnownObject, StoreWriter};
 
 use crate::error::{Error, Result};
 use crate::listing::Listing;
+use crate::looks::Looking;
 use crate::options::{IngestOptions, Source};
-use crate::order::{Listed, Objects, SortedObjects};
+use crate::order::{Listed, Objects, Order, SortedObjects};
 use crate::progress::CancelFlag;
 use crate::report::{Fault, IgnoredLine, ObjectCounts};
 use crate::source::{
@@ -19,7 +20,7 @@ use crate::source::{
 };
 
 /// Keys of one question to the ledger.
-const KEYS_MAX: usize = 8_192;
+const KEYS_MAX: usize = 1 << 16;
 
 /// What a run would read (`--dry-run`).
 #[derive(Debug, Clone, Default, Serialize)]
@@ -135,7 +136,7 @@ pub async fn plan(
 ) -> Result<Plan> {
     let mut plan = Plan::default();
     let mut cells: BTreeMap<Cell, PlanTally> = BTreeMap::new();
-    for group in open(sources, options).await? {
+    for group in open(sources, options).await?.groups {
         let listing = list(group, options, cancel, |_| {}).await?;
         for (why, count) in listing.ignored {
             *plan.ignored.entry(why.to_string()).or_default() += count;
@@ -182,25 +183,26 @@ pub(crate) async fn list(
     listed.await.map_err(Error::Worker)?
 }
 
-/// Opens the sources and groups them by what is brought in together: everything on this machine,
-/// then the slices of each bucket.
-pub(crate) async fn open(
-    sources: Vec<Source>,
-    options: &IngestOptions,
-) -> Result<Vec<Vec<Arc<dyn LogSource>>>> {
+/// Sources that were opened.
+pub(crate) struct Opened {
+    /// What is brought in together: everything on this machine, then the slices of each bucket.
+    pub(crate) groups: Vec<Vec<Arc<dyn LogSource>>>,
+    /// The looks that begin: one a bucket.
+    pub(crate) lookings: Vec<Looking>,
+}
+
+/// Opens the sources, and walks those that are buckets.
+pub(crate) async fn open(sources: Vec<Source>, options: &IngestOptions) -> Result<Opened> {
     let options = options.clone();
     let opened = tokio::task::spawn_blocking(move || open_blocking(sources, &options));
     opened.await.map_err(Error::Worker)?
 }
 
-fn open_blocking(
-    sources: Vec<Source>,
-    options: &IngestOptions,
-) -> Result<Vec<Vec<Arc<dyn LogSource>>>> {
+fn open_blocking(sources: Vec<Source>, options: &IngestOptions) -> Result<Opened> {
     let (limits, temp_dir) = (options.limits(), &options.temp_dir);
     let mut paths = Vec::new();
     let mut here: Vec<Arc<dyn LogSource>> = Vec::new();
-    let mut groups = Vec::new();
+    let (mut groups, mut lookings) = (Vec::new(), Vec::new());
     for source in sources {
         match source {
             Source::Path(path) => paths.push(path),
@@ -208,7 +210,8 @@ fn open_blocking(
                 here.push(StdinSource::open(&mut *input, &limits, temp_dir)?);
             }
             Source::Bucket(bucket) => {
-                let slices = slices(&bucket, &options.selection, &options.reading())?;
+                let (slices, places) = slices(&bucket, &options.selection, &options.reading())?;
+                lookings.push(Looking { uri: bucket.to_string(), places });
                 groups.extend(slices.into_iter().map(|slice| vec![slice]));
             }
             Source::Keys(bucket, keys) => {
@@ -219,11 +222,11 @@ fn open_blocking(
     let disk = DiskSource::open(&paths, options.lake_folder.as_deref(), &limits, temp_dir)?;
     here.push(Arc::new(disk));
     groups.insert(0, here);
-    Ok(groups)
+    Ok(Opened { groups, lookings })
 }
 
-/// Returns the objects that the ledger does not know, and counts those it does. With `rehash` all
-/// are returned.
+/// Returns the objects that the ledger does not know in reading order, and counts those it does.
+/// With `rehash` all are returned.
 ///
 /// No watermark decides: a file that arrives years late is as new as any other.
 pub(crate) async fn subtract_ledger(
@@ -232,7 +235,7 @@ pub(crate) async fn subtract_ledger(
     options: &IngestOptions,
     counts: &mut ObjectCounts,
 ) -> Result<Objects> {
-    let mut unknown = Objects::new(options.temp_dir.clone());
+    let mut unknown = Objects::new(options.temp_dir.clone(), Order::Reading);
     let mut objects = listed.sorted();
     while let Some(slice) = next_slice(Some(writer), &mut objects).await? {
         for (mut listed, known) in slice {
@@ -251,7 +254,7 @@ pub(crate) async fn subtract_ledger(
     Ok(unknown)
 }
 
-/// Returns the next objects in reading order with what the ledger knows of each.
+/// Returns the next objects with what the ledger knows of each.
 async fn next_slice(
     writer: Option<&StoreWriter>,
     objects: &mut SortedObjects,

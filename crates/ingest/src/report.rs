@@ -21,6 +21,8 @@ pub struct Report {
     pub records: RecordCounts,
     /// What was passed over and why, with how many.
     pub ignored: BTreeMap<String, u64>,
+    /// When the newest of the objects found was delivered, by its key.
+    pub newest_delivery: Option<DateTime<Utc>>,
     /// Bytes read of objects committed, as stored at their source.
     pub bytes_read: u64,
     /// Bytes of data files written, of attempts abandoned to another ingester too.

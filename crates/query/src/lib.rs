@@ -56,7 +56,7 @@ pub use answer::{Answer, SnapshotName, Statistics};
 pub use engine::Engine;
 pub use error::{Error, ErrorKind, Result};
 pub use notes::{Note, NoteKind};
-pub use options::{Alias, EngineOptions, Lookup, QueryLimits, SystemTable};
+pub use options::{Alias, EngineOptions, ListedDays, Looks, Lookup, QueryLimits, SystemTable};
 pub use traillake_trino::type_names::trino_type as type_name;
 pub use traillake_trino::{Kind as SqlErrorKind, Parameters, SqlError, Value, interval_text};
 

@@ -7,11 +7,11 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
-use traillake_store::{At, StoreSpec};
+use traillake_store::{At, Look, StoreSpec};
 
 use crate::Rebuild;
 use crate::error::{Error, Result};
@@ -40,6 +40,8 @@ pub struct EngineOptions {
     pub until: Option<DateTime<Utc>>,
     /// How original bytes come back from a row.
     pub rebuild: Arc<dyn Rebuild>,
+    /// What was looked at to fill a store. None: nobody can tell.
+    pub looks: Option<Arc<dyn Looks>>,
     /// Tables beside the lake.
     pub lookups: Vec<Lookup>,
     /// Tables of `system` beside the lake's own.
@@ -62,6 +64,31 @@ pub struct QueryLimits {
     pub timeout: Option<Duration>,
     /// The most rows its answer may have.
     pub rows_max: Option<u64>,
+}
+
+/// What it means that somebody looked at places that logs come from.
+pub trait Looks: std::fmt::Debug + Send + Sync {
+    /// Returns the days that are known, given all that a lake keeps of a store
+    /// ([`traillake_store::Store::looks`]): each day of an account and region at most once.
+    ///
+    /// # Errors
+    /// Why it cannot be read, in a sentence.
+    fn days(&self, files: &[Look]) -> std::result::Result<Vec<ListedDays>, String>;
+}
+
+/// Days that follow one another, of one account and region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedDays {
+    /// The account.
+    pub account: String,
+    /// The region; none where the account's regions are not known.
+    pub region: Option<String>,
+    /// The first day.
+    pub first_day: NaiveDate,
+    /// The last day.
+    pub last_day: NaiveDate,
+    /// Whether all that was delivered of these days was listed.
+    pub listed: bool,
 }
 
 /// A table of `system` that whoever runs the engine keeps, such as a server its queries.

@@ -13,17 +13,17 @@ use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::error::DataFusionError;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
-use traillake_store::{LiveFile, StoreInfo, StoreSnapshot, TableSnapshot};
+use traillake_store::{Lake, LiveFile, StoreInfo, StoreSnapshot, TableSnapshot};
 
 use crate::Rebuild;
 use crate::directory::Directory;
 use crate::meter::Meter;
-use crate::options::{Lookup, SystemTable};
+use crate::options::{Looks, Lookup, SystemTable};
 use crate::resolve::{INFORMATION_SCHEMA, Resolved, SYSTEM, SYSTEM_TABLES};
 use crate::scan::ScanLog;
 use crate::store_table::{Given, StoreTable};
 use crate::system_tables::{
-    coverage, files, information_schema, objects, rejects, stores, variants,
+    coverage, files, information_schema, listed, objects, rejects, stores, variants,
 };
 use crate::views;
 
@@ -40,12 +40,14 @@ pub(crate) struct Pin {
 /// What the tables of one query are made from.
 #[derive(Clone)]
 pub(crate) struct Pins {
+    pub(crate) lake: Lake,
     /// The session's store.
     pub(crate) store: String,
     /// Every store the query names, the session's too.
     pub(crate) stores: BTreeMap<String, Pin>,
     /// All stores of the lake.
     pub(crate) all_stores: Arc<[StoreInfo]>,
+    pub(crate) looks: Option<Arc<dyn Looks>>,
     pub(crate) lookups: Arc<[Lookup]>,
     pub(crate) system_tables: Vec<Arc<dyn SystemTable>>,
     pub(crate) rebuild: Arc<dyn Rebuild>,
@@ -101,7 +103,15 @@ impl Pins {
             }
             "rejects" => self.rejects(store).await?,
             "variants" => self.variants(store).await?,
-            "coverage" => coverage::view(self.record_scan(store, "events").await?)?,
+            "coverage" => {
+                let listed = self.listed(store).await?;
+                let listed = match listed.iter().all(|batch| batch.num_rows() == 0) {
+                    true => None,
+                    false => Some(listed_scan(listed)?),
+                };
+                coverage::view(self.record_scan(store, "events").await?, listed)?
+            }
+            "listed" => listed_scan(self.listed(store).await?)?,
             "stores" => return memory(stores::rows(&self.all_stores)?),
             name if self.system_tables.iter().any(|table| table.name() == name) => {
                 return self.handed_in(name).await;
@@ -109,6 +119,17 @@ impl Pins {
             _ => return memory(files::rows(&self.files(store).await?)?),
         };
         Ok(Arc::new(ViewTable::new(plan, None)))
+    }
+
+    /// The rows of `system.listed`.
+    async fn listed(&self, store: &str) -> Result<Vec<RecordBatch>> {
+        let pin = self.stores.get(store);
+        let (Some(pin), Some(looks), false) = (pin, &self.looks, self.without_files) else {
+            return listed::rows(&[]);
+        };
+        let files = self.lake.store_of(pin.info.clone()).looks().await.map_err(external)?;
+        let days = looks.days(&files).map_err(DataFusionError::Execution)?;
+        listed::rows(&listed::within(days, self.since, self.until))
     }
 
     /// A table of `system` that whoever runs the engine keeps.
@@ -231,7 +252,7 @@ pub(crate) fn read_by(schema: &str, table: &str, hidden: &[&str]) -> Option<Vec<
     Some(match (schema, table) {
         (SYSTEM, "files") => return None,
         (SYSTEM, "coverage") => vec!["events"],
-        (SYSTEM, "stores") | (INFORMATION_SCHEMA, _) => Vec::new(),
+        (SYSTEM, "stores" | "listed") | (INFORMATION_SCHEMA, _) => Vec::new(),
         (SYSTEM, table) if !SYSTEM_TABLES.contains(&table) => Vec::new(),
         (_, "objects") => vec!["objects"],
         (_, "rejects") => vec!["rejects", "objects"],
@@ -249,6 +270,11 @@ pub(crate) fn read_by(schema: &str, table: &str, hidden: &[&str]) -> Option<Vec<
 
 pub(crate) fn external(error: traillake_store::Error) -> DataFusionError {
     DataFusionError::External(Box::new(error))
+}
+
+fn listed_scan(rows: Vec<RecordBatch>) -> Result<LogicalPlan> {
+    let table = Arc::new(MemTable::try_new(listed::schema(), vec![rows])?);
+    LogicalPlanBuilder::scan("listed", provider_as_source(table), None)?.build()
 }
 
 fn memory(rows: RecordBatch) -> Result<Arc<dyn TableProvider>> {

@@ -3,6 +3,7 @@
 //! ```text
 //! <lake>/traillake.json                    format version
 //! <lake>/sources/<name>.json               where rows come from; <name>.note.json: the last look
+//! <lake>/looks/<id of a store>/<uuid>.json  what was looked at for it
 //! <lake>/stores/<name>/store.json          who the store is; written when all its tables exist
 //! <lake>/stores/<name>.<number>.json       what it is set to; the highest number counts
 //! <lake>/stores/<name>/<table>/_delta_log/ the table's log
@@ -71,6 +72,12 @@ impl Layout {
     /// The note of how the last look at a source went.
     pub(crate) fn source_note(&self, name: &str) -> Path {
         self.sources().join(format!("{name}.note.json"))
+    }
+
+    /// The folder of what was looked at for a store. A store that comes after another of its name
+    /// has another id.
+    pub(crate) fn looks(&self, id: Uuid) -> Path {
+        self.root.clone().join("looks").join(id.to_string())
     }
 
     /// The folder of a store.

@@ -21,6 +21,7 @@ mod expire;
 mod history;
 mod lake;
 mod log;
+mod looks;
 mod rewrite;
 mod round;
 mod settings;
@@ -50,6 +51,7 @@ pub use input::{
 };
 pub use lake::{Lake, OpenOptions, Wrap};
 pub use layout::FORMAT;
+pub use looks::Look;
 pub use round::{Step, StepHook, StoreWriter};
 pub use settings::{DELETION_WAITS, RETENTION_DAYS_MIN, Settings};
 pub use snapshot::{At, ColumnStats, LiveFile, ScalarStat, StoreSnapshot, TableSnapshot};

@@ -25,6 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 use futures::future::try_join_all;
 use object_store::ObjectStore;
+use object_store::path::Path;
 use uuid::Uuid;
 
 use self::draft::Draft;
@@ -136,6 +137,10 @@ impl StoreWriter {
     /// Who the store is.
     pub fn info(&self) -> &StoreInfo {
         &self.info
+    }
+
+    pub(crate) fn looks_folder(&self) -> Path {
+        self.publisher.looks()
     }
 
     /// Number of the last round this writer has seen: what [`StoreWriter::known`] and

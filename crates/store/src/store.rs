@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures::future::try_join_all;
+use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 use serde_json::json;
 use uuid::Uuid;
@@ -173,6 +174,10 @@ impl Store {
     /// Who it is.
     pub fn info(&self) -> &StoreInfo {
         &self.info
+    }
+
+    pub(crate) fn looks_folder(&self) -> Path {
+        self.layout.looks(self.info.id)
     }
 
     /// Where its files are read.

@@ -60,8 +60,10 @@ enum Span {
     All,
 }
 
-/// Shows what was collected: events and objects by account, region, span of time and category.
-/// `system.coverage` has it by type of resource too.
+/// Shows what was collected: events and objects by account, region, span of time and category; and
+/// the days without an event, `empty` where what was delivered was listed, `not collected` where
+/// nobody looked. `system.coverage` has it by type of resource too, `system.listed` as spans of
+/// days.
 pub async fn run(session: &Session, args: CoverageArgs) -> anyhow::Result<Outcome> {
     let time = |text: &Option<String>| {
         text.as_deref().map(|text| parse_time(text, session.now).map_err(Problem::new)).transpose()
@@ -76,22 +78,55 @@ pub async fn run(session: &Session, args: CoverageArgs) -> anyhow::Result<Outcom
     answers::ask(session, &engine, &sql(args.by), &Parameters::default(), &writing).await
 }
 
-/// The shorter the span, the less its first and last event say.
 fn sql(by: Span) -> String {
-    let text = |unit: &str, length: u8| {
-        format!("substr(CAST(date_trunc('{unit}', eventTime) AS varchar), 1, {length}) AS {unit}, ")
-    };
-    let range = "min(eventTime) AS first_event_at, max(eventTime) AS last_event_at, ";
-    let (span, range, group) = match by {
-        Span::Hour => (text("hour", 16), "", "1, 2, 3, 4"),
-        Span::Day => (text("day", 10), "", "1, 2, 3, 4"),
-        Span::Month => (text("month", 7), range, "1, 2, 3, 4"),
-        Span::All => (String::new(), range, "1, 2, 3"),
-    };
+    match by {
+        Span::Hour => by_hour(),
+        Span::Day => by_day(),
+        Span::Month => by_days("substr(CAST(day AS varchar), 1, 7) AS month, ", "1, 2, 3, 4, 5"),
+        Span::All => by_days("", "1, 2, 3, 4"),
+    }
+}
+
+/// Which hours were listed is not known.
+fn by_hour() -> String {
+    "SELECT substr(CAST(date_trunc('hour', eventTime) AS varchar), 1, 16) AS hour, \
+            recipientAccountId AS account, awsRegion AS region, eventCategory AS category, \
+            count(*) AS events, count(DISTINCT _object) AS objects \
+     FROM events GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
+        .to_owned()
+}
+
+/// Days with events, of which it is told too whether all that was delivered was listed.
+fn by_day() -> String {
     format!(
-        "SELECT {span}recipientAccountId AS account, awsRegion AS region, \
-                eventCategory AS category, {range}\
-                count(*) AS events, count(DISTINCT _object) AS objects \
-         FROM events GROUP BY {group} ORDER BY {group}"
+        "SELECT substr(CAST(found.day AS varchar), 1, 10) AS day, found.account, found.region, \
+                category, 'collected' AS state, coalesce(listed, false) AS listed, events, objects \
+         FROM (SELECT day, account, region, category, count(*) AS events, \
+                      count(DISTINCT _object) AS objects \
+               FROM ({EVENTS}) GROUP BY 1, 2, 3, 4) found \
+         LEFT JOIN system.listed ON listed.account = found.account \
+              AND listed.region = found.region AND found.day BETWEEN first_day AND last_day \
+         UNION ALL \
+         SELECT substr(CAST(day AS varchar), 1, 10), account, region, NULL, state, listed, 0, 0 \
+         FROM system.coverage WHERE state <> 'collected' ORDER BY 1, 2, 3, 4"
     )
 }
+
+/// Longer spans, with the number of days that are meant.
+fn by_days(span: &str, order: &str) -> String {
+    format!(
+        "SELECT {span}account, region, category, 'collected' AS state, \
+                count(DISTINCT day) AS days, min(eventTime) AS first_event_at, \
+                max(eventTime) AS last_event_at, count(*) AS events, \
+                count(DISTINCT _object) AS objects \
+         FROM ({EVENTS}) GROUP BY {order} \
+         UNION ALL \
+         SELECT {span}account, region, NULL AS category, state, count(DISTINCT day), \
+                NULL, NULL, 0, 0 \
+         FROM system.coverage WHERE state <> 'collected' GROUP BY {order} ORDER BY {order}"
+    )
+}
+
+const EVENTS: &str = "SELECT CAST(eventTime AS date) AS day, recipientAccountId AS account, \
+                      awsRegion AS region, eventCategory AS category, eventTime, _object \
+                      FROM events";

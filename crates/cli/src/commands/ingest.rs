@@ -1,14 +1,15 @@
 //! `traillake ingest`
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chrono::{TimeDelta, Utc};
+use chrono::Utc;
 use clap::Args;
 use traillake_cloudtrail::Kind;
-use traillake_ingest::{CancelFlag, Selection, Selectors};
+use traillake_ingest::{CancelFlag, LATE_DAYS, Selection, Selectors};
 
-use crate::buckets::{self, BucketArgs};
+use crate::buckets::BucketArgs;
 use crate::failure::{Outcome, Problem};
 use crate::intake::{self, Intake, stored};
 use crate::lakes;
@@ -19,9 +20,6 @@ use crate::times::{parse_time, show_second};
 
 /// The time between two looks of `--follow`.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
-
-/// How late CloudTrail may deliver an event, in days, as `--until` allows for it.
-const LATE_DAYS: i64 = 3;
 
 /// What can be typed after `traillake ingest`.
 #[derive(Debug, Args)]
@@ -50,14 +48,15 @@ pub struct IngestArgs {
     /// Only the objects in this file: a key or an `s3://` URL a line
     #[arg(long, value_name = "FILE", conflicts_with_all = ["follow", "inventory"])]
     keys: Option<PathBuf>,
-    /// Only the objects in an S3 Inventory (CSV), by its manifest: a path or an `s3://` URL
+    /// Only the objects in an S3 Inventory (CSV or Parquet), by its manifest: a path or an `s3://`
+    /// URL
     #[arg(long, value_name = "MANIFEST", conflicts_with = "follow")]
     inventory: Option<String>,
-    /// Only objects delivered at or after this time, by the date in their key
+    /// Only events from this time on: looks at what was delivered since, by the date in its key
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// Only objects delivered before this time, by the date in their key; of a bucket also those of
-    /// the three days after, for events are delivered late
+    /// Only events before this time: looks at what was delivered until three days later, by the
+    /// date in its key, for events are delivered late
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
     /// Only these accounts, by the account in the key
@@ -101,6 +100,7 @@ pub async fn run(session: &Session, args: IngestArgs) -> anyhow::Result<Outcome>
     }
     let location = session.settings.lake();
     let intakes = intakes(session, &args).await?;
+    tell_lateness(session, &intakes);
     for intake in &intakes {
         intake.check(session, &location).await?;
     }
@@ -170,14 +170,17 @@ async fn intakes(session: &Session, args: &IngestArgs) -> anyhow::Result<Vec<Int
     let mut unknown = Vec::new();
     for name in names {
         match kept.iter().find(|(found, _)| *found == name) {
-            Some((name, source)) => intakes.push(source.intake(name, &typed)),
+            Some((name, source)) => intakes.push(source.intake(name, &typed).ok_or_else(|| {
+                Problem::new(format!("the source `{name}` has nothing of what is selected"))
+                    .hint(format!("`traillake source show {name}` tells what it is narrowed to"))
+            })?),
             None => unknown.push(name),
         }
     }
     if args.sources.is_empty() {
         let store = session.settings.text("store");
         let ours = kept.iter().filter(|(_, source)| source.store == store);
-        intakes.extend(ours.map(|(name, source)| source.intake(name, &typed)));
+        intakes.extend(ours.filter_map(|(name, source)| source.intake(name, &typed)));
         if intakes.is_empty() {
             return Err(Problem::new(
                 "there is nothing to bring in: no source was named, and the lake keeps none",
@@ -243,25 +246,27 @@ fn selection(args: &IngestArgs, session: &Session) -> anyhow::Result<Selection> 
         let parsed = text.as_deref().map(|text| parse_time(text, session.now));
         parsed.transpose().map_err(Problem::new)
     };
-    let (since, mut until) = (time(&args.since)?, time(&args.until)?);
-    let in_bucket = args.sources.iter().any(|source| buckets::is_bucket(source));
-    if let Some(end) = until.filter(|_| in_bucket || args.inventory.is_some()) {
-        let last = end + TimeDelta::days(LATE_DAYS);
+    Ok(Selection {
+        since: time(&args.since)?,
+        until: time(&args.until)?,
+        accounts: args.account.iter().cloned().collect(),
+        regions: args.region.iter().cloned().collect(),
+        kinds: args.kind.iter().copied().collect(),
+    })
+}
+
+/// Says how far past `--until` is looked.
+fn tell_lateness(session: &Session, intakes: &[Intake]) {
+    let ends = intakes.iter().map(|intake| &intake.selection);
+    let ends: BTreeSet<_> = ends.filter_map(|of| of.until.zip(of.delivered_until())).collect();
+    for (end, last) in ends {
         session.talk.note(&format!(
             "events until {} may be delivered up to {LATE_DAYS} days later: what was delivered \
              until {} is looked at",
             show_second(end),
             show_second(last),
         ));
-        until = Some(last);
     }
-    Ok(Selection {
-        since,
-        until,
-        accounts: args.account.iter().cloned().collect(),
-        regions: args.region.iter().cloned().collect(),
-        kinds: args.kind.iter().copied().collect(),
-    })
 }
 
 /// Returns the advanced event selectors in a file.

@@ -12,7 +12,7 @@ use crate::intake::stored::{self, Note, StoredSource};
 use crate::lakes;
 use crate::output::{Report, ReportArgs};
 use crate::session::Session;
-use crate::times::show_second;
+use crate::times::{parse_time, show_second};
 
 /// What can be typed after `traillake source`.
 #[derive(Debug, Args)]
@@ -73,6 +73,12 @@ struct AddArgs {
     /// Only this kind of log: events, insights, aggregated or digests
     #[arg(long, value_name = "KIND", num_args = 1.., value_parser = parse_kind)]
     kind: Vec<Kind>,
+    /// Only events from this time on, by the date in the key
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Only events before this time: what was delivered until three days later is looked at
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
     /// The queue of SQS that tells of new objects, for `ingest --follow`
     #[arg(long, value_name = "URL")]
     sqs: Option<String>,
@@ -136,6 +142,11 @@ async fn add(session: &Session, args: AddArgs) -> anyhow::Result<Report> {
     source.accounts = args.account;
     source.regions = args.region;
     source.kinds = args.kind.iter().map(|kind| kind.table().to_owned()).collect();
+    let time = |text: Option<String>| {
+        let parsed = text.map(|text| parse_time(&text, session.now));
+        parsed.transpose().map_err(Problem::new)
+    };
+    (source.since, source.until) = (time(args.since)?, time(args.until)?);
     source.sqs = args.sqs;
     let lake = lakes::open_or_create(session).await?;
     if !lake.add_source(name, serde_json::to_string_pretty(&source)?).await? {
@@ -178,6 +189,11 @@ fn described(name: &str, source: &StoredSource, note: &Note) -> Report {
         [("accounts", &source.accounts), ("regions", &source.regions), ("kinds", &source.kinds)];
     for (what, list) in lists.iter().filter(|(_, list)| !list.is_empty()) {
         text += &format!("  only {what} {}\n", list.join(", "));
+    }
+    for (what, at) in [("from", source.since), ("before", source.until)] {
+        if let Some(at) = at {
+            text += &format!("  only events {what} {}\n", show_second(at));
+        }
     }
     if let Some(sqs) = &source.sqs {
         text += &format!("  told by {sqs}\n");

@@ -2,6 +2,7 @@
 
 mod account;
 mod follow;
+mod metrics;
 mod progress;
 mod record;
 pub mod stored;

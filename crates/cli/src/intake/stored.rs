@@ -35,6 +35,12 @@ pub struct StoredSource {
     /// Only these kinds, by the names of their tables.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kinds: Vec<String>,
+    /// Only events at or after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<DateTime<Utc>>,
+    /// Only events before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<DateTime<Utc>>,
     /// The queue that tells of new objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sqs: Option<String>,
@@ -49,6 +55,9 @@ pub struct Note {
     pub looked_at: Option<DateTime<Utc>>,
     /// When a look last ended well.
     pub succeeded_at: Option<DateTime<Utc>>,
+    /// When the newest object that a look has found was delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest_delivery: Option<DateTime<Utc>>,
     /// What was wrong with the last look, if it failed.
     pub failure: Option<String>,
     /// Objects that the last look could not take in.
@@ -65,6 +74,7 @@ impl Note {
         self.looked_at = Some(now);
         self.objects_failed = taken.report.objects.failed;
         self.failure = None;
+        self.newest_delivery = self.newest_delivery.max(taken.report.newest_delivery);
         if !taken.report.cancelled {
             self.succeeded_at = Some(now);
         }
@@ -108,28 +118,33 @@ impl StoredSource {
             accounts: Vec::new(),
             regions: Vec::new(),
             kinds: Vec::new(),
+            since: None,
+            until: None,
             sqs: None,
             added_at: now,
         })
     }
 
-    /// Returns the same as an intake, with what is told to all of them in `others`.
-    pub fn intake(&self, name: &str, others: &Intake) -> Intake {
+    /// Returns the same as an intake, with what is told to all of them in `others`; none where the
+    /// two select nothing in common.
+    pub fn intake(&self, name: &str, others: &Intake) -> Option<Intake> {
         let kinds = [Kind::Events, Kind::Insights, Kind::Aggregated, Kind::Digest];
         let kinds = kinds.into_iter().filter(|kind| self.kinds.iter().any(|k| k == kind.table()));
-        Intake {
+        let selection = Selection {
+            since: self.since,
+            until: self.until,
+            accounts: self.accounts.iter().cloned().collect(),
+            regions: self.regions.iter().cloned().collect(),
+            kinds: kinds.collect(),
+        };
+        Some(Intake {
             name: Some(name.to_owned()),
             sources: vec![self.url.clone()],
-            selection: Selection {
-                accounts: self.accounts.iter().cloned().collect(),
-                regions: self.regions.iter().cloned().collect(),
-                kinds: kinds.collect(),
-                ..others.selection.clone()
-            },
+            selection: selection.and(&others.selection)?,
             buckets: self.buckets.clone(),
             sqs: self.sqs.clone(),
             ..others.clone()
-        }
+        })
     }
 }
 

@@ -136,12 +136,14 @@ fn a_question_to_a_lake_in_a_bucket_costs_few_requests_and_again_one() {
     world.run(&["--lake", lake, "ingest", "s3://trail"]).done();
     let sql = "SELECT count(*) FROM events WHERE eventTime >= '2024-05-01' \
                AND eventSource = 'iam.amazonaws.com'";
-    world.s3.asked();
+    // As from another continent: who waits asks for nothing twice.
+    world.s3.spoil(|_, _| Some(Spoiled::Late(30)));
     let cold = world.csv(lake, sql);
     let requests = asked_of_home(&world);
     assert!(requests <= 20, "{requests} requests");
     assert_eq!(world.csv(lake, sql), cold);
     assert_eq!(asked_of_home(&world), 1);
+    world.s3.heal();
     let told = world.csv(lake, &format!("EXPLAIN ANALYZE {sql}"));
     assert!(told.contains(" bytes in 0 requests"), "{told}");
     assert!(told.contains("1 requests more to open the lake"), "{told}");
@@ -222,6 +224,83 @@ fn named_objects_come_in_without_a_listing() {
     assert_eq!(world.csv("lake", "SELECT count(*) FROM events"), "675\n");
     let none = world.run(&["ingest", "--keys", "keys"]).exited(2);
     assert!(none.stderr.contains("is in no bucket"), "{}", none.stderr);
+}
+
+/// Days of the demo's trail, with what coverage says of them and how many events it has.
+fn coverage(world: &World, account: &str, region: &str) -> Vec<String> {
+    let args = ["coverage", "--since", "2026-03-08", "--until", "2026-03-13", "--format", "ndjson"];
+    let told = world.run(&args).done().stdout;
+    let rows = told.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let ours = rows.filter(|row| row["account"] == account && row["region"] == region);
+    let mut days: Vec<String> = ours
+        .filter(|row| row["category"].is_null() || row["category"] == "Management")
+        .map(|row| format!("{} {}", row["day"].as_str().unwrap(), row["state"].as_str().unwrap()))
+        .collect();
+    days.sort();
+    days
+}
+
+#[test]
+fn what_nobody_listed_is_told_apart_from_what_was_empty() {
+    let world = World::new();
+    let narrow = ["ingest", "s3://trail", "--since", "2026-03-11", "--region", "eu-west-1"];
+    world.run(&narrow).done();
+    let ours = ["111122223333", "eu-west-1"];
+    let expected = [
+        "2026-03-08 not collected",
+        "2026-03-09 not collected",
+        "2026-03-10 not collected",
+        "2026-03-11 collected",
+        "2026-03-12 collected",
+    ];
+    assert_eq!(coverage(&world, ours[0], ours[1]), expected);
+    let all_of =
+        |state: &str| (8..=12).map(|day| format!("2026-03-{day:02} {state}")).collect::<Vec<_>>();
+    assert_eq!(coverage(&world, ours[0], "us-east-1"), all_of("not collected"));
+    // Somebody else looks at another part, and says nothing of ours.
+    let other = ["ingest", "s3://trail", "--until", "2026-03-10", "--account", "111122223333"];
+    world.run(&other).done();
+    let expected = ["2026-03-08 empty", "2026-03-09 collected", "2026-03-10 not collected"];
+    assert_eq!(coverage(&world, ours[0], ours[1])[..3], expected);
+    assert_eq!(coverage(&world, "444455556666", "us-east-2"), all_of("not collected"));
+    // An object that cannot be had leaves a gap, until it can.
+    world.s3.spoil(|_, asked| {
+        let is_it = asked.path.contains("_us-east-2_20260311") && asked.method == "GET";
+        is_it.then_some(Spoiled::Refused(403, "AccessDenied"))
+    });
+    world.run(&["ingest", "s3://trail"]).exited(1);
+    assert_eq!(coverage(&world, "444455556666", "us-east-2"), {
+        let mut days = all_of("not collected");
+        days[4] = "2026-03-12 empty".to_owned();
+        days
+    });
+    world.s3.heal();
+    world.run(&["ingest", "s3://trail"]).done();
+    let days = coverage(&world, "444455556666", "us-east-2");
+    assert_eq!(days.iter().filter(|day| day.ends_with("collected")).count(), 1, "{days:?}");
+    assert!(!days.iter().any(|day| day.ends_with("not collected")), "{days:?}");
+    let months = world.run(&["coverage", "--by", "month", "--format", "ndjson"]).done().stdout;
+    assert!(months.contains(r#""state":"empty""#) && !months.contains("not collected"), "{months}");
+    world.run(&["check"]).done();
+}
+
+#[test]
+fn a_stored_source_keeps_what_it_is_narrowed_to() {
+    let world = World::new();
+    let narrowed = ["--since", "2026-03-10", "--until", "2026-03-11", "--account", "777788889999"];
+    world.run(&[&["source", "add", "part", "s3://trail"][..], &narrowed].concat()).done();
+    let shown = world.run(&["source", "show", "part"]).done().stdout;
+    assert!(shown.contains("only events before 2026-03-11 00:00:00"), "{shown}");
+    let none = world.run(&["ingest", "part", "--account", "111122223333"]).exited(2);
+    assert!(none.stderr.contains("has nothing of what is selected"), "{}", none.stderr);
+    let taken = world.run(&["ingest", "part", "--region", "us-east-1"]).done();
+    // Delivered from the tenth on, until three days after the eleventh.
+    assert!(taken.stderr.contains("delivered until 2026-03-14 00:00:00"), "{}", taken.stderr);
+    let days = "SELECT DISTINCT substr(CAST(delivered_at AS varchar), 1, 10), region \
+                FROM system.objects ORDER BY 1";
+    let expected = "2026-03-10,us-east-1\n2026-03-11,us-east-1\n2026-03-12,us-east-1\n\
+                    2026-03-13,us-east-1\n";
+    assert_eq!(world.csv("lake", days), expected);
 }
 
 #[test]

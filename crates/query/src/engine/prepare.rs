@@ -176,9 +176,8 @@ impl Inner {
 
     /// The note that `--since` and `--until` narrow what the statement reads.
     fn restriction(&self, tables: &BTreeSet<Resolved>) -> Option<Note> {
-        let reads_records = tables
-            .iter()
-            .any(|table| views::is_record_table(&table.table) || table.table == "coverage");
+        let reads_records =
+            tables.iter().any(|table| views::is_record_table(&table.table) || is_about_days(table));
         let day = |time: DateTime<Utc>| time.format("%Y-%m-%d %H:%M:%S").to_string();
         let range = match (self.options.since, self.options.until) {
             (Some(since), Some(until)) => format!("from {} until {}", day(since), day(until)),
@@ -245,9 +244,11 @@ impl Inner {
 
     fn pins(&self, stores: BTreeMap<String, Pin>, hidden: Vec<&'static str>) -> Pins {
         Pins {
+            lake: self.lake.clone(),
             store: self.options.store.clone(),
             stores,
             all_stores: Arc::clone(&self.stores),
+            looks: self.options.looks.clone(),
             lookups: Arc::clone(&self.lookups),
             system_tables: self.options.system_tables.clone(),
             rebuild: Arc::clone(&self.options.rebuild),
@@ -356,6 +357,10 @@ impl Inner {
             memory_bytes: self.options.memory_bytes,
         }
     }
+}
+
+fn is_about_days(table: &Resolved) -> bool {
+    table.schema == SYSTEM && ["coverage", "listed"].contains(&&*table.table)
 }
 
 /// The tables of the store `own`, repeated for every other store, by schema.

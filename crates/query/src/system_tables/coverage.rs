@@ -1,48 +1,153 @@
 //! `system.coverage`: what was collected, by account, region, day, event category and type of
-//! resource. An event on resources of several types counts once for each of them.
+//! resource; and days without an event: `empty` where somebody listed what was delivered and
+//! nothing was there, `not collected` where nobody did. An event on resources of several types
+//! counts once for each of them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, ListBuilder, StringBuilder};
-use arrow::datatypes::{DataType, Field};
-use datafusion::common::Result;
+use arrow::array::{Array, AsArray, Date32Builder, ListBuilder, StringBuilder};
+use arrow::datatypes::{DataType, Date32Type, Field};
+use datafusion::common::{JoinType, Result, ScalarValue};
+use datafusion::functions::expr_fn::coalesce;
 use datafusion::functions_aggregate::expr_fn::{count, count_distinct, max, min};
 use datafusion::logical_expr::{
-    ColumnarValue, LogicalPlan, LogicalPlanBuilder, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
-    Signature, Volatility, cast, lit,
+    ColumnarValue, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, ScalarFunctionArgs,
+    ScalarUDF, ScalarUDFImpl, Signature, Volatility, cast, lit, when,
 };
 
 use super::column;
 
-/// The view over a scan of the physical `events`.
+/// What names a day; and how the same are called on the side of what was listed.
+const DAY: [&str; 3] = ["account", "region", "day"];
+const LISTED_DAY: [&str; 3] = ["listed_account", "listed_region", "listed_day"];
+/// What events of a day are told apart by.
+const KINDS: [&str; 2] = ["eventCategory", "resource_type"];
+const FIGURES: [&str; 4] = ["objects", "events", "first_event_at", "last_event_at"];
+
+/// The view over scans of the physical `events` and of `system.listed`, where anything was.
 ///
 /// # Errors
 /// When the columns do not fit, which would be a fault of this module.
-pub(crate) fn view(events: LogicalPlan) -> Result<LogicalPlan> {
+pub(crate) fn view(events: LogicalPlan, listed: Option<LogicalPlan>) -> Result<LogicalPlan> {
+    let found = found(events.clone())?;
+    let shown = [&DAY[..], &KINDS, &FIGURES].concat();
+    let shown = || shown.iter().map(|name| column(name));
+    let collected = lit("collected").alias("state");
+    let Some(listed) = listed else {
+        let more = [collected, lit(false).alias("listed")];
+        return LogicalPlanBuilder::from(found).project(shown().chain(more))?.build();
+    };
+    let days = days(listed)?;
+    let was_listed = coalesce(vec![column("was_listed"), lit(false)]).alias("listed");
+    let gaps = without_events(&found, days.clone(), events)?;
+    LogicalPlanBuilder::from(found)
+        .join(days, JoinType::Left, (DAY.to_vec(), LISTED_DAY.to_vec()), None)?
+        .project(shown().chain([collected, was_listed]))?
+        .union(gaps)?
+        .build()
+}
+
+/// Days that are known and have no event, with the columns of the view.
+fn without_events(
+    found: &LogicalPlan,
+    days: LogicalPlan,
+    events: LogicalPlan,
+) -> Result<LogicalPlan> {
+    let null = |name: &str| {
+        let kind = column(name).get_type(found.schema())?;
+        Ok::<_, datafusion::error::DataFusionError>(lit(ScalarValue::try_from(&kind)?).alias(name))
+    };
+    let state = when(column("was_listed"), lit("empty")).otherwise(lit("not collected"))?;
+    let named = LISTED_DAY.iter().zip(DAY).map(|(name, day)| column(name).alias(day));
+    let shown = named.chain([
+        null(KINDS[0])?,
+        null(KINDS[1])?,
+        lit(0_i64).alias(FIGURES[0]),
+        lit(0_i64).alias(FIGURES[1]),
+        null(FIGURES[2])?,
+        null(FIGURES[3])?,
+        state.alias("state"),
+        column("was_listed").alias("listed"),
+    ]);
+    let some = LogicalPlanBuilder::from(events).project(day_of_event())?.distinct()?.build()?;
+    LogicalPlanBuilder::from(days)
+        .join(some, JoinType::LeftAnti, (LISTED_DAY.to_vec(), DAY.to_vec()), None)?
+        .project(shown)?
+        .build()
+}
+
+fn day_of_event() -> Vec<Expr> {
+    vec![
+        column("recipientAccountId").alias(DAY[0]),
+        column("awsRegion").alias(DAY[1]),
+        cast(column("eventTime"), DataType::Date32).alias(DAY[2]),
+    ]
+}
+
+/// Days with events.
+fn found(events: LogicalPlan) -> Result<LogicalPlan> {
     let signature = Signature::any(1, Volatility::Immutable);
     let types = ScalarUDF::from(ResourceTypes { signature }).call(vec![column("resources")]);
-    let shown = vec![
-        column("recipientAccountId").alias("account"),
-        column("awsRegion").alias("region"),
-        cast(column("eventTime"), DataType::Date32).alias("day"),
-        column("eventCategory"),
-        types.alias("resource_type"),
-        column("_object"),
-        column("eventTime"),
-    ];
-    let groups = ["account", "region", "day", "eventCategory", "resource_type"];
+    let mut shown = day_of_event();
+    shown.extend([column(KINDS[0]), types.alias(KINDS[1]), column("_object"), column("eventTime")]);
     let figures = vec![
-        count_distinct(column("_object")).alias("objects"),
-        count(lit(1)).alias("events"),
-        min(column("eventTime")).alias("first_event_at"),
-        max(column("eventTime")).alias("last_event_at"),
+        count_distinct(column("_object")).alias(FIGURES[0]),
+        count(lit(1)).alias(FIGURES[1]),
+        min(column("eventTime")).alias(FIGURES[2]),
+        max(column("eventTime")).alias(FIGURES[3]),
     ];
     LogicalPlanBuilder::from(events)
         .project(shown)?
-        .unnest_column("resource_type")?
-        .aggregate(groups.map(column), figures)?
+        .unnest_column(KINDS[1])?
+        .aggregate(DAY.into_iter().chain(KINDS).map(column), figures)?
         .build()
+}
+
+/// Days that are known, one a row.
+fn days(listed: LogicalPlan) -> Result<LogicalPlan> {
+    let signature = Signature::any(2, Volatility::Immutable);
+    let each = ScalarUDF::from(DaysBetween { signature });
+    let each = each.call(vec![column("first_day"), column("last_day")]);
+    let shown = vec![
+        column("account").alias(LISTED_DAY[0]),
+        column("region").alias(LISTED_DAY[1]),
+        each.alias(LISTED_DAY[2]),
+        column("listed").alias("was_listed"),
+    ];
+    LogicalPlanBuilder::from(listed).project(shown)?.unnest_column(LISTED_DAY[2])?.build()
+}
+
+/// The days from a first to a last one.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct DaysBetween {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for DaysBetween {
+    fn name(&self) -> &str {
+        "days_between"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::List(Arc::new(Field::new("item", DataType::Date32, true))))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let ends = ColumnarValue::values_to_arrays(&args.args)?;
+        let (first, last) =
+            (ends[0].as_primitive::<Date32Type>(), ends[1].as_primitive::<Date32Type>());
+        let mut days = ListBuilder::new(Date32Builder::new());
+        for row in 0..args.number_rows {
+            (first.value(row)..=last.value(row)).for_each(|day| days.values().append_value(day));
+            days.append(true);
+        }
+        Ok(ColumnarValue::Array(Arc::new(days.finish())))
+    }
 }
 
 /// The distinct types of an event's resources; one NULL where it has none.

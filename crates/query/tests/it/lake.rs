@@ -386,6 +386,7 @@ impl TestLake {
             since: None,
             until: None,
             rebuild: self.rebuild.clone(),
+            looks: None,
             lookups: Vec::new(),
             system_tables: Vec::new(),
             aliases: Vec::new(),

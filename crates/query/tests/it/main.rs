@@ -3,6 +3,7 @@
 
 mod ask;
 mod athena;
+mod coverage;
 mod lake;
 
 mod late;

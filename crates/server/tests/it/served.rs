@@ -85,6 +85,7 @@ impl Bench {
             since: None,
             until: None,
             rebuild: Arc::new(Original),
+            looks: None,
             lookups: Vec::new(),
             system_tables: Vec::new(),
             aliases: Vec::new(),

@@ -199,6 +199,10 @@ impl Publisher {
         self.layout.rounds(&self.info.name)
     }
 
+    pub(crate) fn looks(&self) -> Path {
+        self.layout.looks(self.info.id)
+    }
+
     pub(super) fn torn(&self, reason: String) -> Error {
         Error::Torn { store: self.info.name.clone(), reason }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use traillake_store::{CacheOptions, Error, Lake, OpenOptions, StoreSnapshot, StoreWriter};
-use traillake_testkit::s3::{Asked, S3};
+use traillake_testkit::s3::{Asked, S3, Spoiled};
 
 use crate::world::{self, Object, STORE, at, objects, spec};
 
@@ -97,6 +97,8 @@ async fn a_lake_of_ten_thousand_files_is_opened_with_ten_requests_and_again_with
         bucket.commit(&objects(&format!("b{n}"), n as usize * 100, 1, 2), n).await;
     }
     assert!(bucket.log("events").join("_last_checkpoint").exists());
+    // What takes long is asked for once, too.
+    bucket.s3.spoil(|_, _| Some(Spoiled::Late(30)));
     let (cold, asked) = bucket.asked().await;
     let files = cold.table("events").unwrap().files().await.unwrap();
     assert!(files.len() > 10_000, "{}", files.len());

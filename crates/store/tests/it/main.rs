@@ -9,6 +9,7 @@ mod deletion;
 mod expiry;
 mod interruptions;
 mod lakes;
+mod looks;
 mod power;
 mod races;
 mod rebases;

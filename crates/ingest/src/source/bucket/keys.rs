@@ -1,13 +1,16 @@
 //! Objects of a bucket that somebody names: a list of keys, notices, or an S3 Inventory.
 //!
 //! An inventory (Amazon S3 User Guide, "Amazon S3 Inventory") lists a bucket of half a billion
-//! objects without half a million requests. Its manifest names its files; those in CSV are read here,
-//! one after the other, with keys URL-encoded and columns as `fileSchema` says.
+//! objects without half a million requests. Its manifest names its files, which are read one after
+//! the other: CSV, with keys URL-encoded and columns as `fileSchema` says, or Parquet.
 
-use std::io::{BufRead, BufReader, Read};
+mod rows;
+
+use std::io::{BufRead, BufReader};
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
+use bytes::{Buf, Bytes};
 use chrono::{DateTime, Utc};
 use flate2::read::MultiGzDecoder;
 use object_store::path::Path;
@@ -32,8 +35,26 @@ pub enum Keys {
 /// An inventory of a bucket.
 #[derive(Debug, Clone)]
 pub struct Inventory {
-    columns: Columns,
+    format: Format,
     files: Vec<InventoryFile>,
+}
+
+#[derive(Debug, Clone)]
+enum Format {
+    Csv(Columns),
+    Parquet,
+}
+
+/// An object as an inventory tells of it.
+#[derive(Debug, Default)]
+struct Entry<'a> {
+    bucket: Option<&'a str>,
+    key: String,
+    size: Option<u64>,
+    modified_at: Option<DateTime<Utc>>,
+    etag: Option<&'a str>,
+    /// Another version of it is the latest, or it was deleted.
+    is_gone: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -73,7 +94,7 @@ impl Inventory {
     /// Returns the bucket it is of, too.
     ///
     /// # Errors
-    /// In words, when it is no manifest of an inventory in CSV.
+    /// In words, when it is no manifest of an inventory in CSV or Parquet.
     pub fn open(manifest: &FilePath) -> Result<(String, Inventory), String> {
         let bytes = std::fs::read(manifest).map_err(|error| error.to_string())?;
         let folder = manifest.parent().unwrap_or_else(|| FilePath::new("."));
@@ -105,13 +126,15 @@ impl Inventory {
     ) -> Result<(String, Inventory), String> {
         let manifest: Manifest = serde_json::from_slice(bytes)
             .map_err(|error| format!("no manifest of an S3 Inventory: {error}"))?;
-        if manifest.file_format != "CSV" {
-            let format = manifest.file_format;
-            return Err(format!("the inventory is in {format}; only CSV can be read"));
-        }
-        let columns = Columns::of(&manifest.file_schema)?;
+        let format = match manifest.file_format.as_str() {
+            "CSV" => Format::Csv(Columns::of(&manifest.file_schema)?),
+            "Parquet" => Format::Parquet,
+            other => {
+                return Err(format!("the inventory is in {other}; CSV and Parquet can be read"));
+            }
+        };
         let files = manifest.files.iter().map(|named| file(&named.key)).collect();
-        Ok((manifest.source_bucket, Inventory { columns, files }))
+        Ok((manifest.source_bucket, Inventory { format, files }))
     }
 
     /// Calls `met` with every object under the bucket's prefix. Blocks.
@@ -129,22 +152,12 @@ impl Inventory {
                     continue;
                 }
             };
-            for line in BufReader::new(MultiGzDecoder::new(bytes)).lines() {
-                let line = match line {
-                    Ok(line) => line,
-                    Err(error) => {
-                        met(wrong(error.to_string()));
-                        break;
-                    }
-                };
-                let found = match self.columns.object(&line, bucket) {
-                    Ok(Some(found)) => found,
-                    Ok(None) => continue,
-                    Err(reason) => wrong(format!("{reason}: `{line}`")),
-                };
-                if !met(found) {
-                    return;
-                }
+            let goes_on = match &self.format {
+                Format::Csv(columns) => columns.list(bytes, bucket, &wrong, met),
+                Format::Parquet => rows::list(bytes, bucket, &wrong, met),
+            };
+            if !goes_on {
+                return;
             }
         }
     }
@@ -158,15 +171,32 @@ impl InventoryFile {
         }
     }
 
-    fn open(&self) -> std::io::Result<Box<dyn Read>> {
-        Ok(match self {
-            InventoryFile::Here(path) => Box::new(std::fs::File::open(path)?),
+    fn open(&self) -> std::io::Result<Bytes> {
+        match self {
+            InventoryFile::Here(path) => std::fs::read(path).map(Bytes::from),
             InventoryFile::There(objects, path) => {
                 let runtime = tokio::runtime::Handle::current();
                 let bytes = runtime.block_on(async { objects.get(path).await?.bytes().await });
-                Box::new(std::io::Cursor::new(bytes.map_err(std::io::Error::other)?))
+                bytes.map_err(std::io::Error::other)
             }
-        })
+        }
+    }
+}
+
+impl Entry<'_> {
+    /// What it tells of; none when that is no object under the bucket's prefix today.
+    fn met(self, bucket: &Bucket) -> Result<Option<Met>, String> {
+        let Entry { bucket: name, key, size, modified_at, etag, is_gone } = self;
+        if is_gone || name.is_some_and(|name| name != bucket.name) || !bucket.holds(&key) {
+            return Ok(None);
+        }
+        let (Some(size), Some(last_modified), Some(etag)) = (size, modified_at, etag) else {
+            return Ok(Some(Met::Key(key)));
+        };
+        let location = Path::parse(&key).map_err(|error| error.to_string())?;
+        // S3 spells the tag with its quotes everywhere else.
+        let e_tag = Some(format!("\"{etag}\"")).filter(|_| !etag.is_empty());
+        Ok(Some(Met::Object(ObjectMeta { location, last_modified, size, e_tag, version: None })))
     }
 }
 
@@ -185,28 +215,45 @@ impl Columns {
         })
     }
 
-    /// What a line tells of; none when that is no object under the bucket's prefix today.
+    /// Calls `met` with what each line tells of, until it returns false; whether it never did.
+    fn list(
+        &self,
+        bytes: Bytes,
+        bucket: &Bucket,
+        wrong: &dyn Fn(String) -> Met,
+        met: &mut dyn FnMut(Met) -> bool,
+    ) -> bool {
+        for line in BufReader::new(MultiGzDecoder::new(bytes.reader())).lines() {
+            let line = match line {
+                Ok(line) => line,
+                Err(error) => return met(wrong(error.to_string())),
+            };
+            let found = match self.object(&line, bucket) {
+                Ok(Some(found)) => found,
+                Ok(None) => continue,
+                Err(reason) => wrong(format!("{reason}: `{line}`")),
+            };
+            if !met(found) {
+                return false;
+            }
+        }
+        true
+    }
+
     fn object(&self, line: &str, bucket: &Bucket) -> Result<Option<Met>, String> {
         let fields = fields(line);
-        let field = |place: Option<usize>| place.and_then(|place| fields.get(place));
-        let is = |place, value: &str| field(place).is_some_and(|found| found == value);
-        if is(self.is_latest, "false") || is(self.is_delete_marker, "true") {
-            return Ok(None);
-        }
-        let key = url_decoded(field(Some(self.key)).ok_or("it has too few columns")?)?;
-        if field(self.bucket).is_some_and(|name| *name != bucket.name) || !bucket.holds(&key) {
-            return Ok(None);
-        }
-        let size = field(self.size).and_then(|size| size.parse().ok());
-        let modified_at = field(self.modified_at).and_then(|at| at.parse::<DateTime<Utc>>().ok());
-        let (Some(size), Some(last_modified), Some(etag)) = (size, modified_at, field(self.etag))
-        else {
-            return Ok(Some(Met::Key(key)));
+        let field =
+            |place: Option<usize>| place.and_then(|place| fields.get(place)).map(String::as_str);
+        let entry = Entry {
+            bucket: field(self.bucket),
+            key: url_decoded(field(Some(self.key)).ok_or("it has too few columns")?)?,
+            size: field(self.size).and_then(|size| size.parse().ok()),
+            modified_at: field(self.modified_at).and_then(|at| at.parse().ok()),
+            etag: field(self.etag),
+            is_gone: field(self.is_latest) == Some("false")
+                || field(self.is_delete_marker) == Some("true"),
         };
-        let location = Path::parse(&key).map_err(|error| error.to_string())?;
-        // S3 spells the tag with its quotes everywhere else.
-        let e_tag = Some(format!("\"{etag}\"")).filter(|_| !etag.is_empty());
-        Ok(Some(Met::Object(ObjectMeta { location, last_modified, size, e_tag, version: None })))
+        entry.met(bucket)
     }
 }
 

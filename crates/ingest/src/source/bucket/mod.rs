@@ -20,6 +20,7 @@ use object_store::path::Path;
 use traillake_cloudtrail::Limits;
 
 use crate::error::{Error, Result};
+use crate::looks::Places;
 use crate::options::Selection;
 use crate::source::LogSource;
 
@@ -101,7 +102,8 @@ pub(crate) struct Reading {
     pub(crate) oldest_first: bool,
 }
 
-/// Walks a bucket and returns its slices in the order in which they are to be brought in. Blocks.
+/// Walks a bucket and returns its slices in the order in which they are to be brought in, and the
+/// places that it met. Blocks.
 ///
 /// # Errors
 /// [`Error::Bucket`] when the bucket itself cannot be listed. What cannot be listed below its top
@@ -110,7 +112,7 @@ pub(crate) fn slices(
     bucket: &Bucket,
     selection: &Selection,
     reading: &Reading,
-) -> Result<Vec<Arc<dyn LogSource>>> {
+) -> Result<(Vec<Arc<dyn LogSource>>, Places)> {
     let runtime = tokio::runtime::Handle::current();
     let walked = runtime.block_on(walk::walk(bucket, selection))?;
     let bucket = Arc::new(bucket.clone());
@@ -124,7 +126,7 @@ pub(crate) fn slices(
         months.reverse();
     }
     slices.extend(months.into_iter().map(|folders| slice(folders, Vec::new())));
-    Ok(slices)
+    Ok((slices, walked.places))
 }
 
 /// Returns the source of the objects in `keys`.

@@ -15,6 +15,7 @@ use traillake_cloudtrail::{ObjectKey, object_key};
 use super::Bucket;
 use super::refusal::{self, Attempt};
 use crate::error::Result;
+use crate::looks::Places;
 use crate::options::Selection;
 use crate::source::{Found, Ignored};
 
@@ -35,6 +36,8 @@ pub(super) struct Walked {
     pub(super) undated: Vec<String>,
     /// What was met on the way: objects between folders, folders passed over, faults.
     pub(super) met: Vec<Met>,
+    /// Where CloudTrail delivers to, as far as folders say.
+    pub(super) places: Places,
 }
 
 /// Something between the folders.
@@ -68,7 +71,9 @@ pub(super) async fn walk(bucket: &Bucket, selection: &Selection) -> Result<Walke
     let mut walked = Walked::default();
     let top = bucket.prefix.trim_end_matches('/').to_owned();
     let top_depth = depth(&top);
-    match verdict(&top, 0, selection) {
+    let judged = verdict(&top, 0, selection);
+    walked.meet(&top, &judged, bucket);
+    match judged {
         Verdict::Enter => {}
         verdict => {
             walked.take(top, verdict, bucket);
@@ -97,7 +102,9 @@ pub(super) async fn walk(bucket: &Bucket, selection: &Selection) -> Result<Walke
         walked.met.extend(listed.objects.into_iter().map(Met::Object));
         for below in listed.common_prefixes {
             let below = String::from(below);
-            match verdict(&below, depth(&below) - top_depth, selection) {
+            let judged = verdict(&below, depth(&below) - top_depth, selection);
+            walked.meet(&below, &judged, bucket);
+            match judged {
                 Verdict::Enter => pending.push(below),
                 verdict => walked.take(below, verdict, bucket),
             }
@@ -110,6 +117,14 @@ async fn ask(bucket: &Bucket, folder: &str) -> object_store::Result<ListResult> 
 }
 
 impl Walked {
+    fn meet(&mut self, folder: &str, verdict: &Verdict, bucket: &Bucket) {
+        match verdict {
+            Verdict::Enter | Verdict::List(Some(_)) => self.places.meet(&bucket.uri(folder), false),
+            Verdict::Leave => self.places.meet(&bucket.uri(folder), true),
+            Verdict::List(None) | Verdict::Other => {}
+        }
+    }
+
     fn take(&mut self, folder: String, verdict: Verdict, bucket: &Bucket) {
         match verdict {
             Verdict::List(Some(month)) => self.months.entry(month).or_default().push(folder),
@@ -173,9 +188,10 @@ fn month_verdict(year: &str, month: &str, day: &[&str], selection: &Selection) -
         return Verdict::List(None);
     };
     let begins_before = selection.since.is_some_and(|since| first < since);
-    let ends_after = selection.until.is_some_and(|until| end > until);
+    let until = selection.delivered_until();
+    let ends_after = until.is_some_and(|until| end > until);
     if selection.since.is_some_and(|since| end <= since)
-        || selection.until.is_some_and(|until| first >= until)
+        || until.is_some_and(|until| first >= until)
     {
         Verdict::Leave
     } else if day.is_empty() && (begins_before || ends_after) {

@@ -1,0 +1,166 @@
+use super::*;
+
+const ROOT: &str = "s3://trail/audit/AWSLogs";
+
+fn at(text: &str) -> DateTime<Utc> {
+    let text = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
+    DateTime::parse_from_rfc3339(&text).unwrap().to_utc()
+}
+
+/// A walk that meets folders below `AWSLogs`; those with a `-` in front are left out.
+fn looking(folders: &[&str]) -> Looking {
+    let mut places = Places::default();
+    for folder in folders {
+        let is_left = folder.starts_with('-');
+        places.meet(&format!("{ROOT}/{}", folder.trim_start_matches('-')), is_left);
+    }
+    Looking { uri: "s3://trail/audit".to_owned(), places }
+}
+
+fn fault(folder: &str, kind: FaultKind) -> Report {
+    let object = format!("{ROOT}/{folder}");
+    let faults = vec![Fault { object, kind, reason: String::new() }];
+    Report { faults, faults_total: 1, ..Report::default() }
+}
+
+fn days(looks: &Looks) -> Vec<String> {
+    let spelled = |run: DayRun| {
+        let region = run.region.unwrap_or_else(|| "?".to_owned());
+        let listed = if run.listed { "" } else { "not " };
+        let first = run.first_day;
+        format!("{} {region} {first}..{} {listed}listed", &run.account[..2], run.last_day)
+    };
+    looks.days().into_iter().map(spelled).collect()
+}
+
+const EAST: &str = "111122223333/CloudTrail/us-east-1";
+const WEST: &str = "111122223333/CloudTrail/us-west-2";
+const JANUARY: &str = "111122223333/CloudTrail/us-east-1/2024/01";
+
+#[test]
+fn what_a_selection_leaves_out_is_not_listed() {
+    let selection = Selection {
+        since: Some(at("2024-01-10")),
+        until: Some(at("2024-01-20T12:00:00Z")),
+        regions: ["us-east-1".to_owned()].into(),
+        ..Selection::default()
+    };
+    let walked = looking(&[EAST, JANUARY, &format!("-{WEST}"), "-444455556666", "777788889999"]);
+    let looks = walked.done(&selection, &Report::default(), at("2024-02-01T05:59:59Z"));
+    let expected = [
+        "11 us-east-1 2024-01-01..2024-01-09 not listed",
+        "11 us-east-1 2024-01-10..2024-01-19 listed",
+        "11 us-east-1 2024-01-20..2024-01-31 not listed",
+        "11 us-west-2 2024-01-01..2024-01-31 not listed",
+        "44 ? 2024-01-01..2024-01-31 not listed",
+    ];
+    assert_eq!(days(&looks), expected);
+    let kinds = [Kind::Digest].into();
+    let digests = Selection { kinds, ..Selection::default() };
+    let looks = looking(&[JANUARY]).done(&digests, &Report::default(), at("2024-01-03"));
+    assert_eq!(days(&looks), ["11 us-east-1 2024-01-01..2024-01-02 not listed"]);
+}
+
+#[test]
+fn what_could_not_be_had_is_not_listed() {
+    let check = |report: &Report, expected: &[&str]| {
+        let walked = looking(&[EAST, JANUARY, WEST]);
+        let looks = walked.done(&Selection::default(), report, at("2024-01-21"));
+        let east: Vec<String> = days(&looks)
+            .into_iter()
+            .filter_map(|d| Some(d.strip_prefix("11 us-east-1 ")?.into()))
+            .collect();
+        assert_eq!(east, expected, "{report:?}");
+    };
+    let object = format!("{JANUARY}/15/111122223333_CloudTrail_us-east-1_20240115T0005Z_a.json.gz");
+    // Events may be delivered three days late.
+    let around = [
+        "2024-01-01..2024-01-11 listed",
+        "2024-01-12..2024-01-15 not listed",
+        "2024-01-16..2024-01-20 listed",
+    ];
+    check(&fault(&object, FaultKind::Archived), &around);
+    check(&fault(&object, FaultKind::Rejected), &["2024-01-01..2024-01-20 listed"]);
+    check(&fault(WEST, FaultKind::Unreadable), &["2024-01-01..2024-01-20 listed"]);
+    let digests = "111122223333/CloudTrail-Digest/us-east-1";
+    check(&fault(digests, FaultKind::Unreadable), &["2024-01-01..2024-01-20 listed"]);
+    for whole in [JANUARY, EAST, "111122223333", "somewhere"] {
+        check(&fault(whole, FaultKind::Unreadable), &["2024-01-01..2024-01-20 not listed"]);
+    }
+    let more = Report { faults_total: 1_001, ..Report::default() };
+    check(&more, &["2024-01-01..2024-01-20 not listed"]);
+}
+
+#[test]
+fn looks_add_up_in_any_order() {
+    let all = Selection::default();
+    let late = Selection { since: Some(at("2024-01-17")), ..all.clone() };
+    let early = Selection { until: Some(at("2024-01-05")), ..all.clone() };
+    let west = [EAST, JANUARY, WEST];
+    let fine = Report::default();
+    let looks = [
+        looking(&["-111122223333"]).done(&early, &fine, at("2024-01-19")),
+        looking(&west).done(&late, &fine, at("2024-01-20")),
+        looking(&west).done(&early, &fine, at("2024-01-18")),
+        looking(&west).begun(at("2024-01-21")),
+    ];
+    let expected = [
+        "11 us-east-1 2024-01-01..2024-01-04 listed",
+        "11 us-east-1 2024-01-05..2024-01-16 not listed",
+        "11 us-east-1 2024-01-17..2024-01-19 listed",
+        "11 us-east-1 2024-01-20..2024-01-20 not listed",
+    ];
+    for first in 0..looks.len() {
+        let mut sum = Looks::default();
+        (0..looks.len()).for_each(|n| sum.add(looks[(first + n) % looks.len()].clone()));
+        assert_eq!(days(&sum)[..4], expected, "from {first}");
+        let text = file::write(&sum).unwrap();
+        assert_eq!(Looks::of_files([text.as_bytes()]).unwrap(), sum, "{text}");
+    }
+}
+
+#[test]
+fn a_place_in_two_buckets_is_listed_when_both_are() {
+    let mut sum =
+        looking(&[JANUARY]).done(&Selection::default(), &Report::default(), at("2024-01-09"));
+    let mut other = Places::default();
+    other.meet(&format!("s3://other/AWSLogs/{JANUARY}"), false);
+    let other = Looking { uri: "s3://other/".to_owned(), places: other };
+    sum.add(other.done(
+        &Selection { since: Some(at("2024-01-05")), ..Selection::default() },
+        &Report::default(),
+        at("2024-01-09"),
+    ));
+    let expected = [
+        "11 us-east-1 2024-01-01..2024-01-04 not listed",
+        "11 us-east-1 2024-01-05..2024-01-08 listed",
+    ];
+    assert_eq!(days(&sum), expected);
+}
+
+#[test]
+fn below_a_prefix_there_is_nothing_else() {
+    let uri = format!("{ROOT}/{JANUARY}");
+    let mut places = Places::default();
+    places.meet(&uri, false);
+    let done =
+        Looking { uri, places }.done(&Selection::default(), &Report::default(), at("2024-03-01"));
+    let expected = [
+        "11 us-east-1 2024-01-01..2024-01-28 listed",
+        "11 us-east-1 2024-01-29..2024-02-29 not listed",
+    ];
+    assert_eq!(days(&done), expected);
+}
+
+#[test]
+fn a_file_of_a_later_version_is_refused() {
+    let check = |text: &str, reason: &str| {
+        let error = Looks::of_files([text.as_bytes()]).unwrap_err();
+        assert!(error.contains(reason), "{error}");
+    };
+    check(r#"{"format":2,"looked_at":null,"listed":{}}"#, "format 2");
+    check("{", "cannot be read");
+    let bad =
+        r#"{"format":1,"looked_at":null,"listed":{"r":[{"times":[[null,"x"]],"places":{}}]}}"#;
+    check(bad, "no time");
+}
