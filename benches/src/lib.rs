@@ -7,6 +7,8 @@
 //! | `generate` | a [workload](Workload) as files |
 //! | `ingest` | speed, peak memory and size of the lake for every workload |
 //! | `open_lake` | what a lake of very many files costs to open, to prune and to commit to |
+//! | `plan` | how long it takes to tell listed keys from known ones, with a full ledger |
+//! | `beside` | what two ingesters of one lake cost one another |
 //! | `decode` | speed of decoding alone, stage by stage, beside `serde_json` |
 //! | `queries` | some twenty audit queries beside DuckDB and ClickHouse, medians |
 //! | `compare.py` | ingest and some twenty audit queries beside DuckDB and ClickHouse |

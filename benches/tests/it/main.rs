@@ -118,6 +118,40 @@ fn open_lake_prints_a_line_for_every_figure() {
 }
 
 #[test]
+fn plan_finds_out_what_is_new() {
+    let Some(traillake) = traillake() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let sizes = ["--ledger", "24000", "--listed", "1000", "--months", "3", "--accounts", "2"];
+    let output = Command::new(env!("CARGO_BIN_EXE_plan"))
+        .arg("--traillake")
+        .arg(traillake)
+        .arg("--work")
+        .arg(folder.path())
+        .args(sizes)
+        .output()
+        .unwrap();
+    let said = succeeded(output);
+    assert!(said.contains("| 1000 | 100 | 24000 | "), "{said}");
+}
+
+#[test]
+fn beside_prints_what_was_thrown_away() {
+    let Some(traillake) = traillake() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_beside"))
+        .arg("--traillake")
+        .arg(traillake)
+        .arg("--work")
+        .arg(folder.path())
+        .args(["--scale", "0.01"])
+        .output()
+        .unwrap();
+    let said = succeeded(output);
+    assert!(said.contains("| half 2 beside the other | "), "{said}");
+    assert!(said.contains("- thrown away: "), "{said}");
+}
+
+#[test]
 fn decode_prints_a_line_for_every_stage() {
     let output = Command::new(env!("CARGO_BIN_EXE_decode"))
         .args(["--scale", "0.002", "--runs", "1"])
