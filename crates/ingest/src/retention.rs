@@ -1,13 +1,13 @@
 //! What a store is set to, as far as it concerns ingest: whether it takes events, which, and from when
 //! on.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use traillake_cloudtrail::Kind;
 use traillake_store::StoreWriter;
 
 use crate::decode::Taking;
 use crate::error::{Error, Result};
-use crate::options::{IngestOptions, Source};
+use crate::options::{IngestOptions, LATE_DAYS, Source};
 use crate::plan::plan;
 use crate::progress::CancelFlag;
 use crate::selectors::Selectors;
@@ -52,7 +52,9 @@ pub(crate) async fn check(
     }
     let again: Vec<Source> = sources.iter().filter_map(Source::again).collect();
     let mut older = options.clone();
-    older.selection.until = Some(older.selection.until.map_or(before, |until| until.min(before)));
+    // What was delivered before the cut-off: a selection allows for events that come late.
+    let until = before - TimeDelta::days(LATE_DAYS);
+    older.selection.until = Some(older.selection.until.map_or(until, |own| own.min(until)));
     let plan = plan(Some(writer), again, &older, cancel).await?;
     // A key without a date says nothing of its age.
     let dated = plan.cells.iter().filter(|cell| cell.day.is_some());
