@@ -1,5 +1,7 @@
 //! Older states: by token, by time.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::error::{Error, Result};
@@ -8,9 +10,21 @@ use crate::snapshot::At;
 
 /// The table as of its newest version that holds no round after `token`; none when it does not
 /// exist.
-pub(crate) async fn at_token(log: &TableLog, token: i64) -> Result<Option<TableState>> {
-    match log.load(None).await? {
-        Some(latest) if latest.token() > token => newest(log, At::Token(token)).await.map(Some),
+pub(crate) async fn at_token(log: &TableLog, token: i64) -> Result<Option<Arc<TableState>>> {
+    let latest = log.load(None).await?.map(Arc::new);
+    not_after(log, latest, token).await
+}
+
+/// As [`at_token`], of a table whose `latest` state is known.
+pub(crate) async fn not_after(
+    log: &TableLog,
+    latest: Option<Arc<TableState>>,
+    token: i64,
+) -> Result<Option<Arc<TableState>>> {
+    match latest {
+        Some(latest) if latest.token() > token => {
+            newest(log, At::Token(token)).await.map(|found| Some(Arc::new(found)))
+        }
         latest => Ok(latest),
     }
 }

@@ -13,6 +13,7 @@ use url::Url;
 use crate::cache::{Cache, CacheOptions, Traffic};
 use crate::durable::{DurableFolder, Fsync, RealFsync};
 use crate::error::{Error, Result};
+use crate::latest::Latest;
 use crate::layout::{self, Layout};
 use crate::round::{CHECKPOINT_EVERY, CHECKPOINT_EVERY_IN_BUCKET, StepHook, StoreWriter};
 use crate::spec::StoreSpec;
@@ -51,6 +52,8 @@ pub struct Lake {
     objects: Arc<dyn ObjectStore>,
     /// What readers read through, where it is a bucket's.
     cache: Option<Cache>,
+    /// What readers know of its tables.
+    latest: Latest,
     folder: Option<Arc<DurableFolder>>,
     steps: Option<StepHook>,
     in_bucket: bool,
@@ -167,7 +170,9 @@ impl Lake {
         let cache = cache.map(|cache| Cache::new(objects.clone(), cache));
         let in_bucket = folder.is_none();
         let place = folder.clone();
-        let lake = Lake { location, layout, objects, cache, folder: place, steps, in_bucket };
+        let latest = Latest::default();
+        let lake =
+            Lake { location, layout, objects, cache, latest, folder: place, steps, in_bucket };
         Ok((lake, folder))
     }
 
@@ -316,7 +321,8 @@ impl Lake {
 
     /// A store that [`Lake::stores`] has told of, for reading.
     pub fn store_of(&self, info: StoreInfo) -> Store {
-        Store::new(info, self.layout.clone(), self.reading(), self.cache.clone())
+        let (cache, latest) = (self.cache.clone(), self.latest.clone());
+        Store::new(info, self.layout.clone(), self.reading(), cache, latest)
     }
 
     /// Opens a store for writing: creates what is missing and completes the last round.

@@ -20,6 +20,7 @@ mod durable;
 mod expire;
 mod history;
 mod lake;
+mod latest;
 mod log;
 mod looks;
 mod rewrite;

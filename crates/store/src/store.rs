@@ -14,6 +14,7 @@ use crate::cache::Cache;
 use crate::error::{Error, Result};
 use crate::history;
 use crate::lake::{check_format, get, put_new};
+use crate::latest::Latest;
 use crate::layout::{self, Layout};
 use crate::ledger;
 use crate::log::{TableLog, TableState, Tip};
@@ -159,6 +160,7 @@ pub struct Store {
     layout: Layout,
     objects: Arc<dyn ObjectStore>,
     cache: Option<Cache>,
+    latest: Latest,
 }
 
 impl Store {
@@ -167,8 +169,9 @@ impl Store {
         layout: Layout,
         objects: Arc<dyn ObjectStore>,
         cache: Option<Cache>,
+        latest: Latest,
     ) -> Store {
-        Store { info, layout, objects, cache }
+        Store { info, layout, objects, cache, latest }
     }
 
     /// Who it is.
@@ -204,16 +207,17 @@ impl Store {
         if let Some(cache) = self.cache.as_ref().filter(|_| at.is_none()) {
             cache.seal(&log, tip.version).await;
         }
-        let Tip { at: committed_at, token, tables: told, .. } = tip;
-        Ok(Pin { token, committed_at, told, store: self.clone() })
+        let told = tip.tables.clone();
+        Ok(Pin { token: tip.token, committed_at: tip.at, told, store: self.clone() })
     }
 
-    async fn tip(&self, ledger: &TableLog, at: Option<At>) -> Result<Option<Tip>> {
-        let Some(at) = at else { return ledger.tip().await };
+    async fn tip(&self, ledger: &TableLog, at: Option<At>) -> Result<Option<Arc<Tip>>> {
+        let Some(at) = at else { return self.latest.tip(ledger).await };
         let Some(state) = history::ledger_at(ledger, at).await? else { return Ok(None) };
         let at = history::committed_at(ledger, &state).await?;
         let (version, token) = (state.version(), state.token());
-        Ok(Some(Tip { version, at, token, tables: state.tables().cloned().map(Arc::new) }))
+        let tables = state.tables().cloned().map(Arc::new);
+        Ok(Some(Arc::new(Tip { version, at, token, tables })))
     }
 
     /// One consistent state of all its tables: the latest, or an older one.
@@ -290,8 +294,9 @@ impl Pin {
     async fn try_open(&self, names: &BTreeSet<String>) -> Result<StoreSnapshot> {
         let opened = names.iter().map(|name| async move {
             let log = self.store.log(name)?;
-            let state = history::at_token(&log, self.token).await?;
-            Ok::<_, Error>(state.map(|state| TableSnapshot::new(log, Arc::new(state))))
+            let latest = self.store.latest.state(&log).await?;
+            let state = history::not_after(&log, latest, self.token).await?;
+            Ok::<_, Error>(state.map(|state| TableSnapshot::new(log, state)))
         });
         let tables: Vec<TableSnapshot> =
             try_join_all(opened).await?.into_iter().flatten().collect();

@@ -2,6 +2,7 @@
 //! say the same.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
@@ -25,7 +26,7 @@ use crate::snapshot::LiveFile;
 pub(super) struct AuditedLog {
     log: TableLog,
     /// The state under audit; none when the log cannot be replayed.
-    state: Option<TableState>,
+    state: Option<Arc<TableState>>,
     /// Its live files, with their checksums where the log has them.
     pub files: Vec<(LiveFile, Option<String>)>,
     /// Rounds in the commits that stand: token, UUID and time.
@@ -44,11 +45,11 @@ impl AuditedLog {
     }
 
     pub fn state(&self) -> Option<&TableState> {
-        self.state.as_ref()
+        self.state.as_deref()
     }
 
     pub fn schema(&self) -> Option<&SchemaRef> {
-        self.state.as_ref().map(TableState::schema)
+        self.state.as_deref().map(TableState::schema)
     }
 }
 
@@ -89,7 +90,7 @@ pub(super) async fn audit(
     gaps(&log, &versions, &checkpoints, findings);
     let state = match token {
         Some(token) => guarded(&folder, history::at_token(&log, token)).await,
-        None => guarded(&folder, log.load(None)).await,
+        None => guarded(&folder, async { Ok(log.load(None).await?.map(Arc::new)) }).await,
     };
     let state = match state {
         // No damage: a later version knows what it is.
@@ -121,13 +122,13 @@ pub(super) async fn audit(
         }
         None
     });
-    let files = files(&log, state.as_ref(), &replay, &culprit, findings).await;
+    let files = files(&log, state.as_deref(), &replay, &culprit, findings).await;
     // A state whose files cannot be told is none.
     let (state, files) = match files {
         Some(files) => (state, files),
         None => (None, Vec::new()),
     };
-    let newest = state.as_ref().map_or(0, TableState::token).max(replay.token);
+    let newest = state.as_deref().map_or(0, TableState::token).max(replay.token);
     let Replay { rounds, pending, .. } = replay;
     Ok(Some(AuditedLog { log, state, files, rounds, is_torn: false, pending, newest }))
 }

@@ -17,7 +17,8 @@ use super::actions::{self, Addition, Entry};
 use super::stats::StatsReader;
 use super::{TableLog, TableState, logical_schema};
 use crate::error::{Error, Result};
-use crate::layout;
+use crate::latest::Listing;
+use crate::layout::{self, Kept};
 use crate::snapshot::LiveFile;
 
 /// The last round of a table.
@@ -70,26 +71,31 @@ impl TableLog {
         Ok(Some(TableState { version, snapshot, schema, partition_column, token, tables, files }))
     }
 
-    /// How the table's log ends; none when it does not exist. Two requests and a commit: the rest of
-    /// the log is looked at only where the end alone does not tell.
+    /// How the table's log ends, and its files as they were listed before; none when it does not
+    /// exist. Two requests and a commit: the rest of the log is looked at only where the end alone
+    /// does not tell.
     ///
     /// # Errors
     /// As [`TableLog::load`].
-    pub(crate) async fn tip(&self) -> Result<Option<Tip>> {
+    pub(crate) async fn tip(&self) -> Result<Option<(Tip, Listing)>> {
         let checkpoint = self.last_checkpoint().await?;
-        let versions = self.versions_from(checkpoint.unwrap_or(0)).await?;
-        if let Some(newest) = versions.last()
-            && let Some(entry) = self.read_commit(*newest).await?
-            && let Some(token) = self.token_of(&entry)
-        {
-            let tables = entry.tables.map(Arc::new);
-            return Ok(Some(Tip { version: *newest, at: entry.at, token, tables }));
+        let listing = self.listing(checkpoint.unwrap_or(0)).await?;
+        if let Some(tip) = self.tip_of(&listing).await? {
+            return Ok(Some((tip, listing)));
         }
         let Some(state) = self.load(None).await? else { return Ok(None) };
         let newest = self.read_commit(state.version).await?;
         let at = newest.and_then(|entry| entry.at);
         let TableState { version, token, tables, .. } = state;
-        Ok(Some(Tip { version, at, token, tables }))
+        Ok(Some((Tip { version, at, token, tables }, listing)))
+    }
+
+    /// How a log that was listed so ends; none where its newest commit alone does not tell.
+    pub(crate) async fn tip_of(&self, listing: &Listing) -> Result<Option<Tip>> {
+        let Some(version) = listing.newest() else { return Ok(None) };
+        let Some(entry) = self.read_commit(version).await? else { return Ok(None) };
+        let Some(token) = self.token_of(&entry) else { return Ok(None) };
+        Ok(Some(Tip { version, at: entry.at, token, tables: entry.tables.map(Arc::new) }))
     }
 
     /// The last round up to `version`, by the commits that no checkpoint holds yet.
@@ -347,13 +353,21 @@ impl TableLog {
         self.listed(layout::commit_version).await
     }
 
-    /// As [`TableLog::versions`], from one on. Asked as replay asks: what is remembered of its
-    /// listing answers this one too.
-    async fn versions_from(&self, version: u64) -> Result<Vec<u64>> {
-        let offset = layout::before_version(&self.folder, version);
+    /// The files of the log that say what the table is, from version `from` on. Asked as replay
+    /// asks: what is remembered of its listing answers this one too.
+    pub(crate) async fn listing(&self, from: u64) -> Result<Listing> {
+        let offset = layout::before_version(&self.folder, from);
         let folder = layout::log(&self.folder);
         let found = self.objects.list_with_offset(Some(&folder), &offset).try_collect().await;
-        self.versions_of(found, layout::commit_version)
+        let mut found: Vec<ObjectMeta> =
+            found.map_err(|error| Error::storage(format!("list `{folder}`"), error))?;
+        let newest_checkpoint = layout::last_checkpoint_file(&self.folder);
+        found.retain(|file| {
+            let path = &file.location;
+            path.parts_count() == folder.parts_count() + 1
+                && (layout::kept(path) == Kept::Listed || *path == newest_checkpoint)
+        });
+        Ok(Listing::new(&self.application, from, found))
     }
 
     /// The versions that have checkpoints, ascending.

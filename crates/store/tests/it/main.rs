@@ -10,6 +10,7 @@ mod expiry;
 mod interruptions;
 mod lakes;
 mod looks;
+mod latest;
 mod power;
 mod races;
 mod rebases;
