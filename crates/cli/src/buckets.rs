@@ -39,7 +39,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
 
 /// How S3 is reached, in the words of the AWS CLI.
-#[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[command(next_help_heading = "Buckets")]
 #[serde(default)]
 pub struct BucketArgs {

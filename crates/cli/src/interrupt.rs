@@ -1,15 +1,13 @@
 //! Ctrl-C: asked once, work stops where it is safe; asked twice, the process ends at once.
 
-use std::sync::Arc;
-
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::failure::INTERRUPTED;
 
 /// Listens for Ctrl-C (and, where there is one, SIGTERM) until it is dropped.
 pub struct Interrupt {
-    happened: Arc<Notify>,
+    happened: watch::Receiver<bool>,
     listener: JoinHandle<()>,
 }
 
@@ -17,24 +15,29 @@ impl Interrupt {
     /// Starts to listen, from this moment on, and calls `first` when somebody asks to stop. A lake
     /// is consistent at every moment, so asking again may end the process wherever it is.
     pub fn listen(first: impl FnOnce() + Send + 'static) -> Interrupt {
-        let happened = Arc::new(Notify::new());
-        let notify = happened.clone();
+        let (tell, happened) = watch::channel(false);
         let mut signals = Signals::catch();
         let listener = tokio::spawn(async move {
             signals.next().await;
             first();
-            notify.notify_one();
+            tell.send_replace(true);
             signals.next().await;
             std::process::exit(INTERRUPTED.into());
         });
         Interrupt { happened, listener }
     }
 
-    /// Returns what `work` returns, or `None` when it was interrupted.
+    /// Returns what `work` returns, or `None` when it was interrupted, then or before.
     pub async fn unless<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let mut happened = self.happened.clone();
+        let interrupted = async {
+            if happened.wait_for(|happened| *happened).await.is_err() {
+                std::future::pending::<()>().await; // nobody listens any more
+            }
+        };
         tokio::select! {
             biased;
-            () = self.happened.notified() => None,
+            () = interrupted => None,
             result = work => Some(result),
         }
     }

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::time::Instant;
-use traillake_query::{Engine, Error as QueryError};
+use traillake_query::{Engine, Error as QueryError, SystemTable};
 use traillake_store::StoreInfo;
 
 use crate::auth::Identity;
 use crate::error::{Error, Result};
 use crate::history::History;
+use crate::logins::LoginTable;
 use crate::state::State;
 
 /// For so long an engine's list of stores counts as the latest. What a store holds is read anew by
@@ -20,8 +21,8 @@ const LISTED: Duration = Duration::from_secs(10);
 /// Engines kept at once.
 const KEPT_MAX: usize = 256;
 
-/// Store, user, grants.
-type Key = (String, String, Option<Vec<String>>);
+/// Store, user, grants, and whether they see what everybody does.
+type Key = (String, String, Option<Vec<String>>, bool);
 
 /// The engines of a lake.
 pub(crate) struct Engines {
@@ -46,14 +47,19 @@ impl Engines {
         if !identity.may_see(&name) {
             return Err(missing());
         }
-        let key = (name.clone(), identity.user.clone(), identity.stores.clone());
+        let (user, grants) = (identity.user.clone(), identity.stores.clone());
+        let key = (name.clone(), user, grants, identity.sees_everybody());
         if let Some((at, engine)) = self.kept.lock().await.get(&key)
             && at.elapsed() < LISTED
         {
             return Ok(engine.clone());
         }
-        let history = Arc::new(History::of(&self.state, &identity.user));
-        let made = self.first.of_store(&name, identity.stores.as_deref(), vec![history]).await;
+        let whose = (!identity.sees_everybody()).then(|| identity.user.clone());
+        let tables: Vec<Arc<dyn SystemTable>> = vec![
+            Arc::new(History::of(&self.state, whose.clone())),
+            Arc::new(LoginTable::of(&self.state, whose)),
+        ];
+        let made = self.first.of_store(&name, identity.stores.as_deref(), tables).await;
         let engine = made.map_err(|error| match error {
             QueryError::Lake(traillake_store::Error::NoStore { .. }) => missing(),
             error => error.into(),

@@ -1,5 +1,5 @@
-//! `system.queries`: what a user has asked, as a table. Who may see a query sees it here, and nobody
-//! else does.
+//! `system.queries`: what a user has asked, as a table; for an administrator, what everybody has. It
+//! tells of queries, and gives nobody their answers.
 
 use std::sync::Arc;
 
@@ -16,12 +16,13 @@ const QUERIES_MAX: u64 = 100_000;
 /// The table.
 pub(crate) struct History {
     state: State,
-    user: String,
+    /// Whose queries; none: everybody's.
+    whose: Option<String>,
 }
 
 impl History {
-    pub(crate) fn of(state: &State, user: &str) -> History {
-        History { state: state.clone(), user: user.to_owned() }
+    pub(crate) fn of(state: &State, whose: Option<String>) -> History {
+        History { state: state.clone(), whose }
     }
 }
 
@@ -60,12 +61,14 @@ impl SystemTable for History {
     }
 
     async fn rows(&self) -> Result<RecordBatch, String> {
-        let found = self.state.queries(&self.user, None, (None, None), 0, QUERIES_MAX + 1).await;
+        let found =
+            self.state.queries(self.whose.as_deref(), None, (None, None), 0, QUERIES_MAX + 1);
+        let found = found.await;
         let found = found.map_err(|error| error.to_string())?;
         if found.len() as u64 > QUERIES_MAX {
             return Err(format!(
-                "`system.queries` has more than {QUERIES_MAX} queries of yours; `/v1/queries` lists \
-                 them page by page"
+                "`system.queries` has more than {QUERIES_MAX} queries; `/v1/queries` lists them page \
+                 by page"
             ));
         }
         RecordBatch::try_new(self.schema(), columns(&found)).map_err(|error| error.to_string())

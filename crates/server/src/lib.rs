@@ -10,8 +10,11 @@
 //! | `http` | what does a path mean? (the routes, and TrailLake's own API) |
 //! | `aws` | how do AWS's clients ask? |
 //! | `trino` | how do Trino's clients ask? |
+//! | `literal_types` | which type does a literal have that a client binds? |
 //! | `queries` | which statements run, wait and have run? |
-//! | `engines`, `history` | which engine answers for a store, and what does `system.queries` hold? |
+//! | `engines` | which engine answers for a store? |
+//! | `history`, `logins` | what do `system.queries` and `system.logins` hold? |
+//! | `followed` | how do the sources fare that are followed meanwhile? |
 //! | `results` | where are answers kept that are fetched later? |
 //! | `state` | what survives a restart? |
 //! | `formats` | how is an answer written down? |
@@ -30,7 +33,10 @@ mod http;
 mod trino;
 
 mod engines;
+mod followed;
 mod history;
+mod literal_types;
+mod logins;
 mod queries;
 mod queue;
 mod results;
@@ -42,6 +48,7 @@ mod error;
 pub mod formats;
 
 pub use error::{Error, Result};
+pub use followed::{Followed, FollowedSource};
 pub use http::Server;
 pub use listen::{Address, Bound, Tls, bind};
 pub use options::{Sample, SampleParameter, ServerOptions};

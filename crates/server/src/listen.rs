@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
+use axum::middleware::AddExtension;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
@@ -20,9 +21,10 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
+use tower::Layer as _;
 
 use crate::error::{Error, Result};
-use crate::http::Server;
+use crate::http::{Peer, Server};
 
 /// How long a client may take for TLS's greeting, and for a request's head.
 const GREETING_WITHIN: Duration = Duration::from_secs(15);
@@ -138,8 +140,8 @@ impl Bound {
                 accepted = listener.accept() => accepted,
             };
             while connections.try_join_next().is_some() {}
-            let stream = match accepted {
-                Ok(stream) => stream,
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Too many open files, mostly: it passes.
                     tracing::warn!("could not accept a connection: {error}");
@@ -152,11 +154,12 @@ impl Bound {
                 continue;
             };
             server.metrics().connected();
-            let (router, close) = (router.clone(), close.clone());
+            let service = axum::Extension(Peer(peer)).layer(router.clone());
+            let close = close.clone();
             let acceptor = tls.as_ref().map(Certificate::acceptor);
             connections.spawn(async move {
                 let _place = place;
-                connection(stream, acceptor, router, close).await;
+                connection(stream, acceptor, service, close).await;
             });
         }
         drop(listener);
@@ -171,15 +174,16 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 impl Listener {
-    async fn accept(&self) -> std::io::Result<Box<dyn Stream>> {
+    /// The next connection, and the address that it comes from.
+    async fn accept(&self) -> std::io::Result<(Box<dyn Stream>, Arc<str>)> {
         Ok(match self {
             Listener::Tcp(listener) => {
-                let (stream, _) = listener.accept().await?;
+                let (stream, peer) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                Box::new(stream)
+                (Box::new(stream), peer.ip().to_canonical().to_string().into())
             }
             #[cfg(unix)]
-            Listener::Unix(listener) => Box::new(listener.accept().await?.0),
+            Listener::Unix(listener) => (Box::new(listener.accept().await?.0), "unix".into()),
         })
     }
 }
@@ -187,7 +191,7 @@ impl Listener {
 async fn connection(
     stream: Box<dyn Stream>,
     tls: Option<TlsAcceptor>,
-    router: Router,
+    service: AddExtension<Router, Peer>,
     mut close: tokio::sync::watch::Receiver<bool>,
 ) {
     let stream: Box<dyn Stream> = match tls {
@@ -202,7 +206,7 @@ async fn connection(
     };
     let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
     builder.http1().timer(TokioTimer::new()).header_read_timeout(GREETING_WITHIN);
-    let service = TowerToHyperService::new(router);
+    let service = TowerToHyperService::new(service);
     let served = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(served);
     let closing = tokio::select! {

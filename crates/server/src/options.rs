@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::followed::Followed;
+
 /// What a server is told. Nothing of it can be changed by a request.
 #[derive(Clone)]
 pub struct ServerOptions {
@@ -35,6 +37,8 @@ pub struct ServerOptions {
     pub client_gone_after: Duration,
     /// Tells the time.
     pub clock: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
+    /// The sources that are followed meanwhile; none: nothing is.
+    pub followed: Option<Followed>,
     /// Sample queries that are served.
     pub samples: Arc<[Sample]>,
 }
@@ -60,6 +64,7 @@ impl ServerOptions {
             body_bytes_max: 1 << 20,
             client_gone_after: Duration::from_secs(5 * 60),
             clock,
+            followed: None,
             samples: Arc::new([]),
         }
     }

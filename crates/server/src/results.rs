@@ -18,6 +18,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::ipc::reader::FileReader;
 use arrow::ipc::writer::FileWriter;
 use chrono::{DateTime, Utc};
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
@@ -28,6 +29,9 @@ use crate::state::State;
 
 /// Rows of a batch of a kept answer: the most that a page of any protocol holds.
 pub(crate) const BATCH_ROWS: usize = 1_000;
+
+/// Batches that may wait to be written.
+const BATCHES_AHEAD: usize = 2;
 
 /// A second form of an answer, kept beside the first.
 pub(crate) struct Beside {
@@ -61,52 +65,24 @@ impl Results {
         }
     }
 
-    /// Writes the rows of a query into its file; returns the bytes it takes.
+    /// Writes the rows of a query into its file; returns the bytes it takes. The file is written off
+    /// the threads that serve.
     ///
     /// # Errors
     /// The query's; when the file cannot be written.
     pub(crate) async fn write(&self, running: &mut Running, beside: Option<Beside>) -> Result<u64> {
         let id = running.id();
-        let schema = Arc::clone(&running.schema);
-        let main = Partial::create(&self.file(id, "arrow"))?;
-        let mut writer = FileWriter::try_new(main.sink(), &schema).map_err(formats::Error::from)?;
-        let mut second = match &beside {
-            Some(beside) => {
-                let file = Partial::create(&self.file(id, beside.ending))?;
-                let sink: Sink = Box::new(file.sink());
-                Some((file, (beside.encoder)(&schema, sink)?))
-            }
-            None => None,
-        };
-        let mut coalescer = BatchCoalescer::new(Arc::clone(&schema), BATCH_ROWS);
-        while let Some(batch) = running.next().await? {
-            let beside = second.as_ref().map_or(0, |(file, _)| file.written());
-            if main.written() + beside > self.bytes_max {
-                return Err(Error::TooLarge { limit_bytes: self.bytes_max });
-            }
-            if let Some((_, encoder)) = &mut second {
-                encoder.write(&batch)?;
-            }
-            coalescer.push_batch(batch).map_err(formats::Error::from)?;
-            while let Some(batch) = coalescer.next_completed_batch() {
-                writer.write(&batch).map_err(formats::Error::from)?;
-            }
-        }
-        coalescer.finish_buffered_batch().map_err(formats::Error::from)?;
-        while let Some(batch) = coalescer.next_completed_batch() {
-            writer.write(&batch).map_err(formats::Error::from)?;
-        }
-        writer.finish().map_err(formats::Error::from)?;
-        drop(writer);
-        let mut files = Vec::new();
-        if let Some((file, mut encoder)) = second {
-            encoder.finish()?;
-            files.push(file);
-        }
-        files.push(main);
-        let folder = self.folder.clone();
-        let published = tokio::task::spawn_blocking(move || publish(files, &folder));
-        Ok(published.await.map_err(Error::state)??)
+        let main = self.file(id, "arrow");
+        let second = beside.map(|beside| (self.file(id, beside.ending), beside));
+        let kept = Kept { schema: Arc::clone(&running.schema), bytes_max: self.bytes_max };
+        let (folder, (batches, arriving)) = (self.folder.clone(), mpsc::channel(BATCHES_AHEAD));
+        let writing = tokio::task::spawn_blocking(move || {
+            let files = kept.write(arriving, &main, second)?;
+            Ok(publish(files, &folder)?)
+        });
+        let given = give(running, batches).await;
+        let written = writing.await.map_err(Error::state)?;
+        given.and(written)
     }
 
     /// Returns `limit` rows of a kept answer after the first `offset`.
@@ -157,12 +133,17 @@ impl Results {
         }
         // First the record, then the file: what is on record is there.
         self.state.not_kept(gone.clone()).await?;
-        for id in gone {
-            for ending in ["arrow", "csv", "txt"] {
-                let _ = std::fs::remove_file(self.file(id, ending));
+        let file = |id: &Uuid, ending| self.file(*id, ending);
+        let files: Vec<PathBuf> = gone
+            .iter()
+            .flat_map(|id| ["arrow", "csv", "txt"].map(|ending| file(id, ending)))
+            .collect();
+        let removed = tokio::task::spawn_blocking(move || {
+            for file in files {
+                let _ = std::fs::remove_file(file);
             }
-        }
-        Ok(())
+        });
+        removed.await.map_err(Error::state)
     }
 
     /// Removes files that no record tells of: a server that was killed has left them.
@@ -181,6 +162,83 @@ impl Results {
             }
         }
         Ok(())
+    }
+}
+
+/// Gives all rows to a writer that may have given up, and then says why itself.
+async fn give(running: &mut Running, batches: mpsc::Sender<Arriving>) -> Result<()> {
+    while let Some(batch) = running.next().await? {
+        if batches.send(Arriving::Rows(batch)).await.is_err() {
+            return Ok(());
+        }
+    }
+    let _ = batches.send(Arriving::End).await;
+    Ok(())
+}
+
+/// What comes to a writer. A channel that is closed before the end means that the query failed.
+enum Arriving {
+    Rows(RecordBatch),
+    End,
+}
+
+/// An answer that is being written.
+struct Kept {
+    schema: SchemaRef,
+    bytes_max: u64,
+}
+
+impl Kept {
+    /// Writes all that arrives; returns the files, the main one last, not published yet. Blocks.
+    fn write(
+        &self,
+        mut arriving: mpsc::Receiver<Arriving>,
+        main: &Path,
+        second: Option<(PathBuf, Beside)>,
+    ) -> Result<Vec<Partial>> {
+        let main = Partial::create(main)?;
+        let writer = FileWriter::try_new(main.sink(), &self.schema);
+        let mut writer = writer.map_err(formats::Error::from)?;
+        let mut second = match second {
+            Some((path, beside)) => {
+                let file = Partial::create(&path)?;
+                let sink: Sink = Box::new(file.sink());
+                Some((file, (beside.encoder)(&self.schema, sink)?))
+            }
+            None => None,
+        };
+        let mut coalescer = BatchCoalescer::new(Arc::clone(&self.schema), BATCH_ROWS);
+        loop {
+            let batch = match arriving.blocking_recv() {
+                Some(Arriving::Rows(batch)) => batch,
+                Some(Arriving::End) => break,
+                None => return Err(Error::Cancelled),
+            };
+            let beside = second.as_ref().map_or(0, |(file, _)| file.written());
+            if main.written() + beside > self.bytes_max {
+                return Err(Error::TooLarge { limit_bytes: self.bytes_max });
+            }
+            if let Some((_, encoder)) = &mut second {
+                encoder.write(&batch)?;
+            }
+            coalescer.push_batch(batch).map_err(formats::Error::from)?;
+            while let Some(batch) = coalescer.next_completed_batch() {
+                writer.write(&batch).map_err(formats::Error::from)?;
+            }
+        }
+        coalescer.finish_buffered_batch().map_err(formats::Error::from)?;
+        while let Some(batch) = coalescer.next_completed_batch() {
+            writer.write(&batch).map_err(formats::Error::from)?;
+        }
+        writer.finish().map_err(formats::Error::from)?;
+        drop(writer);
+        let mut files = Vec::new();
+        if let Some((file, mut encoder)) = second {
+            encoder.finish()?;
+            files.push(file);
+        }
+        files.push(main);
+        Ok(files)
     }
 }
 

@@ -11,15 +11,12 @@ use traillake_ingest::{CancelFlag, LATE_DAYS, Selection, Selectors};
 
 use crate::buckets::BucketArgs;
 use crate::failure::{Outcome, Problem};
-use crate::intake::{self, Intake, stored};
+use crate::intake::{self, Following, Hearing, Intake, stored};
 use crate::lakes;
 use crate::output::{ReportArgs, ReportFormat};
 use crate::quantities::{parse_duration, parse_size};
 use crate::session::Session;
 use crate::times::{parse_time, show_second};
-
-/// The time between two looks of `--follow`.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// What can be typed after `traillake ingest`.
 #[derive(Debug, Args)]
@@ -115,8 +112,20 @@ pub async fn run(session: &Session, args: IngestArgs) -> anyhow::Result<Outcome>
     let lake = lakes::open_or_create(session).await?;
     let store = session.settings.text("store");
     if args.follow {
-        let every = args.every.unwrap_or(LOOK_EVERY);
-        return intake::follow(session, &lake, store, &intakes, every, args.printed.format).await;
+        // One listener for all looks: between two of them nobody else would hear.
+        let cancel = CancelFlag::default();
+        let interrupt = intake::stop_on_interrupt(session, &cancel);
+        let following = Following {
+            session,
+            lake: &lake,
+            every: args.every.unwrap_or(intake::LOOK_EVERY),
+            listener: Hearing::Command(args.printed.format),
+            cancel: &cancel,
+            interrupt: &interrupt,
+        };
+        let intakes = intakes.into_iter().map(|intake| (store.to_owned(), intake)).collect();
+        intake::follow(&following, intakes).await?;
+        return Ok(Outcome::Interrupted);
     }
     let mut printed = Vec::new();
     let mut outcome = Outcome::Done;

@@ -6,11 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use traillake_ingest::CancelFlag;
 use traillake_server::auth::FirstCredentials;
-use traillake_server::{Address, Sample, SampleParameter, Server, ServerOptions, State, Tls, bind};
+use traillake_server::{
+    Address, Followed, Sample, SampleParameter, Server, ServerOptions, State, Tls, bind,
+};
+use traillake_store::Lake;
 
 use crate::engines::{self, Limits};
 use crate::failure::{Outcome, Problem};
+use crate::intake::{self, Following, Hearing, Intake, stored};
 use crate::interrupt::Interrupt;
 use crate::lakes;
 use crate::machine;
@@ -50,6 +55,12 @@ pub struct ServeArgs {
     /// Speak plain HTTP to other machines: only behind a proxy that speaks TLS
     #[arg(long)]
     insecure: bool,
+    /// Bring in what is new at the sources that the lake keeps, again and again
+    #[arg(long)]
+    follow: bool,
+    /// How often to look at them [default: 60s]
+    #[arg(long, value_name = "DURATION", requires = "follow", value_parser = parse_duration)]
+    every: Option<Duration>,
     /// Statements that run at once [default: two a core]
     #[arg(long, value_name = "N")]
     queries: Option<usize>,
@@ -72,6 +83,10 @@ pub async fn run(session: &Session, args: ServeArgs) -> anyhow::Result<Outcome> 
     let store = session.settings.text("store");
     let limits = Limits { memory_bytes: args.memory, ..Limits::default() };
     let engine = engines::engine(session, &lake, store, limits).await?;
+    let followed = match args.follow {
+        true => Some(check_sources(session, &lake).await?),
+        false => None,
+    };
     let state = args.state.open()?;
     let mut options = ServerOptions::new(store, machine::cores(), Arc::new(chrono::Utc::now));
     options.hosts = args.host;
@@ -79,14 +94,19 @@ pub async fn run(session: &Session, args: ServeArgs) -> anyhow::Result<Outcome> 
     options.queries_at_once = args.queries.unwrap_or(options.queries_at_once);
     options.timeout = args.timeout.or_else(|| session.settings.duration("query.timeout"));
     options.rows_max = args.rows_max.or_else(|| session.settings.count("query.rows-max"));
+    options.followed = followed.clone();
     options.samples = samples::all().into_iter().map(sample).collect();
     let tls = args.tls_cert.zip(args.tls_key);
     let tls = tls.map(|(certificate, key)| Tls { certificate, key });
     let server = Server::new(engine, state.clone(), options).await?;
     // From here on somebody may ask to stop; before, nothing is under way.
+    let cancel = CancelFlag::default();
     let interrupt = Interrupt::listen({
-        let talk = session.talk.clone();
-        move || talk.say("stopping when the queries under way are done; again to end now")
+        let (talk, cancel) = (session.talk.clone(), cancel.clone());
+        move || {
+            cancel.cancel();
+            talk.say("stopping when what is under way is done; again to end now");
+        }
     });
     let bound = bind(server, &address, tls.as_ref()).await?;
     let url = match &bound.address {
@@ -102,8 +122,35 @@ pub async fn run(session: &Session, args: ServeArgs) -> anyhow::Result<Outcome> 
     let stop = async {
         interrupt.unless(std::future::pending::<()>()).await;
     };
-    bound.serve(stop, GRACE).await;
+    let follows = async {
+        let Some(followed) = &followed else { return };
+        let following = Following {
+            session,
+            lake: &lake,
+            every: args.every.unwrap_or(intake::LOOK_EVERY),
+            listener: Hearing::Server(followed),
+            cancel: &cancel,
+            interrupt: &interrupt,
+        };
+        intake::follow_stored(&following, followed).await;
+    };
+    tokio::join!(bound.serve(stop, GRACE), follows);
     Ok(Outcome::Done)
+}
+
+/// Refuses what cannot be followed before anybody is served.
+async fn check_sources(session: &Session, lake: &Lake) -> anyhow::Result<Followed> {
+    let kept = stored::stored(lake).await?;
+    if kept.is_empty() {
+        return Err(Problem::new("there is nothing to follow: the lake keeps no source")
+            .hint("`traillake source add NAME URL`")
+            .into());
+    }
+    for (name, source) in kept {
+        let intake = source.intake(&name, &Intake::default());
+        intake.check(session, lake.location()).await?;
+    }
+    Ok(Followed::default())
 }
 
 fn address(text: &str) -> anyhow::Result<Address> {

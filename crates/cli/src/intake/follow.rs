@@ -11,12 +11,13 @@ use chrono::{TimeDelta, Utc};
 use serde_json::json;
 use tokio::task::JoinHandle;
 use traillake_ingest::{CancelFlag, FaultKind};
+use traillake_server::{Followed, FollowedSource};
 use traillake_store::{Lake, UpkeepOptions};
 
-use super::stored::{self, Note};
-use super::{Intake, Taken, run, spelled, stop_on_interrupt};
+use super::stored::{self, Note, StoredSource};
+use super::{Intake, Taken, run, spelled};
 use crate::buckets;
-use crate::failure::{Outcome, Rendered};
+use crate::failure::Rendered;
 use crate::interrupt::Interrupt;
 use crate::output::{Report, ReportFormat};
 use crate::quantities::{count_of, show_count, show_duration};
@@ -39,18 +40,33 @@ const REFUSED_MAX: usize = 10_000;
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// What all followers share.
-struct Following<'a> {
-    session: &'a Session,
-    lake: &'a Lake,
-    store: &'a str,
-    every: Duration,
-    format: ReportFormat,
-    cancel: &'a CancelFlag,
-    interrupt: &'a Interrupt,
+pub struct Following<'a> {
+    /// The session.
+    pub session: &'a Session,
+    /// Where to.
+    pub lake: &'a Lake,
+    /// The time between two looks.
+    pub every: Duration,
+    /// Who hears how it goes.
+    pub listener: Hearing<'a>,
+    /// Is raised when somebody asks to stop.
+    pub cancel: &'a CancelFlag,
+    /// Who asks to stop.
+    pub interrupt: &'a Interrupt,
+}
+
+/// Who hears how it goes.
+pub enum Hearing<'a> {
+    /// Whoever typed the command: what came is printed, and what is wrong with the first look is
+    /// wrong with the command.
+    Command(ReportFormat),
+    /// Who asks a server: it says what came, and goes on whatever fails.
+    Server(&'a Followed),
 }
 
 /// One source that is followed.
 struct Follower {
+    store: String,
     intake: Intake,
     queue: Option<Queue>,
     looked: Option<Instant>,
@@ -58,50 +74,162 @@ struct Follower {
     note: Note,
     /// Ids of the messages that were refused; they come again and again.
     refused: HashSet<String>,
+    counts: Counts,
+    /// As the lake keeps it, where the lake was asked.
+    kept: Option<StoredSource>,
 }
 
-/// Brings in what is new every `every`, until it is interrupted. A look that fails is told and tried
-/// again, but for the first: what is wrong then is wrong with the command.
+/// What a follower did since it began.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    looks: u64,
+    looks_failed: u64,
+    objects: u64,
+    records_stored: u64,
+}
+
+/// The upkeep of the lake, beside the looks.
+struct Tending {
+    began: Instant,
+    task: Option<JoinHandle<()>>,
+}
+
+/// Brings in what is new every [`Following::every`], each intake into its store, until it is
+/// interrupted. A look that fails is told and tried again, but for the first.
+///
+/// # Errors
+/// The first look's.
 pub async fn follow(
-    session: &Session,
-    lake: &Lake,
-    store: &str,
-    intakes: &[Intake],
-    every: Duration,
-    format: ReportFormat,
-) -> anyhow::Result<Outcome> {
-    // One listener for all looks: between two of them nobody else would hear.
-    let cancel = &CancelFlag::default();
-    let interrupt = &stop_on_interrupt(session, cancel);
-    let following = Following { session, lake, store, every, format, cancel, interrupt };
+    following: &Following<'_>,
+    intakes: Vec<(String, Intake)>,
+) -> anyhow::Result<()> {
     let mut followers = Vec::new();
-    for intake in intakes {
-        followers.push(Follower::new(lake, intake).await?);
+    for (store, intake) in intakes {
+        followers.push(Follower::new(following.lake, store, intake).await?);
     }
-    // Who waits for messages need not wait besides.
-    let waits = followers.iter().any(|follower| follower.queue.is_some());
-    let (mut tended, mut tending) = (Instant::now(), None::<JoinHandle<()>>);
+    let mut tending = Tending::new();
+    while following.turn(&mut followers, &mut tending).await?.is_some() {}
+    Ok(())
+}
+
+/// As [`follow`], of all sources that the lake keeps, as they come and go. Returns when it is
+/// interrupted, and for nothing else.
+pub async fn follow_stored(following: &Following<'_>, followed: &Followed) {
+    let (mut followers, mut tending) = (Vec::new(), Tending::new());
     loop {
-        for follower in &mut followers {
-            if follower.go(&following).await?.is_none() {
-                return Ok(Outcome::Interrupted);
+        following.renew(&mut followers).await;
+        followed.set(followers.iter().map(Follower::told).collect());
+        match following.turn(&mut followers, &mut tending).await {
+            Ok(None) => return,
+            Ok(Some(())) => {}
+            Err(error) => {
+                following.session.talk.warn(&words_of(&error));
+                let pause = tokio::time::sleep(following.every);
+                if following.interrupt.unless(pause).await.is_none() {
+                    return;
+                }
             }
         }
-        // Beside the looks, which go on meanwhile; wherever it is stopped, the lake is consistent.
-        if tended.elapsed() >= UPKEEP_EVERY && tending.as_ref().is_none_or(JoinHandle::is_finished)
-        {
-            tending = Some(tokio::spawn(tend(session.talk.clone(), lake.clone())));
-            tended = Instant::now();
+    }
+}
+
+impl Following<'_> {
+    /// One look at everything, and the pause after it; none when it was interrupted.
+    async fn turn(
+        &self,
+        followers: &mut [Follower],
+        tending: &mut Tending,
+    ) -> anyhow::Result<Option<()>> {
+        for at in 0..followers.len() {
+            if followers[at].go(self).await?.is_none() {
+                return Ok(None);
+            }
+            if let Hearing::Server(followed) = self.listener {
+                followed.set(followers.iter().map(Follower::told).collect());
+            }
         }
-        let pause = if waits { Duration::ZERO } else { every };
-        if interrupt.unless(tokio::time::sleep(pause)).await.is_none() {
-            return Ok(Outcome::Interrupted);
+        tending.tend_when_due(self);
+        // Who waits for messages need not wait besides.
+        let waits = followers.iter().any(|follower| follower.queue.is_some());
+        let pause = if waits { Duration::ZERO } else { self.every };
+        let pause = async {
+            match self.listener {
+                Hearing::Command(_) => tokio::time::sleep(pause).await,
+                Hearing::Server(followed) => {
+                    let _ = tokio::time::timeout(pause, followed.asked()).await;
+                }
+            }
+        };
+        Ok(self.interrupt.unless(pause).await)
+    }
+
+    /// Takes up the sources that the lake keeps now, and leaves those that it does not keep any more.
+    async fn renew(&self, followers: &mut Vec<Follower>) {
+        let kept = match stored::stored(self.lake).await {
+            Ok(kept) => kept,
+            Err(error) => return self.session.talk.warn(&words_of(&error)),
+        };
+        followers.retain(|follower| {
+            let same = |(name, source): &(String, StoredSource)| {
+                follower.intake.name.as_ref() == Some(name)
+                    && follower.kept.as_ref() == Some(source)
+            };
+            kept.iter().any(same)
+        });
+        for (name, source) in kept {
+            if followers.iter().any(|follower| follower.intake.name.as_ref() == Some(&name)) {
+                continue;
+            }
+            let intake = source.intake(&name, &Intake::default());
+            let checked = intake.check(self.session, self.lake.location()).await;
+            let made = match checked {
+                Ok(()) => Follower::new(self.lake, source.store.clone(), intake).await,
+                Err(error) => Err(error),
+            };
+            match made {
+                Ok(follower) => followers.push(Follower { kept: Some(source), ..follower }),
+                Err(error) => {
+                    self.session.talk.warn(&format!("source {name}: {}", words_of(&error)));
+                }
+            }
         }
     }
+
+    /// Tells what a look brought, when it brought something.
+    fn tell(&self, source: Option<&str>, taken: &Taken) -> anyhow::Result<()> {
+        let Some(report) = report_of(source, taken) else { return Ok(()) };
+        match self.listener {
+            Hearing::Command(format) => report.print(format, self.session.terminal.stdout),
+            Hearing::Server(_) => {
+                self.session.talk.say(report.text.trim_end());
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Tending {
+    fn new() -> Tending {
+        Tending { began: Instant::now(), task: None }
+    }
+
+    /// Beside the looks, which go on meanwhile; wherever it is stopped, the lake is consistent.
+    fn tend_when_due(&mut self, following: &Following<'_>) {
+        let idle = self.task.as_ref().is_none_or(JoinHandle::is_finished);
+        if self.began.elapsed() >= UPKEEP_EVERY && idle {
+            let (talk, lake) = (following.session.talk.clone(), following.lake.clone());
+            *self = Tending { began: Instant::now(), task: Some(tokio::spawn(tend(talk, lake))) };
+        }
+    }
+}
+
+fn words_of(error: &anyhow::Error) -> String {
+    let Rendered { message, causes, .. } = Rendered::of(error);
+    [vec![message], causes].concat().join(": ")
 }
 
 impl Follower {
-    async fn new(lake: &Lake, intake: &Intake) -> anyhow::Result<Follower> {
+    async fn new(lake: &Lake, store: String, intake: Intake) -> anyhow::Result<Follower> {
         let queue = match &intake.sqs {
             Some(url) => Some(Queue::open(url, &intake.buckets).await?),
             None => None,
@@ -110,9 +238,30 @@ impl Follower {
             Some(name) => Note { refused: 0, ..stored::note_of(lake, name).await? },
             None => Note::default(),
         };
-        let intake = intake.clone();
-        let refused = HashSet::new();
-        Ok(Follower { intake, queue, looked: None, swept: None, note, refused })
+        let (refused, counts) = (HashSet::new(), Counts::default());
+        let (looked, swept, kept) = (None, None, None);
+        Ok(Follower { store, intake, queue, looked, swept, note, refused, counts, kept })
+    }
+
+    /// How it goes, for those who ask a server.
+    fn told(&self) -> FollowedSource {
+        let Note { looked_at, succeeded_at, failure, objects_failed, backlog, refused } =
+            self.note.clone();
+        let Counts { looks, looks_failed, objects, records_stored } = self.counts;
+        FollowedSource {
+            name: self.intake.name.clone().unwrap_or_default(),
+            store: self.store.clone(),
+            looked_at,
+            succeeded_at,
+            failure,
+            objects_failed,
+            backlog,
+            refused,
+            looks,
+            looks_failed,
+            objects,
+            records_stored,
+        }
     }
 
     /// Looks, if it is time, and takes what the queue tells; none when it was interrupted.
@@ -145,8 +294,13 @@ impl Follower {
                 }
                 Ok(Some(()))
             }
-            Err(error) if self.swept.is_none() => Err(error),
-            Err(error) => self.told_failure(following, &error).await,
+            Err(error) => {
+                let is_command = matches!(following.listener, Hearing::Command(_));
+                if self.swept.is_none() && is_command {
+                    return Err(error);
+                }
+                self.told_failure(following, &error).await
+            }
         }
     }
 
@@ -155,9 +309,13 @@ impl Follower {
         following: &Following<'_>,
         look: &Intake,
     ) -> anyhow::Result<Taken> {
-        let Following { session, lake, store, cancel, .. } = following;
-        let taken = run(session, lake, store, look, None, cancel).await?;
-        tell(session, self.intake.name.as_deref(), &taken, following.format)?;
+        let Following { session, lake, cancel, .. } = following;
+        let taken = run(session, lake, &self.store, look, None, cancel).await?;
+        following.tell(self.intake.name.as_deref(), &taken)?;
+        let records = taken.report.records;
+        self.counts.looks += 1;
+        self.counts.objects += new_objects(&taken);
+        self.counts.records_stored += records.stored;
         self.note.of_taken(&taken, Utc::now());
         self.keep_note(following).await;
         Ok(taken)
@@ -173,8 +331,9 @@ impl Follower {
         following: &Following<'_>,
         error: &anyhow::Error,
     ) -> anyhow::Result<Option<()>> {
-        let Rendered { message, causes, .. } = Rendered::of(error);
-        let words = [vec![message], causes].concat().join(": ");
+        let words = words_of(error);
+        self.counts.looks += 1;
+        self.counts.looks_failed += 1;
         let every = following.every;
         following.session.talk.warn(&format!("{words}; next look in {}", show_duration(every)));
         self.note.of_failure(words, Utc::now());
@@ -266,10 +425,7 @@ fn left_of(taken: &Taken) -> Vec<String> {
 
 /// Does the upkeep that is due, in all stores. What fails is told, and tried again next time.
 async fn tend(talk: Talk, lake: Lake) {
-    let tell = |error: anyhow::Error| {
-        let Rendered { message, causes, .. } = Rendered::of(&error);
-        talk.warn(&format!("upkeep: {}", [vec![message], causes].concat().join(": ")));
-    };
+    let tell = |error: anyhow::Error| talk.warn(&format!("upkeep: {}", words_of(&error)));
     let (spec, options) = (traillake_ingest::store_spec(), UpkeepOptions::default());
     let stores = match lake.stores().await {
         Ok(stores) => stores,
@@ -311,17 +467,16 @@ fn of_late(intake: &Intake) -> Intake {
     look
 }
 
-/// Tells what a look brought, when it brought something.
-fn tell(
-    session: &Session,
-    source: Option<&str>,
-    taken: &Taken,
-    format: ReportFormat,
-) -> anyhow::Result<()> {
-    let (objects, records) = (taken.report.objects, taken.report.records);
-    let new = objects.logs() - objects.known - objects.unreached;
+fn new_objects(taken: &Taken) -> u64 {
+    let objects = taken.report.objects;
+    objects.logs() - objects.known - objects.unreached
+}
+
+/// What a look brought; none when it brought nothing.
+fn report_of(source: Option<&str>, taken: &Taken) -> Option<Report> {
+    let (new, records) = (new_objects(taken), taken.report.records);
     if new == 0 {
-        return Ok(());
+        return None;
     }
     let at = spelled(Utc::now());
     let name = source.map_or(String::new(), |name| format!("{name}: "));
@@ -336,5 +491,5 @@ fn tell(
         Some(source) => json!({"at": at, "source": source, "report": taken.report}),
         None => json!({"at": at, "report": taken.report}),
     };
-    Report { text, json }.print(format, session.terminal.stdout)
+    Some(Report { text, json })
 }

@@ -25,9 +25,12 @@ use crate::session::Session;
 use crate::{lakes, machine};
 
 pub use account::{account, plan_account, together};
-pub use follow::follow;
+pub use follow::{Following, Hearing, follow, follow_stored};
 use progress::Listener;
 use record::IntakeRecord;
+
+/// The time between two looks of `--follow`.
+pub const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// What to bring in and how.
 #[derive(Clone, Debug, Default)]

@@ -16,7 +16,7 @@ use crate::failure::Problem;
 const FORMAT: u64 = 1;
 
 /// A source as the lake keeps it (docs/format.md). Nothing in it is a secret.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredSource {
     format: u64,
     /// Where logs are: `s3://bucket/prefix` or an absolute path.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod folder;
+mod served;
 
 mod ask;
 mod athena;
@@ -11,10 +12,12 @@ mod check;
 mod demo;
 mod export;
 mod find;
+mod followed;
 mod formats;
 mod help;
 mod hostile;
 mod kills;
+mod logins;
 mod maintain;
 mod prove;
 mod readme;

@@ -20,14 +20,15 @@ pub(crate) use origin::check as check_origin;
 use crate::error::{Error, Result};
 use crate::state::{Credential, CredentialKind, State};
 
-/// What a user may do; each includes those before.
+/// What a user may do; each includes those before. What they see is their own, but for an
+/// administrator of all stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Ask.
     Read,
-    /// Bring in.
+    /// See how the followed sources fare, and have them looked at.
     Ingest,
-    /// Everything.
+    /// See the queries and logins of everybody.
     Admin,
 }
 
@@ -77,6 +78,23 @@ impl Identity {
         Identity { user, role, stores }
     }
 
+    /// Whether they see the queries and logins of everybody: administrators of all stores do.
+    pub(crate) fn sees_everybody(&self) -> bool {
+        self.role == Role::Admin && self.stores.is_none()
+    }
+
+    /// Refuses who has a lesser role.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub(crate) fn needs(&self, role: Role) -> Result<()> {
+        if self.role >= role {
+            return Ok(());
+        }
+        let (needed, own) = (role.word(), self.role.word());
+        Err(Error::forbidden(format!("this needs the role `{needed}`; yours is `{own}`")))
+    }
+
     /// Whether a store may be seen.
     pub(crate) fn may_see(&self, store: &str) -> bool {
         self.stores.as_ref().is_none_or(|stores| stores.iter().any(|known| known == store))
@@ -90,7 +108,7 @@ enum Claim<'a> {
     Nothing,
 }
 
-/// Returns who sent a request with that head and body.
+/// Returns who sent a request with that head and body, and the id of the credential they did it with.
 ///
 /// # Errors
 /// [`Error::Unknown`] when it carries nothing, or nothing that is valid now.
@@ -99,7 +117,7 @@ pub(crate) async fn identify(
     head: &Parts,
     body: &[u8],
     now: DateTime<Utc>,
-) -> Result<Identity> {
+) -> Result<(Identity, String)> {
     let credential = match claim(head)? {
         Claim::Token(token) => tokens::check(state, &token, now).await?,
         Claim::Signature(text) => {
@@ -112,7 +130,20 @@ pub(crate) async fn identify(
         Claim::Nothing => return Err(Error::unknown("the request carries no credentials")),
     };
     state.credential_used(&credential, now).await;
-    Ok(Identity::of(credential))
+    let id = credential.id.clone();
+    Ok((Identity::of(credential), id))
+}
+
+/// Returns the user and the id of the credential that a request names, right or wrong, where there
+/// is such a one.
+pub(crate) async fn named(state: &State, head: &Parts) -> Option<(String, String)> {
+    let id = match claim(head).ok()? {
+        Claim::Token(token) => tokens::id_of(&token)?.to_owned(),
+        Claim::Signature(text) => signature::Signature::parse(text).ok()?.access_key,
+        Claim::Nothing => return None,
+    };
+    let (credential, _) = state.credential(&id).await.ok()??;
+    Some((Identity::of(credential).user, id))
 }
 
 fn claim(head: &Parts) -> Result<Claim<'_>> {

@@ -100,14 +100,22 @@ impl State {
 pub(super) async fn check(state: &State, token: &str, now: DateTime<Utc>) -> Result<Credential> {
     // One answer for all that is wrong with it, whether its id is known or not.
     let unknown = || Error::unknown("the token is not known");
-    let (id, secret) =
-        token.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).ok_or_else(unknown)?;
+    let (id, secret) = parts_of(token).ok_or_else(unknown)?;
     let (credential, known) = state.credential(id).await?.ok_or_else(unknown)?;
     let known = known.ok_or_else(unknown)?;
     if credential.kind != CredentialKind::Token || !bool::from(known.ct_eq(&hash(secret))) {
         return Err(unknown());
     }
     still_valid(credential, now)
+}
+
+/// Returns the id of a token, whether its secret is right or not.
+pub(super) fn id_of(token: &str) -> Option<&str> {
+    parts_of(token).map(|(id, _)| id)
+}
+
+fn parts_of(token: &str) -> Option<(&str, &str)> {
+    token.strip_prefix(PREFIX)?.split_once('_')
 }
 
 /// Returns the token that HTTP Basic carries as its password; the user name is not looked at.

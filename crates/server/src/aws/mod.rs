@@ -13,6 +13,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::auth::Identity;
@@ -113,4 +114,12 @@ pub(crate) fn refusal(error: &Error) -> Response {
         _ => ("SerializationException", StatusCode::BAD_REQUEST),
     };
     Fault { name, message: error.to_string(), status }.into_response()
+}
+
+/// Returns a time as AWS's JSON has it: seconds since 1970, with a fraction where there is one.
+pub(crate) fn seconds(time: DateTime<Utc>) -> Value {
+    match time.timestamp_subsec_micros() {
+        0 => time.timestamp().into(),
+        _ => (time.timestamp_micros() as f64 / 1e6).into(),
+    }
 }

@@ -1,13 +1,14 @@
 //! TrailLake's own API beside the question itself: history, cancel, stores, tables, samples.
 
 use axum::extract::{Extension, Path, Query, State};
+use axum::http::StatusCode;
 use axum::response::Json;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Shared;
-use crate::auth::Identity;
+use crate::auth::{Identity, Role};
 use crate::error::{Error, Result};
 use crate::state::QueryRecord;
 
@@ -21,9 +22,11 @@ pub(super) struct Listing {
     offset: Option<u64>,
     limit: Option<u64>,
     protocol: Option<String>,
+    everybody: Option<bool>,
 }
 
-/// `GET /v1/queries`: the asker's, newest first.
+/// `GET /v1/queries`: the asker's, newest first; with `everybody=true` those of all users, for an
+/// administrator of all stores.
 pub(super) async fn queries(
     State(server): Shared,
     Extension(identity): Extension<Identity>,
@@ -36,7 +39,15 @@ pub(super) async fn queries(
     let offset = listing.offset.unwrap_or(0);
     let protocol = listing.protocol.as_deref();
     let state = &server.state;
-    let found = state.queries(&identity.user, protocol, (None, None), offset, limit).await?;
+    let whose = match listing.everybody {
+        Some(true) if identity.sees_everybody() => None,
+        Some(true) => {
+            let reason = "the queries of everybody are for administrators of all stores";
+            return Err(Error::forbidden(reason));
+        }
+        _ => Some(identity.user.as_str()),
+    };
+    let found = state.queries(whose, protocol, (None, None), offset, limit).await?;
     let queries: Vec<Value> = found.iter().map(described).collect();
     Ok(Json(json!({ "queries": queries })))
 }
@@ -139,4 +150,50 @@ pub(super) async fn schema(
 /// `GET /v1/samples`.
 pub(super) async fn samples(State(server): Shared) -> Json<Value> {
     Json(json!({ "samples": *server.options.samples }))
+}
+
+/// `GET /v1/sources`: the sources that are followed, and how they fare. Needs the role `ingest`.
+pub(super) async fn sources(
+    State(server): Shared,
+    Extension(identity): Extension<Identity>,
+) -> Result<Json<Value>> {
+    identity.needs(Role::Ingest)?;
+    let time = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339());
+    let now = server.options.now();
+    let followed = server.options.followed.iter().flat_map(|all| all.seen_by(&identity));
+    let sources: Vec<Value> = followed
+        .map(|source| {
+            json!({
+                "name": source.name,
+                "store": source.store,
+                "looked_at": time(source.looked_at),
+                "succeeded_at": time(source.succeeded_at),
+                "lag_seconds": source.lag_seconds(now),
+                "failure": source.failure,
+                "objects_failed": source.objects_failed,
+                "backlog": source.backlog,
+                "messages_refused": source.refused,
+                "objects": source.objects,
+                "records_stored": source.records_stored,
+            })
+        })
+        .collect();
+    Ok(Json(json!({ "sources": sources })))
+}
+
+/// `POST /v1/sources/look`: looks at all sources now, without waiting for it. Needs the role
+/// `ingest`, of all stores.
+pub(super) async fn look(
+    State(server): Shared,
+    Extension(identity): Extension<Identity>,
+) -> Result<(StatusCode, Json<Value>)> {
+    identity.needs(Role::Ingest)?;
+    if identity.stores.is_some() {
+        return Err(Error::forbidden("who may see some stores only cannot ask for a look at all"));
+    }
+    let Some(followed) = &server.options.followed else {
+        return Err(Error::request("no source is followed; start the server with `--follow`"));
+    };
+    followed.ask();
+    Ok((StatusCode::ACCEPTED, Json(json!({ "asked": true }))))
 }

@@ -13,8 +13,7 @@ use bytes::Bytes;
 use futures::FutureExt as _;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
-use super::Inner;
-use super::reply;
+use super::{Inner, Peer, reply};
 use crate::auth::{self, Identity};
 use crate::error::{Error, Result};
 
@@ -47,6 +46,10 @@ pub(super) async fn guard(
                 server.metrics.refused();
                 tracing::warn!(path = head.uri.path(), "request refused: {error}");
             }
+            if let Error::Unknown { reason } = &error {
+                let (whose, now) = (auth::named(&server.state, &head).await, server.options.now());
+                server.logins.refused(whose, address_of(&head), reason, now).await;
+            }
             reply::refusal(&head, &error)
         }
     }
@@ -56,11 +59,18 @@ async fn admit(server: &Inner, head: &Parts, body: Body) -> Result<(Identity, By
     auth::check_origin(head, &server.options.hosts)?;
     let limit = server.options.body_bytes_max;
     let body = read(body, limit).await?;
-    let identity = match server.options.no_auth || OPEN.contains(&head.uri.path()) {
-        true => Identity::anybody(),
-        false => auth::identify(&server.state, head, &body, server.options.now()).await?,
-    };
+    if server.options.no_auth || OPEN.contains(&head.uri.path()) {
+        return Ok((Identity::anybody(), body));
+    }
+    let now = server.options.now();
+    let (identity, credential) = auth::identify(&server.state, head, &body, now).await?;
+    server.logins.accepted(&identity.user, &credential, address_of(head), now).await;
     Ok((identity, body))
+}
+
+/// The address of who sent a request: that of a proxy, where one stands before the server.
+fn address_of(head: &Parts) -> &str {
+    head.extensions.get::<Peer>().map_or("", |peer| &peer.0)
 }
 
 async fn read(body: Body, limit: usize) -> Result<Bytes> {

@@ -1,6 +1,6 @@
 //! What the server counts, in the text format of Prometheus:
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/>. No label holds what a user chose:
-//! no ARN, no SQL, no name.
+//! no ARN, no SQL, no name but those of the lake's sources.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
+use crate::followed::FollowedSource;
 use crate::state::{Outcome, QueryStatus};
 
 /// Upper bounds of the buckets of durations, in seconds.
@@ -134,6 +137,59 @@ impl Metrics {
                  traillake_query_seconds_sum{{protocol=\"{protocol}\"}} {seconds}\n\
                  traillake_query_seconds_count{{protocol=\"{protocol}\"}} {count}"
             );
+        }
+    }
+}
+
+/// Appends how sources fare; nothing where none is followed.
+pub(super) fn write_sources(out: &mut String, sources: &[FollowedSource], now: DateTime<Utc>) {
+    type Value = fn(&FollowedSource, DateTime<Utc>) -> Option<f64>;
+    let all: [(&str, &str, &str, Value); 9] = [
+        (
+            "lag_seconds",
+            "gauge",
+            "Seconds since all that was found at a source was in the lake",
+            FollowedSource::lag_seconds,
+        ),
+        (
+            "last_success_timestamp_seconds",
+            "gauge",
+            "When a look at a source last ended well",
+            |source, _| source.succeeded_at.map(|at| at.timestamp() as f64),
+        ),
+        (
+            "backlog_messages",
+            "gauge",
+            "Messages that wait in the queue of a source, about",
+            |source, _| source.backlog.map(|count| count as f64),
+        ),
+        ("failed_objects", "gauge", "Objects that the last look could not take in", |source, _| {
+            Some(source.objects_failed as f64)
+        }),
+        ("looks_total", "counter", "Looks at a source", |source, _| Some(source.looks as f64)),
+        ("looks_failed_total", "counter", "Looks at a source that failed", |source, _| {
+            Some(source.looks_failed as f64)
+        }),
+        (
+            "messages_refused_total",
+            "counter",
+            "Messages that name no object of a source, or cannot be read",
+            |source, _| Some(source.refused as f64),
+        ),
+        ("objects_total", "counter", "Objects brought in from a source", |source, _| {
+            Some(source.objects as f64)
+        }),
+        ("records_stored_total", "counter", "Records stored from a source", |source, _| {
+            Some(source.records_stored as f64)
+        }),
+    ];
+    for (name, kind, help, value) in all {
+        header(out, &format!("source_{name}"), kind, help);
+        for source in sources {
+            if let Some(value) = value(source, now) {
+                let source = &source.name;
+                let _ = writeln!(out, "traillake_source_{name}{{source=\"{source}\"}} {value}");
+            }
         }
     }
 }

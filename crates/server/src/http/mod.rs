@@ -2,7 +2,7 @@
 //!
 //! | path | who asks |
 //! |---|---|
-//! | `/v1/query`, `/v1/queries`, `/v1/stores`, `/v1/schema`, `/v1/samples` | TrailLake's own API (`api`) |
+//! | `/v1/query`, `/v1/queries`, `/v1/stores`, `/v1/schema`, `/v1/samples`, `/v1/sources` | TrailLake's own API (`api`) |
 //! | `/v1/statement`, `/v1/info`, `/v1/query/{id}` | Trino's clients (`crate::trino`) |
 //! | `POST /` | AWS's clients (`crate::aws`) |
 //! | everything else | S3's clients, for the files of results (`crate::aws::objects`) |
@@ -33,6 +33,7 @@ pub(crate) use reply::status_of;
 
 use crate::engines::Engines;
 use crate::error::Result;
+use crate::logins::Logins;
 use crate::options::ServerOptions;
 use crate::queries::Queries;
 use crate::state::State;
@@ -49,6 +50,7 @@ pub(crate) struct Inner {
     pub(crate) state: State,
     pub(crate) queries: Arc<Queries>,
     pub(crate) metrics: Arc<Metrics>,
+    logins: Logins,
     pub(crate) trino: Arc<crate::trino::Exchanges>,
     /// No other server works on the same state.
     _lock: std::fs::File,
@@ -57,6 +59,10 @@ pub(crate) struct Inner {
 /// Among the extensions of a request that came over TLS.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Encrypted;
+
+/// Among the extensions of a request: the address that it came from.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer(pub(crate) Arc<str>);
 
 /// What a handler has at hand.
 pub(crate) type Shared = axum::extract::State<Arc<Inner>>;
@@ -82,8 +88,8 @@ impl Server {
         ));
         queries.results().remove_strays().await?;
         queries.results().sweep(options.now()).await?;
-        let trino = Arc::default();
-        let inner = Inner { options, state, queries, metrics, trino, _lock: lock };
+        let (trino, logins) = (Arc::default(), Logins::begin(&state, options.now()).await?);
+        let inner = Inner { options, state, queries, metrics, logins, trino, _lock: lock };
         Ok(Server { inner: Arc::new(inner) })
     }
 
@@ -97,6 +103,8 @@ impl Server {
             .route("/v1/stores", get(api::stores))
             .route("/v1/schema", get(api::schema))
             .route("/v1/samples", get(api::samples))
+            .route("/v1/sources", get(api::sources))
+            .route("/v1/sources/look", post(api::look))
             .route("/v1/statement", post(statement::post))
             .route(
                 "/v1/statement/{step}/{id}/{slug}/{token}",

@@ -35,6 +35,7 @@ pub(super) async fn document() -> Json<Value> {
                         query("offset", "Queries to leave out", false),
                         query("limit", "Queries to list, at most 1000", false),
                         query("protocol", "http, lake, athena or trino", false),
+                        query("everybody", "true: of all users, for administrators", false),
                     ],
                 ),
             },
@@ -53,11 +54,13 @@ pub(super) async fn document() -> Json<Value> {
                 ),
             },
             "/v1/samples": {"get": operation("List sample queries", &[])},
+            "/v1/sources": {"get": operation("Show how the followed sources fare", &[])},
+            "/v1/sources/look": {"post": operation("Look at all sources now", &[])},
             "/health": {"get": operation("Whether the server lives", &[])},
             "/ready": {
                 "get": operation(
                     "Whether the lake can be read and is fresh",
-                    &[query("max_lag", "Seconds since the last round", false)],
+                    &[query("max_lag", "Seconds that it may be behind", false)],
                 ),
             },
             "/metrics": {"get": operation("Metrics for Prometheus", &[])},

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use traillake_query::{Parameters, QueryLimits};
 
+use super::metrics::write_sources;
 use super::{Inner, Shared};
 use crate::auth::Identity;
 use crate::error::{Error, Result};
@@ -26,11 +27,13 @@ pub(super) async fn health() -> Json<Value> {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Readiness {
-    /// Seconds that the last round may lie back.
+    /// Seconds that the lake may be behind.
     max_lag: Option<f64>,
 }
 
-/// `GET /ready?max_lag=…`: the lake can be read, and what it holds is fresh enough.
+/// `GET /ready?max_lag=…`: the lake can be read, and what it holds is fresh enough. Where sources are
+/// followed, it is as far behind as the one that was longest without a look that ended well; else as
+/// its last round.
 pub(super) async fn ready(
     State(server): Shared,
     Extension(identity): Extension<Identity>,
@@ -44,7 +47,10 @@ pub(super) async fn ready(
             return Ok((StatusCode::SERVICE_UNAVAILABLE, Json(told)).into_response());
         }
     };
-    let lag = last.map(|last| (now - last).as_seconds_f64().max(0.0));
+    let lag = match followed_lag(&server, &identity, now) {
+        Some(lag) => lag,
+        None => last.map(|last| (now - last).as_seconds_f64().max(0.0)),
+    };
     let late = match (readiness.max_lag, lag) {
         (None, _) => false,
         (Some(max), _) if !max.is_finite() || max < 0.0 => {
@@ -75,8 +81,22 @@ async fn last_round(
     Ok(answer.snapshots.first().and_then(|snapshot| snapshot.committed_at))
 }
 
+/// How far the worst source is behind, none of it before its first look; nothing where no source is
+/// followed.
+fn followed_lag(server: &Inner, identity: &Identity, now: DateTime<Utc>) -> Option<Option<f64>> {
+    let sources = server.options.followed.as_ref()?.seen_by(identity);
+    let lags = sources.iter().map(|source| source.lag_seconds(now));
+    lags.reduce(|one, other| Some(one?.max(other?)))
+}
+
 /// `GET /metrics`, in the text format of Prometheus.
-pub(super) async fn metrics(State(server): Shared) -> Response {
-    let text = server.metrics.text(server.queries.unfinished(), server.queries.waiting());
+pub(super) async fn metrics(
+    State(server): Shared,
+    Extension(identity): Extension<Identity>,
+) -> Response {
+    let mut text = server.metrics.text(server.queries.unfinished(), server.queries.waiting());
+    if let Some(followed) = &server.options.followed {
+        write_sources(&mut text, &followed.seen_by(&identity), server.options.now());
+    }
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }

@@ -5,6 +5,7 @@
 
 mod credentials;
 mod lake;
+mod logins;
 mod queries;
 
 use std::path::{Path, PathBuf};
@@ -14,12 +15,13 @@ use rusqlite::Connection;
 
 pub use credentials::{Credential, CredentialKind, NewCredential};
 pub(crate) use lake::Started;
+pub(crate) use logins::{Login, LoginRecord};
 pub(crate) use queries::{Outcome, QueryRecord, QueryStatus, Submitted};
 
 use crate::error::{Error, Result};
 
 /// The version of the tables below, kept in the file.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 const TABLES: &str = "
 CREATE TABLE credentials (
@@ -154,28 +156,29 @@ impl State {
 }
 
 fn migrate(connection: &Connection) -> Result<()> {
-    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    match version {
-        0 => {
-            let create =
-                format!("BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;");
-            let created = connection.execute_batch(&create);
-            if created.is_err() {
-                // Another process was faster.
-                let _ = connection.execute_batch("ROLLBACK");
-                let now: i64 =
-                    connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-                if now != VERSION {
-                    created?;
-                }
-            }
-            Ok(())
+    let version = || connection.pragma_query_value(None, "user_version", |row| row.get(0));
+    let found: i64 = version()?;
+    let missing = match found {
+        0 => format!("{TABLES} {}", logins::TABLE),
+        1 => logins::TABLE.to_owned(),
+        VERSION => return Ok(()),
+        newer => {
+            return Err(Error::state(format!(
+                "it has version {newer}, this program knows version {VERSION}"
+            )));
         }
-        VERSION => Ok(()),
-        newer => Err(Error::state(format!(
-            "it has version {newer}, this program knows version {VERSION}"
-        ))),
+    };
+    let create = format!("BEGIN IMMEDIATE; {missing} PRAGMA user_version = {VERSION}; COMMIT;");
+    let created = connection.execute_batch(&create);
+    if created.is_err() {
+        // Another process was faster.
+        let _ = connection.execute_batch("ROLLBACK");
+        let now: i64 = version()?;
+        if now != VERSION {
+            created?;
+        }
     }
+    Ok(())
 }
 
 /// Returns the 32 bytes of the key file, which is made when there is none.

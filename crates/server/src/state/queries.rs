@@ -169,22 +169,23 @@ impl State {
         .await
     }
 
-    /// Returns queries of a user, newest first: those of `protocol` (of all when none is named)
+    /// Returns queries of a user (none: of everybody), newest first: those of `protocol` (of all when none is named)
     /// that were submitted in `[from, until)`, `limit` of them after the first `offset`.
     pub(crate) async fn queries(
         &self,
-        user: &str,
+        user: Option<&str>,
         protocol: Option<&str>,
         range: (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
         offset: u64,
         limit: u64,
     ) -> Result<Vec<QueryRecord>> {
-        let (user, protocol) = (user.to_owned(), protocol.map(str::to_owned));
+        let (user, protocol) = (user.map(str::to_owned), protocol.map(str::to_owned));
         let micros = |at: Option<DateTime<Utc>>| at.map(|at| at.timestamp_micros());
         let (from, until) = (micros(range.0), micros(range.1));
         self.work(move |connection| {
+            let whose = if user.is_some() { "user = ?1" } else { "?1 IS NULL" };
             let sql = format!(
-                "SELECT {COLUMNS} FROM queries WHERE user = ?1 AND (?2 IS NULL OR protocol = ?2) \
+                "SELECT {COLUMNS} FROM queries WHERE {whose} AND (?2 IS NULL OR protocol = ?2) \
                  AND (?3 IS NULL OR submitted_at >= ?3) AND (?4 IS NULL OR submitted_at < ?4) \
                  ORDER BY submitted_at DESC, id LIMIT ?5 OFFSET ?6"
             );

@@ -5,6 +5,7 @@ use traillake_query::Value;
 
 use super::faults::Fault;
 use super::words::{TokenKind, Words};
+use crate::literal_types;
 
 /// Nesting of arrays, maps and rows.
 const DEPTH_MAX: usize = 16;
@@ -101,15 +102,12 @@ fn typed(words: &mut Words<'_>) -> Option<Result<Value, Fault>> {
             Ok(number) => number,
             Err(_) => return Some(Err(wrong())),
         }),
-        "decimal" => match decimal(&text) {
+        "decimal" => match literal_types::decimal(&text) {
             Some(type_name) => of(type_name),
             None => return Some(Err(wrong())),
         },
-        "timestamp" => {
-            let zoned = if has_zone(&text) { " with time zone" } else { "" };
-            of(format!("timestamp({}){zoned}", digits(&text)))
-        }
-        "time" => of(format!("time({})", digits(&text))),
+        "timestamp" => of(literal_types::timestamp(&text)),
+        "time" => of(literal_types::time(&text)),
         "date" | "uuid" | "ipaddress" | "json" | "varchar" | "char" | "real" | "bigint"
         | "integer" | "smallint" | "tinyint" | "boolean" => of(name),
         _ => return None,
@@ -124,33 +122,6 @@ fn bytes(hex: &str) -> Option<Vec<u8>> {
     let digit = |byte: u8| char::from(byte).to_digit(16);
     let pairs = digits.chunks(2);
     pairs.map(|pair| Some((digit(pair[0])? * 16 + digit(pair[1])?) as u8)).collect()
-}
-
-/// The type of a decimal's literal: as many digits as it has.
-fn decimal(text: &str) -> Option<String> {
-    let digits = text.trim_start_matches(['-', '+']);
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let (whole_digits, scale) = (whole.trim_start_matches('0').len(), fraction.len());
-    let precision = (whole_digits + scale).max(1);
-    let fits = all_digits(whole) && all_digits(fraction) && whole.len() + scale > 0;
-    (fits && precision <= 38).then(|| format!("decimal({precision}, {scale})"))
-}
-
-/// Digits of a fraction of a second: those that are written, as many as times are kept with.
-fn digits(text: &str) -> usize {
-    let fraction = text.rsplit_once('.').map_or("", |(_, fraction)| fraction);
-    match fraction.bytes().take_while(u8::is_ascii_digit).count() {
-        0..=3 => 3,
-        4..=6 => 6,
-        _ => 9,
-    }
-}
-
-/// Whether something stands behind the time of day: `2024-05-01 00:00:00 UTC`, `… +02:00`.
-fn has_zone(text: &str) -> bool {
-    let time = text.trim().split_once([' ', 'T']).map_or("", |(_, time)| time);
-    time.contains([' ', '+', '-', 'Z'])
 }
 
 /// `[a, b]` or `(a, b)`.
@@ -251,7 +222,7 @@ fn signed(words: &mut Words<'_>, sign: &str) -> Result<Value, Fault> {
     match text.parse() {
         Ok(integer) => Ok(Value::Integer(integer)),
         Err(_) => {
-            let type_name = decimal(&text).ok_or_else(wrong)?;
+            let type_name = literal_types::decimal(&text).ok_or_else(wrong)?;
             Ok(Value::Typed { text, type_name })
         }
     }

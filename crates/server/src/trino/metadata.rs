@@ -53,7 +53,8 @@ pub(super) async fn complete(
         let query = match table.query {
             "" => {
                 let range = (None, None);
-                let records = server.state.queries(&identity.user, None, range, 0, QUERIES).await?;
+                let records =
+                    server.state.queries(Some(&identity.user), None, range, 0, QUERIES).await?;
                 let (query, values) = queries(&records);
                 parameters.named.extend(values);
                 query

@@ -9,6 +9,7 @@ mod lake_api;
 mod lake_fuzz;
 mod lake_lookup;
 mod lake_refusals;
+mod lake_sdk;
 mod served;
 mod trino_fuzz;
 mod trino_rest;

@@ -8,9 +8,9 @@ use traillake_query::Engine;
 use traillake_store::StoreInfo;
 
 use super::column_types::hive_type;
-use super::description::seconds;
 use super::table_pattern::is_meant;
 use super::{Answered, Call, Fault, check_length, invalid, pages};
+use crate::aws::seconds;
 use crate::error::Error;
 
 const CATALOG: &str = "AwsDataCatalog";

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::details::{Details, output_location};
 use super::statement::{Kind, deed};
 use super::workgroups;
+use crate::aws::seconds;
 use crate::state::{QueryRecord, QueryStatus};
 
 /// Returns Athena's `QueryExecution`.
@@ -139,9 +140,4 @@ fn statistics(record: &QueryRecord) -> Value {
         "ServiceProcessingTimeInMillis": 0,
         "ResultReuseInformation": {"ReusedPreviousResult": false},
     })
-}
-
-/// Seconds since 1970, as AWS's JSON has times.
-pub(super) fn seconds(at: DateTime<Utc>) -> f64 {
-    at.timestamp_millis() as f64 / 1000.0
 }

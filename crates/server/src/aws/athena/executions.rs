@@ -151,7 +151,8 @@ pub(super) async fn list(call: &Call<'_>, asked: List) -> Answered {
     loop {
         let (state, user) = (call.server.queries.state(), &call.identity.user);
         let range = (None, until_time);
-        let found = state.queries(user, Some(PROTOCOL), range, offset.min(1 << 40), LOOK).await;
+        let found =
+            state.queries(Some(user), Some(PROTOCOL), range, offset.min(1 << 40), LOOK).await;
         let found = found.map_err(|error| fault(&error))?;
         let last = (found.len() as u64) < LOOK;
         for record in found {

@@ -7,6 +7,7 @@
 use traillake_query::{Parameters, Value};
 
 use super::{Fault, check_length, invalid};
+use crate::literal_types;
 
 /// Returns the values of a statement's `?`, in their order.
 ///
@@ -54,25 +55,14 @@ fn typed(text: &str) -> Option<Value> {
     let text = quoted(rest)?;
     let type_name = match word.trim_end().to_ascii_uppercase().as_str() {
         "DATE" => "date".to_owned(),
-        "TIME" => "time(3)".to_owned(),
-        "TIMESTAMP" => timestamp_type(&text),
-        "DECIMAL" => decimal_type(&text)?,
+        "TIME" => literal_types::time(&text),
+        "TIMESTAMP" => literal_types::timestamp(&text),
+        "DECIMAL" => literal_types::decimal(&text)?,
         word @ ("BIGINT" | "INTEGER" | "SMALLINT" | "TINYINT" | "REAL" | "DOUBLE" | "BOOLEAN"
         | "VARCHAR" | "JSON" | "IPADDRESS" | "UUID") => word.to_ascii_lowercase(),
         _ => return None,
     };
     Some(Value::Typed { text, type_name })
-}
-
-/// Trino's rule: as many digits as are written; with a zone when one is written behind the time.
-fn timestamp_type(text: &str) -> String {
-    let (_, time) = text.split_once([' ', 'T']).unwrap_or((text, ""));
-    let (time, zone) = match time.find([' ', '+', '-', 'Z']) {
-        Some(at) => (&time[..at], " with time zone"),
-        None => (time, ""),
-    };
-    let digits = time.split_once('.').map_or(0, |(_, fraction)| fraction.len()).min(12);
-    format!("timestamp({digits}){zone}")
 }
 
 fn number(text: &str) -> Option<Value> {
@@ -88,21 +78,11 @@ fn number(text: &str) -> Option<Value> {
         return Some(Value::Integer(integer));
     }
     if only(".") {
-        let type_name = decimal_type(text)?;
+        let type_name = literal_types::decimal(text)?;
         return Some(Value::Typed { text: text.to_owned(), type_name });
     }
     let double = text.parse().ok().filter(|double: &f64| double.is_finite());
     double.filter(|_| only(".eE+-")).map(Value::Double)
-}
-
-/// The narrowest type that holds a decimal as it is written.
-fn decimal_type(text: &str) -> Option<String> {
-    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let precision = (whole.trim_start_matches('0').len() + fraction.len()).max(1);
-    let all = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    let is_decimal = all(whole) && all(fraction) && !(whole.is_empty() && fraction.is_empty());
-    (is_decimal && precision <= 38).then(|| format!("decimal({precision}, {})", fraction.len()))
 }
 
 #[cfg(test)]
@@ -133,14 +113,14 @@ mod tests {
             ("NULL", Some(Value::Null)),
             ("DATE '2024-05-01'", typed("2024-05-01", "date")),
             ("date'2024-05-01'", typed("2024-05-01", "date")),
-            ("TIMESTAMP '2024-05-01 12:00:00'", typed("2024-05-01 12:00:00", "timestamp(0)")),
+            ("TIMESTAMP '2024-05-01 12:00:00'", typed("2024-05-01 12:00:00", "timestamp(3)")),
             (
                 "timestamp '2024-05-01 12:00:00.123'",
                 typed("2024-05-01 12:00:00.123", "timestamp(3)"),
             ),
             (
                 "TIMESTAMP '2024-05-01 12:00:00.5 UTC'",
-                typed("2024-05-01 12:00:00.5 UTC", "timestamp(1) with time zone"),
+                typed("2024-05-01 12:00:00.5 UTC", "timestamp(3) with time zone"),
             ),
             ("DECIMAL '010.25'", typed("010.25", "decimal(4, 2)")),
             ("eu-central-1", text("eu-central-1")),

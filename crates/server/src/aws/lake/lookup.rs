@@ -11,7 +11,8 @@ use traillake_query::{Parameters, Value};
 
 use super::pages::Pages;
 use super::request::{TimeRange, malformed};
-use super::{Call, PROTOCOL, fault, seconds, stores};
+use super::{Call, PROTOCOL, fault, stores};
+use crate::aws::seconds;
 use crate::aws::{Answered, Fault};
 use crate::error::{Error, Result};
 use crate::formats::push_value;

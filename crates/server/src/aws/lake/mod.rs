@@ -25,7 +25,6 @@ mod start;
 mod stores;
 
 use axum::http::StatusCode;
-use chrono::{DateTime, Utc};
 use serde_json::Value;
 use traillake_query::{Error as QueryError, ErrorKind};
 
@@ -117,12 +116,4 @@ fn names_a_store(message: &str) -> bool {
     name.is_some_and(|name| {
         name.contains(":eventdatastore/") || name.len() == 36 && uuid::Uuid::parse_str(name).is_ok()
     })
-}
-
-/// Returns a time as AWS's JSON has it: seconds since 1970, with a fraction where there is one.
-fn seconds(time: DateTime<Utc>) -> Value {
-    match time.timestamp_subsec_micros() {
-        0 => time.timestamp().into(),
-        _ => (time.timestamp_micros() as f64 / 1e6).into(),
-    }
 }

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::pages::Pages;
 use super::request::invalid;
-use super::{Call, fault, seconds, stores};
+use super::{Call, fault, stores};
+use crate::aws::seconds;
 use crate::aws::{Answered, Fault};
 use crate::error::Error;
 use crate::state::{QueryRecord, QueryStatus, Started};

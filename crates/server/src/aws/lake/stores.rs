@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use traillake_store::StoreInfo;
 
 use super::pages::Pages;
-use super::{Call, fault, seconds};
+use super::{Call, fault};
+use crate::aws::seconds;
 use crate::aws::{Answered, Fault};
 use crate::engines::names;
 

@@ -133,7 +133,8 @@ async fn objects(
     loop {
         let range = (from, None);
         let protocol = Some(athena::PROTOCOL);
-        let found = server.state.queries(&identity.user, protocol, range, offset, LOOK).await?;
+        let found =
+            server.state.queries(Some(&identity.user), protocol, range, offset, LOOK).await?;
         offset += found.len() as u64;
         let last = (found.len() as u64) < LOOK;
         for record in found {

@@ -1,0 +1,116 @@
+//! `traillake serve --follow`: what is new comes in while the lake is served.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::folder::Folder;
+use crate::served::{Served, token, url};
+
+fn deliver(here: &Folder, name: &str, id: u32) {
+    let record = format!(
+        "{{\"Records\":[{{\"eventVersion\":\"1.08\",\"eventTime\":\"2024-05-06T12:00:00Z\",\
+         \"eventSource\":\"s3.amazonaws.com\",\"eventName\":\"GetObject\",\"awsRegion\":\"eu-west-1\",\
+         \"eventID\":\"00000000-0000-4000-8000-{id:012}\",\
+         \"recipientAccountId\":\"111122223333\"}}]}}"
+    );
+    here.write(&format!("{name}.json"), record);
+}
+
+/// Asks again and again, for what takes a moment.
+fn until(what: &str, mut ask: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !ask() {
+        assert!(began.elapsed() < Duration::from_secs(60), "never: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn count(served: &Served, token: &str) -> Value {
+    served.get(&url("SELECT count(*) AS n FROM events"), token).is(200).json()["rows"][0].clone()
+}
+
+#[test]
+fn what_is_new_comes_in_while_the_lake_is_served() {
+    let here = Folder::new();
+    deliver(&here, "logs/a", 1);
+    here.run(&["ingest", "logs"]).done();
+    here.run(&["source", "add", "trail", "logs"]).done();
+    let reader = token(&here, &["alice"]);
+    let feeder = token(&here, &["feeder", "--role", "ingest"]);
+    let served = Served::start(&here, &["--follow", "--every", "1h"]);
+    until("the first look", || {
+        served.get("/v1/sources", &feeder).is(200).json()["sources"][0]["succeeded_at"].is_string()
+    });
+    let before = count(&served, &reader);
+    deliver(&here, "logs/b", 2);
+    served.ask("POST", "/v1/sources/look", &bearer(&reader), "").is(403);
+    served.get("/v1/sources", &reader).is(403);
+    served.ask("POST", "/v1/sources/look", &bearer(&feeder), "").is(202);
+    until("the second object", || count(&served, &reader) != before);
+    let sources = served.get("/v1/sources", &feeder).is(200).json();
+    assert_eq!(sources["sources"][0]["name"], "trail", "{sources}");
+    assert_eq!(sources["sources"][0]["records_stored"], 1, "{sources}");
+    // A source that is added meanwhile is taken up, one that fails is told, and neither ends it.
+    deliver(&here, "more/c", 3);
+    here.run(&["source", "add", "more", "more"]).done();
+    std::fs::remove_dir_all(here.path("logs")).unwrap();
+    served.ask("POST", "/v1/sources/look", &bearer(&feeder), "").is(202);
+    until("the source that was added", || {
+        let sources = served.get("/v1/sources", &feeder).is(200).json();
+        let sources = sources["sources"].as_array().unwrap().clone();
+        let of = |name: &str| sources.iter().find(|source| source["name"] == name).cloned();
+        of("more").is_some_and(|more| more["records_stored"] == 1)
+            && of("trail").is_some_and(|trail| trail["failure"].is_string())
+    });
+    assert_eq!(served.stop(), 0);
+    assert_eq!(here.csv("SELECT count(*) FROM events"), "3\n");
+    here.run(&["check"]).done();
+}
+
+#[test]
+fn whoever_watches_sees_how_the_sources_fare() {
+    let here = Folder::new();
+    deliver(&here, "logs/a", 1);
+    here.run(&["ingest", "logs"]).done();
+    let nothing = here.run(&["serve", "--state", "state", "--follow"]).exited(2);
+    assert!(nothing.stderr.contains("the lake keeps no source"), "{}", nothing.stderr);
+    here.run(&["source", "add", "trail", "logs"]).done();
+    let served = Served::start(&here, &["--follow", "--no-auth", "--every", "1s"]);
+    until("the first look", || served.ask("GET", "/ready?max_lag=3600", &[], "").status == 200);
+    served.ask("GET", "/ready?max_lag=0", &[], "").is(503);
+    let metrics = served.ask("GET", "/metrics", &[], "").is(200);
+    let names: Vec<&str> =
+        metrics.text().lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+    assert_eq!(
+        names[10..],
+        [
+            "traillake_source_lag_seconds gauge",
+            "traillake_source_last_success_timestamp_seconds gauge",
+            "traillake_source_backlog_messages gauge",
+            "traillake_source_failed_objects gauge",
+            "traillake_source_looks_total counter",
+            "traillake_source_looks_failed_total counter",
+            "traillake_source_messages_refused_total counter",
+            "traillake_source_objects_total counter",
+            "traillake_source_records_stored_total counter",
+        ]
+    );
+    let failed = "traillake_source_looks_failed_total{source=\"trail\"} ";
+    let value = |metrics: &str, of: &str| -> f64 {
+        let found = metrics.lines().find_map(|line| line.strip_prefix(of));
+        found.unwrap_or_else(|| panic!("{of} is not in {metrics}")).parse().unwrap()
+    };
+    assert_eq!(value(metrics.text(), failed), 0.0);
+    std::fs::remove_dir_all(here.path("logs")).unwrap();
+    until("a look that fails", || {
+        let metrics = served.ask("GET", "/metrics", &[], "").is(200);
+        value(metrics.text(), failed) > 0.0
+    });
+    assert_eq!(served.stop(), 0);
+}
+
+fn bearer(token: &str) -> [(&'static str, &str); 1] {
+    let header: &'static str = Box::leak(format!("Bearer {token}").into_boxed_str());
+    [("Authorization", header)]
+}
