@@ -271,6 +271,7 @@ async fn engine(
         lookups: Vec::new(),
         system_tables: Vec::new(),
         aliases: Vec::new(),
+        looks: None,
         partitions: machine::cores(),
         outline: Some(traillake_ingest::store_spec()),
     };

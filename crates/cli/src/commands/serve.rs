@@ -147,8 +147,9 @@ async fn check_sources(session: &Session, lake: &Lake) -> anyhow::Result<Followe
             .into());
     }
     for (name, source) in kept {
-        let intake = source.intake(&name, &Intake::default());
-        intake.check(session, lake.location()).await?;
+        if let Some(intake) = source.intake(&name, &Intake::default()) {
+            intake.check(session, lake.location()).await?;
+        }
     }
     Ok(Followed::default())
 }

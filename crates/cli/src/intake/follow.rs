@@ -180,7 +180,7 @@ impl Following<'_> {
             if followers.iter().any(|follower| follower.intake.name.as_ref() == Some(&name)) {
                 continue;
             }
-            let intake = source.intake(&name, &Intake::default());
+            let Some(intake) = source.intake(&name, &Intake::default()) else { continue };
             let checked = intake.check(self.session, self.lake.location()).await;
             let made = match checked {
                 Ok(()) => Follower::new(self.lake, source.store.clone(), intake).await,
@@ -245,7 +245,7 @@ impl Follower {
 
     /// How it goes, for those who ask a server.
     fn told(&self) -> FollowedSource {
-        let Note { looked_at, succeeded_at, failure, objects_failed, backlog, refused } =
+        let Note { looked_at, succeeded_at, failure, objects_failed, backlog, refused, .. } =
             self.note.clone();
         let Counts { looks, looks_failed, objects, records_stored } = self.counts;
         FollowedSource {

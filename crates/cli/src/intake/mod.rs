@@ -2,7 +2,6 @@
 
 mod account;
 mod follow;
-mod metrics;
 mod progress;
 mod record;
 pub mod stored;
