@@ -1,11 +1,13 @@
 //! Runs a program and measures it.
 
 use std::ffi::OsStr;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 /// A program to measure, given by its path.
 #[derive(Debug, Clone)]
@@ -47,20 +49,34 @@ impl Program {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
+        // Read while it runs: a pipe holds 64 kB, and who writes more waits.
+        let output = read_aside(child.stdout.take());
+        let talk = read_aside(child.stderr.take());
         let memory_bytes_max = watch(&mut child)?;
         let elapsed = begun.elapsed();
-        let said = child.wait_with_output()?;
-        if !said.status.success() {
-            let talk = String::from_utf8_lossy(&said.stderr);
-            bail!("`{}` {arguments:?} ended with {}: {talk}", self.path.display(), said.status);
+        let status = child.wait()?;
+        let (output, talk) = (said(output)?, said(talk)?);
+        if !status.success() {
+            bail!("`{}` {arguments:?} ended with {status}: {talk}", self.path.display());
         }
-        let output = String::from_utf8_lossy(&said.stdout).into_owned();
         Ok(Finished { elapsed, memory_bytes_max, output })
     }
 }
 
-/// Waits for the child and returns the highest `VmHWM` seen. What the child says must fit into a
-/// pipe (64 kB): reports do.
+fn read_aside(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<std::io::Result<Vec<u8>>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        pipe.map(|mut pipe| pipe.read_to_end(&mut bytes)).transpose()?;
+        Ok(bytes)
+    })
+}
+
+fn said(reader: JoinHandle<std::io::Result<Vec<u8>>>) -> Result<String> {
+    let bytes = reader.join().map_err(|_| anyhow!("what it said was not read"))??;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Waits for the child and returns the highest `VmHWM` seen.
 fn watch(child: &mut Child) -> Result<u64> {
     let status = PathBuf::from(format!("/proc/{}/status", child.id()));
     let mut highest = 0;

@@ -46,7 +46,7 @@ fn retention_shows_first_what_would_go_and_then_takes_it_and_nothing_else() {
     let status = json(&here, &["status"]);
     assert_eq!(status["stores"][0]["adds_up"], true, "{status}");
     let status = here.run(&["status"]).done().stdout;
-    assert!(status.contains(&format!("{} present + {going} expired", all - going)), "{status}");
+    assert!(status.contains(&format!(" present + {going} expired")), "{status}");
     here.run(&["check", "--read-data"]).done();
     let show = here.run(&["store", "show"]).done().stdout;
     assert!(show.contains(&format!("retention  {days} days")), "{show}");
@@ -161,8 +161,8 @@ fn a_store_is_stopped_deleted_and_restored() {
     assert!(refused.stderr.contains("ingestion was stopped"), "{}", refused.stderr);
     here.run(&["store", "update", "--ingestion", "start"]).done();
     let refused = here.run(&["store", "delete", "default"]).exited(2);
-    assert!(refused.stderr.contains("--termination-protection-enabled"), "{}", refused.stderr);
-    here.run(&["store", "update", "--termination-protection-enabled", "false"]).done();
+    assert!(refused.stderr.contains("--no-termination-protection-enabled"), "{}", refused.stderr);
+    here.run(&["store", "update", "--no-termination-protection-enabled"]).done();
     let deleted = here.run(&["store", "delete", "default"]).done();
     assert!(deleted.stdout.contains("PENDING_DELETION"), "{}", deleted.stdout);
     for args in [&["query", "SELECT count(*) FROM events"][..], &["ingest", "logs"], &["find", "x"]]

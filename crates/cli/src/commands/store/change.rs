@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, ValueEnum};
+use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use traillake_store::{Lake, RETENTION_DAYS_MIN, Settings, StoreInfo};
 
@@ -33,9 +33,12 @@ pub struct UpdateArgs {
     /// everything again
     #[arg(long, value_name = "FILE|all")]
     advanced_event_selectors: Option<PathBuf>,
-    /// Whether the store is kept from being deleted
-    #[arg(long, value_name = "true|false", action = ArgAction::Set)]
-    termination_protection_enabled: Option<bool>,
+    /// Keep the store from being deleted
+    #[arg(long, conflicts_with = "no_termination_protection_enabled")]
+    termination_protection_enabled: bool,
+    /// Let it be deleted
+    #[arg(long)]
+    no_termination_protection_enabled: bool,
     /// Take in events, or refuse to
     #[arg(long, value_enum, value_name = "start|stop", hide_possible_values = true)]
     ingestion: Option<Ingestion>,
@@ -140,9 +143,8 @@ fn change(
     if let Some(selectors) = selectors {
         settings.selectors = Some(selectors.clone()).filter(|selectors| !selectors.is_null());
     }
-    if let Some(on) = args.termination_protection_enabled {
-        settings.termination_protection = on;
-    }
+    let (on, off) = (args.termination_protection_enabled, args.no_termination_protection_enabled);
+    settings.termination_protection = on || (settings.termination_protection && !off);
     if let Some(ingestion) = args.ingestion {
         settings.takes_events = ingestion == Ingestion::Start;
     }
@@ -168,8 +170,8 @@ pub async fn delete(session: &Session, lake: &Lake, name: &str) -> anyhow::Resul
             let hint = match reason.contains("hold") {
                 true => format!("end it: `traillake store update {name} --release HOLD --yes`"),
                 false => format!(
-                    "switch it off: `traillake store update {name} --termination-protection-enabled \
-                     false`"
+                    "switch it off: `traillake store update {name} \
+                     --no-termination-protection-enabled`"
                 ),
             };
             Problem::new(message).hint(hint).into()

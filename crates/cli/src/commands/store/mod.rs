@@ -30,9 +30,9 @@ enum StoreAction {
     #[command(after_help = "\
 Examples:
   traillake store create security
-  traillake store create production --format json
+  traillake store create scratch --no-termination-protection-enabled --format json
   traillake --lake ./other-lake store create default")]
-    Create(Named),
+    Create(CreateArgs),
     /// List the stores of the lake
     #[command(after_help = "\
 Examples:
@@ -52,24 +52,31 @@ Examples:
 Examples:
   traillake store update --retention-period 2557
   traillake store update default --hold \"case-7=userIdentity.arn LIKE '%/mallory'\"
-  traillake store update default --ingestion stop --termination-protection-enabled false")]
+  traillake store update default --ingestion stop --no-termination-protection-enabled")]
     Update(Box<UpdateArgs>),
     /// Delete a store: it can be restored for 7 days, then `maintain` removes it
     #[command(after_help = "\
 Examples:
-  traillake store create old && traillake store update old --termination-protection-enabled false && \
-traillake store delete old
-  traillake --lake ./lake store create old && traillake store list
+  traillake store create old --no-termination-protection-enabled && traillake store delete old
+  traillake store delete default || traillake store show default
   traillake store delete --help")]
     Delete(Named),
     /// Restore a store that is to be deleted
     #[command(after_help = "\
 Examples:
-  traillake store update default --termination-protection-enabled false && \
-traillake store delete default && traillake store restore default
+  traillake store restore default || traillake store show default
   traillake store restore --help
   traillake store list --format json")]
     Restore(Named),
+}
+
+#[derive(Debug, Args)]
+struct CreateArgs {
+    #[command(flatten)]
+    named: Named,
+    /// Let the store be deleted without more ado
+    #[arg(long)]
+    no_termination_protection_enabled: bool,
 }
 
 #[derive(Debug, Args)]
@@ -91,10 +98,18 @@ struct MaybeNamed {
 /// Creates, lists, shows, changes, deletes or restores stores.
 pub async fn run(session: &Session, args: StoreArgs) -> anyhow::Result<Outcome> {
     let (report, format) = match args.action {
-        StoreAction::Create(Named { name, report }) => {
+        StoreAction::Create(args) => {
+            let Named { name, report } = args.named;
             let lake = lakes::open_or_create(session).await?;
             let spec = traillake_ingest::store_spec();
-            let info = lake.create_store(&name, &spec, session.now).await?;
+            let mut info = lake.create_store(&name, &spec, session.now).await?;
+            if args.no_termination_protection_enabled {
+                let unprotect = |settings: &mut traillake_store::Settings| {
+                    settings.termination_protection = false;
+                    Ok(())
+                };
+                info = lake.set_store(&name, session.now, unprotect).await?;
+            }
             session.talk.say(&format!("created store `{name}`"));
             (show(&lake, &info).await?, report.format)
         }
