@@ -28,6 +28,7 @@ mod retention;
 mod samples;
 mod shell;
 mod state;
+mod upkeep;
 
 mod closest;
 mod failure;

@@ -15,7 +15,8 @@ use futures::StreamExt as _;
 use serde_json::{Value, json};
 use traillake_query::{Engine, EngineOptions, Rebuild};
 use traillake_store::{
-    At, Error, Expiry, Held, Lake, Settings, StoreInfo, StoreSnapshot, StoreWriter, TableExpiry,
+    At, DueExpiry, Error, Expiry, Held, Lake, Settings, StoreInfo, StoreSnapshot, StoreWriter,
+    TableExpiry,
 };
 use traillake_trino::Parameters;
 
@@ -110,12 +111,27 @@ pub async fn due(
     settings: &Settings,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Option<Leaving>> {
+    let found = look(lake, store, settings, now).await?;
+    Ok(found.map(|(_, before, due)| leaving(before, &due)))
+}
+
+fn leaving(before: DateTime<Utc>, due: &DueExpiry) -> Leaving {
+    Leaving { before, tables: due.tables(), held: due.held() }
+}
+
+/// Returns what is past retention, with the writer that can take it out.
+async fn look(
+    lake: &Lake,
+    store: &StoreInfo,
+    settings: &Settings,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Option<(StoreWriter, DateTime<Utc>, DueExpiry)>> {
     let Some(before) = settings.cutoff(now) else { return Ok(None) };
     let writer = lake.writer(&store.name, &traillake_ingest::store_spec(), now).await?;
     let state = writer.latest().await?;
     let expiry = expiry(lake, store, settings, (before, now), &state).await?;
-    let tables = writer.expiry_due(&state, &expiry).await?;
-    Ok(Some(Leaving { before, tables, held: expiry.held.map(|held| held.len() as u64) }))
+    let due = writer.expiry_due(&state, expiry).await?;
+    Ok(Some((writer, before, due)))
 }
 
 /// Takes out of a store what is past its retention; none when nothing ever leaves it. With `watched`
@@ -147,16 +163,14 @@ async fn expire_once(
 ) -> anyhow::Result<Option<Leaving>> {
     // As it is set now: a hold may have been put in force since.
     let settings = lake.store_info(&store.name).await?.settings;
-    let Some(before) = settings.cutoff(now) else { return Ok(None) };
-    let writer = lake.writer(&store.name, &traillake_ingest::store_spec(), now).await?;
-    let state = writer.latest().await?;
-    let expiry = expiry(lake, store, &settings, (before, now), &state).await?;
+    let Some((writer, before, due)) = look(lake, store, &settings, now).await? else {
+        return Ok(None);
+    };
     if !watched {
-        let due = writer.expiry_due(&state, &expiry).await?;
-        check_step(&writer, &due, before).await?;
+        check_step(&writer, &due.tables(), before).await?;
     }
-    let tables = writer.expire(&state, &expiry, now).await?;
-    Ok(Some(Leaving { before, tables, held: expiry.held.map(|held| held.len() as u64) }))
+    writer.expire(&due, now).await?;
+    Ok(Some(leaving(before, &due)))
 }
 
 /// Refuses to take more than a month at once.
@@ -245,6 +259,9 @@ pub async fn count(
     now: DateTime<Utc>,
 ) -> anyhow::Result<u64> {
     let engine = engine(lake, store, None, now).await?;
+    // One whole condition, and nothing that goes on behind a parenthesis of its own.
+    let bare = format!("SELECT count(*) FROM events WHERE {condition}\n");
+    engine.check(&bare, &Parameters::default(), now).await?;
     let sql = format!("SELECT count(*) FROM events WHERE (\n{condition}\n)");
     let rows = crate::answers::rows(&engine, &sql, &Parameters::default()).await?;
     let count = rows.into_iter().next().and_then(|mut row| row.pop().flatten());

@@ -5,7 +5,7 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 
 use crate::error::{Error, Result};
-use crate::lake::Lake;
+use crate::lake::{Lake, remove_file};
 use crate::settings::{self, Settings};
 use crate::store::StoreInfo;
 
@@ -69,20 +69,27 @@ impl Lake {
         }
         let (folder, file) =
             (self.layout().store(&info.name), self.layout().store_file(&info.name));
-        let listed = self.objects().list(Some(&folder)).try_collect::<Vec<_>>().await;
-        let listed = listed.map_err(|error| Error::storage(format!("list `{folder}`"), error))?;
-        let paths: Vec<Path> = listed.into_iter().map(|meta| meta.location).collect();
+        let looks = self.layout().looks(info.id);
+        let mut paths = self.files_under(&folder).await?;
+        paths.extend(self.files_under(&looks).await?);
         // The file that makes it a store goes when everything else has, and what it is set to last:
         // what is left of it is never taken for a store that can be read.
         let others = paths.into_iter().filter(|path| *path != file);
         futures::stream::iter(others)
-            .map(|path| async move { settings::remove_file(self.objects(), &path).await })
+            .map(|path| async move { remove_file(self.objects(), &path).await })
             .buffer_unordered(AT_ONCE)
             .try_collect::<()>()
             .await?;
-        settings::remove_file(self.objects(), &file).await?;
+        remove_file(self.objects(), &file).await?;
         settings::remove(self.objects(), self.layout(), &info.name).await?;
         self.remove_folder(&folder).await;
+        self.remove_folder(&looks).await;
         Ok(true)
+    }
+
+    async fn files_under(&self, folder: &Path) -> Result<Vec<Path>> {
+        let listed = self.objects().list(Some(folder)).map_ok(|meta| meta.location);
+        let listed = listed.try_collect::<Vec<_>>().await;
+        listed.map_err(|error| Error::storage(format!("list `{folder}`"), error))
     }
 }

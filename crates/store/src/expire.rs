@@ -63,6 +63,24 @@ pub struct TableExpiry {
     pub last: Option<i64>,
 }
 
+/// What is past retention in one state of a store.
+pub struct DueExpiry {
+    expiry: Expiry,
+    tables: Vec<(TableSnapshot, Vec<Leaving>)>,
+}
+
+impl DueExpiry {
+    /// What leaves, table by table.
+    pub fn tables(&self) -> Vec<TableExpiry> {
+        self.tables.iter().map(|(table, leaving)| told(table, leaving)).collect()
+    }
+
+    /// How many records stay that are older, for a hold is in force.
+    pub fn held(&self) -> Option<u64> {
+        self.expiry.held.as_ref().map(|held| held.len() as u64)
+    }
+}
+
 /// What has left a table so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Expired {
@@ -81,45 +99,29 @@ impl StoreWriter {
         self.publisher().pin(Some(&self.pinned())).await
     }
 
-    /// What would leave the tables of `state`.
+    /// What is past retention in `state`.
     ///
     /// # Errors
     /// When files cannot be read.
-    pub async fn expiry_due(
-        &self,
-        state: &StoreSnapshot,
-        expiry: &Expiry,
-    ) -> Result<Vec<TableExpiry>> {
-        let mut due = Vec::new();
-        for table in self.expiring(state, expiry)? {
-            let leaving = self.leaving(table, expiry).await?;
-            due.push(told(table, &leaving));
+    pub async fn expiry_due(&self, state: &StoreSnapshot, expiry: Expiry) -> Result<DueExpiry> {
+        let mut tables = Vec::new();
+        for table in self.expiring(state, &expiry)? {
+            tables.push((table.clone(), self.leaving(table, &expiry).await?));
         }
-        Ok(due)
+        Ok(DueExpiry { expiry, tables })
     }
 
-    /// Takes what is past retention out of the tables of `state`, table by table; what has left.
-    /// Ingest, queries and upkeep may go on meanwhile; dropped at any moment, it leaves the store
-    /// consistent.
+    /// Takes out what is `due`, table by table. Ingest, queries and upkeep may go on meanwhile; dropped
+    /// at any moment, it leaves the store consistent.
     ///
     /// # Errors
-    /// [`Error::NotLive`] when files of `state` have been rewritten since: take a later state, and find
-    /// what is held in it. When files cannot be read or written.
-    pub async fn expire(
-        &self,
-        state: &StoreSnapshot,
-        expiry: &Expiry,
-        now: DateTime<Utc>,
-    ) -> Result<Vec<TableExpiry>> {
-        let mut done = Vec::new();
-        for table in self.expiring(state, expiry)? {
-            let leaving = self.leaving(table, expiry).await?;
-            if !leaving.is_empty() {
-                self.take_out(table, expiry, &leaving, now).await?;
-            }
-            done.push(told(table, &leaving));
+    /// [`crate::Error::NotLive`] when files have been rewritten since it was looked at: take a later
+    /// state, and find what is held in it. When files cannot be read or written.
+    pub async fn expire(&self, due: &DueExpiry, now: DateTime<Utc>) -> Result<()> {
+        for (table, leaving) in due.tables.iter().filter(|(_, leaving)| !leaving.is_empty()) {
+            self.take_out(table, &due.expiry, leaving, now).await?;
         }
-        Ok(done)
+        Ok(())
     }
 
     /// The tables that records leave: those with a time of their own.

@@ -399,6 +399,14 @@ pub(crate) async fn put_new(
     }
 }
 
+/// Removes a file; that it is gone already is fine.
+pub(crate) async fn remove_file(objects: &Arc<dyn ObjectStore>, path: &Path) -> Result<()> {
+    match objects.delete(path).await {
+        Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+        Err(error) => Err(Error::storage(format!("remove `{path}`"), error)),
+    }
+}
+
 /// Refuses a file of a newer format.
 pub(crate) fn check_format(what: &str, bytes: &[u8]) -> Result<()> {
     #[derive(serde::Deserialize)]

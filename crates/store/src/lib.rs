@@ -45,7 +45,7 @@ pub use audit::{Audit, AuditOptions, Finding, Grade, Proof};
 pub use cache::{CacheOptions, Traffic};
 pub use durable::{Fsync, RealFsync};
 pub use error::{Error, ErrorKind, Result};
-pub use expire::{Expired, Expiry, Held, TableExpiry, Tombstone, TombstoneFile};
+pub use expire::{DueExpiry, Expired, Expiry, Held, TableExpiry, Tombstone, TombstoneFile};
 pub use input::{
     Comparison, Content, Counts, KnownObject, ObjectRow, ObjectState, PartRows, RejectRow,
     RoundInput, RoundPart, RoundReceipt, SpilledPart,

@@ -8,12 +8,12 @@
 use std::sync::Arc;
 
 use futures::TryStreamExt;
+use object_store::ObjectStore;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::lake::{get, put_new};
+use crate::lake::{get, put_new, remove_file};
 use crate::round::StoreWriter;
 use crate::store::Store;
 
@@ -55,9 +55,8 @@ impl StoreWriter {
         let path = self.looks_folder().join(format!("{}.json", Uuid::new_v4()));
         put_new(self.objects(), &path, text).await?;
         for look in replaced {
-            match self.objects().delete(&look.path).await {
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => tracing::warn!(path = %look.path, %error, "could not be removed"),
+            if let Err(error) = remove_file(self.objects(), &look.path).await {
+                tracing::warn!(error = error.spelled_out(), "what was taken in stays");
             }
         }
         Ok(())

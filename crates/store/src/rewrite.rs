@@ -12,10 +12,10 @@ use crate::data_file::{self, DataFile};
 use crate::error::{Error, Result};
 use crate::expire::Tombstone;
 use crate::history;
+use crate::lake::remove_file;
 use crate::layout;
 use crate::log::{Addition, Commit, CommitResult};
 use crate::round::StoreWriter;
-use crate::settings::remove_file;
 use crate::snapshot::{LiveFile, TableSnapshot};
 use crate::spec::TableSpec;
 

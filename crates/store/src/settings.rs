@@ -4,17 +4,17 @@
 //! What selections and holds say is the caller's business.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStore};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::lake::{check_format, get, put_new};
+use crate::lake::{check_format, get, put_new, remove_file};
 use crate::layout::{self, Layout};
 
 /// How long a store that is to be deleted can be restored (CloudTrail API, `DeleteEventDataStore`).
@@ -207,12 +207,4 @@ pub(crate) async fn remove(
         }
     }
     Ok(())
-}
-
-/// Removes a file; that it is gone already is fine.
-pub(crate) async fn remove_file(objects: &Arc<dyn ObjectStore>, path: &Path) -> Result<()> {
-    match objects.delete(path).await {
-        Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-        Err(error) => Err(Error::storage(format!("remove `{path}`"), error)),
-    }
 }

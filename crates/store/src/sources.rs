@@ -5,7 +5,7 @@ use futures::future::try_join_all;
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::error::{Error, Result};
-use crate::lake::{Lake, get, put_new};
+use crate::lake::{Lake, get, put_new, remove_file};
 
 impl Lake {
     /// The sources by name, each with its file.
@@ -46,10 +46,7 @@ impl Lake {
             return Ok(false);
         }
         for path in [path, self.layout().source_note(name)] {
-            match self.objects().delete(&path).await {
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(Error::storage(format!("remove `{path}`"), error)),
-            }
+            remove_file(self.objects(), &path).await?;
         }
         Ok(true)
     }

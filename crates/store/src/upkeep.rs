@@ -25,7 +25,6 @@ use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
 pub(crate) use self::fold::{Kept, fold};
@@ -33,6 +32,7 @@ pub(crate) use self::plan::Group;
 use self::plan::Piece;
 use crate::error::{Error, Result};
 use crate::expire::tombstone;
+use crate::lake::remove_file;
 use crate::layout;
 use crate::rewrite::live;
 use crate::round::{StoreWriter, due_checkpoint};
@@ -315,7 +315,7 @@ impl StoreWriter {
                 layout::relative(&folder, &orphan.path).is_some()
             });
             let mut told = table.and_then(|table| report.tables.get_mut(table));
-            if really && let Err(error) = self.remove(&orphan.path).await {
+            if really && let Err(error) = remove_file(self.objects(), &orphan.path).await {
                 match told {
                     Some(told) => told.problems.push(error.spelled_out()),
                     None => tracing::warn!(%error, "a manifest is left"),
@@ -329,13 +329,6 @@ impl StoreWriter {
                 }
                 None => report.manifests_removed += 1,
             }
-        }
-    }
-
-    async fn remove(&self, path: &Path) -> Result<()> {
-        match self.objects().delete(path).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(Error::storage(format!("remove `{path}`"), error)),
         }
     }
 }
@@ -381,10 +374,8 @@ async fn keep_log_short(
     let expired = table.log().expired(now - options.grace.max(LOG_KEPT)).await?;
     for path in expired {
         // From the oldest on, one by one: whatever interrupts it, what is left has no gap.
-        match table.object_store().delete(&path).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => told.log_files_removed += 1,
-            Err(error) => return Err(Error::storage(format!("remove `{path}`"), error)),
-        }
+        remove_file(table.object_store(), &path).await?;
+        told.log_files_removed += 1;
     }
     Ok(())
 }

@@ -1,20 +1,20 @@
 //! `traillake maintain`
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use clap::Args;
 use serde_json::{Value, json};
-use traillake_store::{Lake, StoreInfo, TableUpkeep, UpkeepOptions, UpkeepReport};
+use traillake_store::{TableUpkeep, UpkeepOptions};
 
-use crate::failure::{Outcome, Problem, Rendered};
+use crate::failure::{Outcome, Problem};
 use crate::interrupt::Interrupt;
 use crate::lakes;
 use crate::output::{Report, ReportArgs};
 use crate::quantities::{count_of, parse_duration, show_duration, show_size};
-use crate::retention::{self, Leaving};
+use crate::retention::Leaving;
 use crate::session::Session;
-use crate::times::show_second;
+use crate::upkeep::{How, Tended, tend};
 
 /// A file that nothing needs stays for at least so long: what is being written needs it unseen.
 const GRACE_MIN: Duration = Duration::from_secs(3_600);
@@ -47,9 +47,13 @@ pub async fn run(session: &Session, args: MaintainArgs) -> anyhow::Result<Outcom
     let talk = session.talk.clone();
     let interrupt = Interrupt::listen(move || talk.warn("stopping; what is done stays done"));
     let mut stores = Vec::new();
+    let how = match (args.dry_run, args.yes) {
+        (true, _) => How::Show,
+        (false, true) => How::Confirmed,
+        (false, false) => How::Alone,
+    };
     for info in lake.stores().await? {
-        let work = tend(&lake, &info, &options, &args);
-        match interrupt.unless(work).await {
+        match interrupt.unless(tend(&lake, &info, &options, how)).await {
             Some(tended) => stores.push(tended?),
             None => return Ok(Outcome::Interrupted),
         }
@@ -69,10 +73,10 @@ pub async fn run(session: &Session, args: MaintainArgs) -> anyhow::Result<Outcom
             show_size(bytes)
         ),
     };
-    let text = stores.iter().fold(text, |text, store| text + &store.text(args.dry_run));
+    let text = stores.iter().fold(text, |text, store| text + &text_of(store, args.dry_run));
     let json = json!({
         "lake": lake.location(), "dry_run": args.dry_run, "half_written_removed": swept,
-        "stores": stores.iter().map(Tended::json).collect::<Vec<_>>(),
+        "stores": stores.iter().map(json_of).collect::<Vec<_>>(),
     });
     Report { text, json }.print(args.report.format, session.terminal.stdout)?;
     for problem in stores.iter().flat_map(Tended::problems) {
@@ -94,100 +98,38 @@ fn options(grace: Option<Duration>) -> anyhow::Result<UpkeepOptions> {
     Ok(options)
 }
 
-async fn tend(
-    lake: &Lake,
-    store: &StoreInfo,
-    options: &UpkeepOptions,
-    args: &MaintainArgs,
-) -> anyhow::Result<Tended> {
-    // A store before this one may have taken hours.
-    let (spec, now, started) = (traillake_ingest::store_spec(), Utc::now(), Instant::now());
-    let mut tended = Tended { store: store.name.clone(), ..Tended::default() };
-    if let Some(until) = store.settings.restorable_until() {
-        tended.deletion = Some(match until <= now {
-            true if args.dry_run => "would be removed".to_owned(),
-            true if lake.remove_store(store, now).await? => "removed".to_owned(),
-            _ => format!("to be deleted after {}", show_second(until)),
-        });
-        return Ok(tended);
+/// Returns what was, or would be, done with a store.
+fn text_of(tended: &Tended, dry_run: bool) -> String {
+    if let Some(deletion) = &tended.deletion {
+        return format!("\nstore {}, {deletion}\n", tended.store);
     }
-    let expired = match args.dry_run {
-        true => retention::due(lake, store, &store.settings, now).await,
-        false => retention::expire(lake, store, now, args.yes).await,
-    };
-    match expired {
-        Ok(expired) => tended.expired = expired,
-        Err(error) => {
-            let Rendered { message, causes, hint } = Rendered::of(&error);
-            let said = [vec![message], causes, hint.into_iter().collect()].concat();
-            tended.not_expired = Some(said.join(": "));
+    let mut text = format!("\nstore {}, {}\n", tended.store, show_duration(tended.elapsed));
+    let mut idle = true;
+    if let Some(expired) = tended.expired.as_ref().filter(|expired| expired.rows() > 0) {
+        idle = false;
+        text += &expired.text(if dry_run { "would leave" } else { "left" });
+    }
+    for table in &tended.report.tables {
+        let did = done(table, dry_run);
+        if did.is_empty() {
+            continue;
         }
+        idle = false;
+        text += &format!("  {:<10} {}\n", table.table, did.join("; "));
     }
-    let writer = lake.writer(&store.name, &spec, now).await?;
-    tended.report = match args.dry_run {
-        true => writer.upkeep_due(options, now).await?,
-        false => writer.upkeep(options, now).await?,
-    };
-    tended.elapsed = started.elapsed();
-    Ok(tended)
+    if idle {
+        text += "  nothing is due\n";
+    }
+    text
 }
 
-/// A store and what was, or would be, done with it.
-#[derive(Default)]
-struct Tended {
-    store: String,
-    /// How it stands with a store that is to be deleted.
-    deletion: Option<String>,
-    /// What is past retention.
-    expired: Option<Leaving>,
-    /// Why that could not be taken out.
-    not_expired: Option<String>,
-    report: UpkeepReport,
-    elapsed: Duration,
-}
-
-impl Tended {
-    fn problems(&self) -> impl Iterator<Item = String> {
-        let expiry = self.not_expired.iter().map(|told| format!("{}: {told}", self.store));
-        let of_table = |table: &TableUpkeep| {
-            let name = format!("{}.{}", self.store, table.table);
-            table.problems.iter().map(move |told| format!("{name}: {told}")).collect::<Vec<_>>()
-        };
-        expiry.chain(self.report.tables.iter().flat_map(of_table))
-    }
-
-    fn text(&self, dry_run: bool) -> String {
-        if let Some(deletion) = &self.deletion {
-            return format!("\nstore {}, {deletion}\n", self.store);
-        }
-        let mut text = format!("\nstore {}, {}\n", self.store, show_duration(self.elapsed));
-        let mut idle = true;
-        if let Some(expired) = self.expired.as_ref().filter(|expired| expired.rows() > 0) {
-            idle = false;
-            text += &expired.text(if dry_run { "would leave" } else { "left" });
-        }
-        for table in &self.report.tables {
-            let did = done(table, dry_run);
-            if did.is_empty() {
-                continue;
-            }
-            idle = false;
-            text += &format!("  {:<10} {}\n", table.table, did.join("; "));
-        }
-        if idle {
-            text += "  nothing is due\n";
-        }
-        text
-    }
-
-    fn json(&self) -> Value {
-        let tables: Vec<Value> = self.report.tables.iter().map(as_json).collect();
-        json!({
-            "store": self.store, "seconds": self.elapsed.as_secs_f64(), "tables": tables,
-            "manifests_removed": self.report.manifests_removed, "deletion": self.deletion,
-            "expired": self.expired.as_ref().map(Leaving::json), "not_expired": self.not_expired,
-        })
-    }
+fn json_of(tended: &Tended) -> Value {
+    let tables: Vec<Value> = tended.report.tables.iter().map(as_json).collect();
+    json!({
+        "store": tended.store, "seconds": tended.elapsed.as_secs_f64(), "tables": tables,
+        "manifests_removed": tended.report.manifests_removed, "deletion": tended.deletion,
+        "expired": tended.expired.as_ref().map(Leaving::json), "not_expired": tended.not_expired,
+    })
 }
 
 /// Returns what was done with a table, each thing in a few words.

@@ -22,9 +22,9 @@ use crate::interrupt::Interrupt;
 use crate::output::{Report, ReportFormat};
 use crate::quantities::{count_of, show_count, show_duration};
 use crate::queues::{Message, Queue};
-use crate::retention;
 use crate::session::Session;
 use crate::talk::Talk;
+use crate::upkeep::{self, How};
 
 /// How many days back a look goes: CloudTrail delivers within minutes, but may be days late.
 const DAYS_BACK: i64 = 3;
@@ -426,32 +426,17 @@ fn left_of(taken: &Taken) -> Vec<String> {
 /// Does the upkeep that is due, in all stores. What fails is told, and tried again next time.
 async fn tend(talk: Talk, lake: Lake) {
     let tell = |error: anyhow::Error| talk.warn(&format!("upkeep: {}", words_of(&error)));
-    let (spec, options) = (traillake_ingest::store_spec(), UpkeepOptions::default());
+    let options = UpkeepOptions::default();
     let stores = match lake.stores().await {
         Ok(stores) => stores,
         Err(error) => return tell(error.into()),
     };
     for store in stores {
-        if store.settings.deletion_requested_at.is_some() {
-            if let Err(error) = lake.remove_store(&store, Utc::now()).await {
-                tell(error.into());
+        match upkeep::tend(&lake, &store, &options, How::Alone).await {
+            Ok(tended) => {
+                tended.problems().for_each(|problem| talk.warn(&format!("upkeep: {problem}")));
             }
-            continue;
-        }
-        if let Err(error) = retention::expire(&lake, &store, Utc::now(), false).await {
-            tell(error);
-        }
-        let done = match lake.writer(&store.name, &spec, Utc::now()).await {
-            Ok(writer) => writer.upkeep(&options, Utc::now()).await,
-            Err(error) => Err(error),
-        };
-        match done {
-            Ok(report) => {
-                for problem in report.tables.iter().flat_map(|table| &table.problems) {
-                    talk.warn(&format!("upkeep: {problem}"));
-                }
-            }
-            Err(error) => tell(error.into()),
+            Err(error) => tell(error),
         }
     }
     if let Err(error) = lake.sweep(Utc::now() - options.grace).await {

@@ -86,6 +86,11 @@ fn what_is_held_stays_until_it_is_released() {
     here.run(&["check", "--read-data"]).done();
     let wrong = here.run(&["store", "update", "--hold", "x=eventNam = 'a'"]).exited(2);
     assert!(wrong.stderr.contains("does not exist"), "{}", wrong.stderr);
+    for half in ["x=true) OR (true", "x=true LIMIT 0", "x=true) LIMIT (0"] {
+        let refused = here.run(&["store", "update", "--hold", half]).exited(2);
+        assert!(refused.stderr.starts_with("error: "), "{half}: {}", refused.stderr);
+    }
+    assert_eq!(json(&here, &["store", "show"])["holds"].as_object().unwrap().len(), 1);
     let refused = here.run(&["store", "update", "--release", "case-8", "--yes"]).exited(2);
     assert!(refused.stderr.contains("no hold `case-8`"), "{}", refused.stderr);
     here.run(&["store", "update", "--release", "case-7"]).done();

@@ -1,22 +1,21 @@
 //! What has left a table, written down: a file for each commit that took rows out.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use uuid::Uuid;
 
 use super::Expiry;
 use super::examine::Leaving;
 use crate::error::{Error, Result};
-use crate::lake::{check_format, get, put_new};
+use crate::lake::{check_format, get, put_new, remove_file};
 use crate::layout;
 use crate::log::{TableLog, TableState};
-use crate::settings::remove_file;
 use crate::snapshot::TableSnapshot;
 
 /// What one commit took out of a table.

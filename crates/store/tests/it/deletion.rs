@@ -183,12 +183,15 @@ async fn on_a_disk_no_folder_is_left() {
     let disk = Disk::folder();
     let writer = world::writer(&disk).await.unwrap();
     commit(&writer, &objects("a", 0, 2, 3), 1).await.unwrap();
+    writer.add_look("what was listed".to_string(), &[]).await.unwrap();
     let lake = open(&disk).await;
     unprotect(&lake).await;
     let info = lake.delete_store(STORE, now()).await.unwrap();
     assert!(lake.remove_store(&info, now() + TimeDelta::days(8)).await.unwrap());
-    let left = std::fs::read_dir(format!("{}/stores", disk.location)).unwrap().count();
-    assert_eq!(left, 0);
+    for folder in ["stores", "looks"] {
+        let left = std::fs::read_dir(format!("{}/{folder}", disk.location)).unwrap().count();
+        assert_eq!(left, 0, "{folder}");
+    }
     commit(&lake.writer(STORE, &spec(), now()).await.unwrap(), &objects("b", 0, 1, 1), 1)
         .await
         .unwrap();
