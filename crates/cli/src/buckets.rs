@@ -11,13 +11,16 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use clap::Args;
-use object_store::aws::{AmazonS3, AmazonS3Builder, AwsCredential, resolve_bucket_region};
+use object_store::aws::{
+    AmazonS3, AmazonS3Builder, AwsCredential, AwsCredentialProvider, resolve_bucket_region,
+};
+use object_store::client::{HttpConnector, ReqwestConnector};
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
-use object_store::{ClientOptions, CredentialProvider, ObjectStore};
+use object_store::{ClientOptions, CredentialProvider, ObjectStore, RetryConfig};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
-use traillake_ingest::Bucket;
+use traillake_ingest::{Bucket, Lister};
 use url::Url;
 
 use crate::config::Settings;
@@ -88,8 +91,10 @@ pub fn is_bucket(text: &str) -> bool {
 /// For a URL without a bucket, and when the AWS configuration cannot be used.
 pub async fn source(url: &str, args: &BucketArgs) -> anyhow::Result<Bucket> {
     let place = Place::parse(url)?;
-    let objects = client(&place.bucket, args).await?;
-    Ok(Bucket { name: place.bucket, prefix: place.prefix, objects: Arc::new(objects) })
+    let reach = Reach::find(&place.bucket, args).await?;
+    let lister = reach.lister(&place.bucket)?;
+    let objects = Arc::new(build(reach.builder(&place.bucket), &place.bucket)?);
+    Ok(Bucket { name: place.bucket, prefix: place.prefix, lister, objects })
 }
 
 /// Returns the bucket or prefix that a URL names, as the place of a lake.
@@ -98,7 +103,7 @@ pub async fn source(url: &str, args: &BucketArgs) -> anyhow::Result<Bucket> {
 /// As [`source`].
 pub async fn lake(url: &str, settings: &Settings) -> anyhow::Result<Arc<dyn ObjectStore>> {
     let place = Place::parse(url)?;
-    let builder = builder(&place.bucket, &BucketArgs::default()).await?;
+    let builder = Reach::find(&place.bucket, &BucketArgs::default()).await?.builder(&place.bucket);
     let builder = match settings.text("s3.encryption") {
         "bucket" => builder,
         "AES256" => builder.with_config("aws_server_side_encryption".parse()?, "AES256"),
@@ -107,7 +112,7 @@ pub async fn lake(url: &str, settings: &Settings) -> anyhow::Result<Arc<dyn Obje
     let objects = InClass::new(build(builder, &place.bucket)?, settings.text("s3.storage-class"));
     Ok(match place.prefix.is_empty() {
         true => Arc::new(objects),
-        false => Arc::new(PrefixStore::new(objects, Path::from(place.prefix))),
+        false => Arc::new(PrefixStore::new(objects, Path::parse(place.prefix)?)),
     })
 }
 
@@ -120,7 +125,8 @@ pub async fn object(
     args: &BucketArgs,
 ) -> anyhow::Result<(Arc<dyn ObjectStore>, String)> {
     let place = Place::parse(url)?;
-    Ok((Arc::new(client(&place.bucket, args).await?), place.prefix))
+    let builder = Reach::find(&place.bucket, args).await?.builder(&place.bucket);
+    Ok((Arc::new(build(builder, &place.bucket)?), place.prefix))
 }
 
 /// Returns the bucket that a URL names.
@@ -165,52 +171,82 @@ impl Place {
     }
 }
 
-/// Returns a client of one bucket.
-async fn client(bucket: &str, args: &BucketArgs) -> anyhow::Result<AmazonS3> {
-    build(builder(bucket, args).await?, bucket)
-}
-
 fn build(builder: AmazonS3Builder, bucket: &str) -> anyhow::Result<AmazonS3> {
     builder.build().map_err(|error| {
         Problem::new(format!("bucket `{bucket}` cannot be reached so")).because(error)
     })
 }
 
-async fn builder(bucket: &str, args: &BucketArgs) -> anyhow::Result<AmazonS3Builder> {
-    let config = load(args).await;
-    let endpoint = args.endpoint_url.clone();
-    let endpoint = endpoint.or_else(|| env_vars::read(env_vars::AWS_ENDPOINT_URL_S3));
-    let endpoint = endpoint.or_else(|| config.endpoint_url().map(str::to_owned));
-    let options = ClientOptions::new()
-        .with_timeout(REQUEST_TIMEOUT)
-        .with_connect_timeout(CONNECT_TIMEOUT)
-        .with_allow_http(endpoint.as_deref().is_some_and(|url| url.starts_with("http://")));
-    let named = config.region().map(ToString::to_string);
-    let region = match &endpoint {
-        Some(_) => named.unwrap_or_else(|| REGION_ELSEWHERE.to_owned()),
-        // The bucket knows better than the profile where it is.
-        None => match (resolve_bucket_region(bucket, &options).await, named) {
-            (Ok(region), _) => region,
-            (Err(_), Some(region)) => region,
-            (Err(error), None) => {
-                let message = format!("could not find out the region of bucket `{bucket}`");
-                let hint = "name it with `AWS_REGION`, or in the profile";
-                return Err(Problem::new(message).hint(hint).because(error));
-            }
-        },
-    };
-    let mut builder = AmazonS3Builder::new()
-        .with_bucket_name(bucket)
-        .with_region(region)
-        .with_client_options(options)
-        .with_request_payer(args.requester_pays);
-    if let Some(endpoint) = endpoint {
-        builder = builder.with_endpoint(endpoint);
+/// How a bucket is reached.
+struct Reach {
+    endpoint: Option<String>,
+    region: String,
+    options: ClientOptions,
+    requester_pays: bool,
+    /// None: requests are not signed.
+    credentials: Option<AwsCredentialProvider>,
+}
+
+impl Reach {
+    async fn find(bucket: &str, args: &BucketArgs) -> anyhow::Result<Reach> {
+        let config = load(args).await;
+        let endpoint = args.endpoint_url.clone();
+        let endpoint = endpoint.or_else(|| env_vars::read(env_vars::AWS_ENDPOINT_URL_S3));
+        let endpoint = endpoint.or_else(|| config.endpoint_url().map(str::to_owned));
+        let options = ClientOptions::new()
+            .with_timeout(REQUEST_TIMEOUT)
+            .with_connect_timeout(CONNECT_TIMEOUT)
+            .with_allow_http(endpoint.as_deref().is_some_and(|url| url.starts_with("http://")));
+        let named = config.region().map(ToString::to_string);
+        let region = match &endpoint {
+            Some(_) => named.unwrap_or_else(|| REGION_ELSEWHERE.to_owned()),
+            // The bucket knows better than the profile where it is.
+            None => match (resolve_bucket_region(bucket, &options).await, named) {
+                (Ok(region), _) => region,
+                (Err(_), Some(region)) => region,
+                (Err(error), None) => {
+                    let message = format!("could not find out the region of bucket `{bucket}`");
+                    let hint = "name it with `AWS_REGION`, or in the profile";
+                    return Err(Problem::new(message).hint(hint).because(error));
+                }
+            },
+        };
+        let credentials: Option<AwsCredentialProvider> = match args.no_sign_request {
+            true => None,
+            false => Some(Arc::new(credentials(&config, args).await?)),
+        };
+        let requester_pays = args.requester_pays;
+        Ok(Reach { endpoint, region, options, requester_pays, credentials })
     }
-    Ok(match args.no_sign_request {
-        true => builder.with_skip_signature(true),
-        false => builder.with_credentials(Arc::new(credentials(&config, args).await?)),
-    })
+
+    fn builder(&self, bucket: &str) -> AmazonS3Builder {
+        let mut builder = AmazonS3Builder::new()
+            .with_bucket_name(bucket)
+            .with_region(&self.region)
+            .with_client_options(self.options.clone())
+            .with_request_payer(self.requester_pays);
+        if let Some(endpoint) = &self.endpoint {
+            builder = builder.with_endpoint(endpoint);
+        }
+        match &self.credentials {
+            None => builder.with_skip_signature(true),
+            Some(credentials) => builder.with_credentials(credentials.clone()),
+        }
+    }
+
+    fn lister(&self, bucket: &str) -> anyhow::Result<Lister> {
+        let amazons = format!("https://s3.{}.amazonaws.com", self.region);
+        let endpoint = self.endpoint.clone().unwrap_or(amazons);
+        Ok(Lister {
+            bucket_url: format!("{}/{bucket}", endpoint.trim_end_matches('/')),
+            region: self.region.clone(),
+            credentials: self.credentials.clone(),
+            requester_pays: self.requester_pays,
+            archives_told: self.endpoint.as_deref().is_none_or(|url| url.contains(".amazonaws.")),
+            retry: RetryConfig::default(),
+            http: ReqwestConnector::default().connect(&self.options)?,
+        })
+    }
 }
 
 /// Returns the AWS configuration that environment and files give.

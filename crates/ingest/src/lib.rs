@@ -44,5 +44,5 @@ pub use progress::{CancelFlag, Progress, Silent};
 pub use proof::LogProof;
 pub use report::{Fault, FaultKind, IgnoredLine, IntakeLine, ObjectCounts, RecordCounts, Report};
 pub use selectors::{SelectorError, Selectors};
-pub use source::{Bucket, Inventory, Keys};
+pub use source::{Bucket, Inventory, Keys, Lister};
 pub use tables::store_spec;

@@ -47,7 +47,7 @@ pub struct IngestOptions {
     pub lake_folder: Option<PathBuf>,
     /// Folder for what does not fit memory. Files in it have no name and vanish with the process.
     pub temp_dir: PathBuf,
-    /// Workers that read and decode at once; more than about five need more memory than the default.
+    /// Workers that read and decode at once; more than about eight need more memory than the default.
     pub jobs: usize,
     /// Peak memory aimed at, in bytes; every queue and buffer is a share of it.
     pub memory_bytes: u64,
@@ -61,6 +61,9 @@ pub struct IngestOptions {
     pub patience: Duration,
     /// Brings in a bucket's oldest month first, not its newest.
     pub oldest_first: bool,
+    /// The selection begins within the last weeks: what a place of a bucket holds from then on is
+    /// asked for in one, instead of by years, months and days.
+    pub is_recent: bool,
     /// Records of a round, at most (a single object may exceed it).
     pub round_rows_max: u64,
     /// Objects of a round, at most.
@@ -80,6 +83,7 @@ impl IngestOptions {
             selectors: None,
             patience: Duration::from_secs(60),
             oldest_first: false,
+            is_recent: false,
             round_rows_max: 1 << 20,
             round_objects_max: 1 << 15,
         }
@@ -88,13 +92,13 @@ impl IngestOptions {
     /// Returns the bytes of decoded rows at which a round is full. Two rounds are in memory at once
     /// (one fills while the other is written, and writing sorts a copy).
     pub(crate) fn round_bytes_max(&self) -> usize {
-        usize::try_from(self.memory_bytes / 10).unwrap_or(usize::MAX)
+        usize::try_from(self.memory_bytes / 12).unwrap_or(usize::MAX)
     }
 
     /// Returns the inflated bytes of one chunk that are held between hashing and decoding. It
     /// depends on memory alone: how many workers there are must not change what a round holds.
     pub(crate) fn chunk_bytes_max(&self) -> usize {
-        usize::try_from(self.memory_bytes / 32).unwrap_or(usize::MAX).min(16 << 20)
+        usize::try_from(self.memory_bytes / 48).unwrap_or(usize::MAX).min(16 << 20)
     }
 
     /// Returns the workers of a stage: as many as asked for, as far as three chunks for each (being
@@ -114,6 +118,7 @@ impl IngestOptions {
             temp_dir: self.temp_dir.clone(),
             patience: self.patience,
             oldest_first: self.oldest_first,
+            is_recent: self.is_recent,
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::PathBuf;
 
-use chrono::{DateTime, Datelike};
+use chrono::{DateTime, Datelike, TimeDelta};
 use traillake_cloudtrail::ObjectKey;
 
 use crate::error::{Error, Result};
@@ -23,6 +23,8 @@ pub(crate) enum Order {
     /// The date first, over all accounts and regions: a round then touches one or two months, and
     /// duplicates have few places to be. (Listing order is account, region, date.)
     Reading,
+    /// The same, but the newest day first: what happened lately is what is asked about.
+    NewestDay,
 }
 
 /// An object and what the orders need of it.
@@ -56,12 +58,20 @@ impl Listed {
     fn cmp(&self, other: &Listed, order: Order) -> Ordering {
         match order {
             Order::Reading => self.rank().cmp(&other.rank()),
+            Order::NewestDay => {
+                let days = other.day().cmp(&self.day());
+                days.then_with(|| self.rank().cmp(&other.rank()))
+            }
             Order::Ledger => {
                 let rank = |listed: &Listed| (listed.month, listed.object.position);
                 let keys = self.object.key.cmp(&other.object.key);
                 self.month.cmp(&other.month).then(keys).then(rank(self).cmp(&rank(other)))
             }
         }
+    }
+
+    fn day(&self) -> i64 {
+        self.at.div_euclid(TimeDelta::days(1).num_microseconds().unwrap_or(1))
     }
 
     fn rank(&self) -> (i64, &str, u64) {
@@ -219,7 +229,7 @@ impl Eq for Head {}
 /// An object as a line: order, stamp, place, what the ledger knew, key.
 type Line = (
     (i64, u32, u32, u64),
-    (u64, Option<i64>, Option<Box<str>>),
+    (u64, Option<i64>, Option<Box<str>>, bool),
     Option<(Option<[u8; 32]>, bool)>,
     Box<str>,
 );
@@ -229,7 +239,7 @@ fn write_line(output: &mut dyn Write, listed: &Listed) -> io::Result<()> {
     let modified_at = object.modified_at.map(|at| at.timestamp_micros());
     let line: Line = (
         (listed.at, listed.source, listed.group_bytes, object.position),
-        (object.size_bytes, modified_at, object.etag.clone()),
+        (object.size_bytes, modified_at, object.etag.clone(), object.is_archived),
         object.before.as_ref().map(|before| (before.sha256, before.same_stamp)),
         object.key.clone(),
     );
@@ -244,11 +254,11 @@ fn read_line(run: &mut BufReader<SpoolReader>) -> io::Result<Option<Listed>> {
     }
     let (order, stamp, before, key): Line = serde_json::from_str(&text)?;
     let (at, source, group_bytes, position) = order;
-    let (size_bytes, modified_at, etag) = stamp;
+    let (size_bytes, modified_at, etag, is_archived) = stamp;
     let modified_at = modified_at.and_then(DateTime::from_timestamp_micros);
     let before = before.map(|(sha256, same_stamp)| Before { sha256, same_stamp });
     let listed = SourceObject::listed(key, size_bytes, modified_at);
-    let object = SourceObject { etag, position, before, ..listed };
+    let object = SourceObject { etag, is_archived, position, before, ..listed };
     Ok(Some(Listed { object, source, at, month: month_of(at), group_bytes }))
 }
 
@@ -266,6 +276,7 @@ mod tests {
         };
         let object = |number: u64| SourceObject {
             etag: (number.is_multiple_of(3)).then(|| "e-tag".into()),
+            is_archived: number.is_multiple_of(7),
             position: number % 2,
             before: (number.is_multiple_of(5))
                 .then_some(Before { sha256: Some([7; 32]), same_stamp: true }),
@@ -282,6 +293,9 @@ mod tests {
         assert!(held.is_sorted_by(|a, b| a.rank() <= b.rank()));
         assert_eq!(held.len(), 1_000);
         assert_eq!(sorted(64, Order::Reading), held);
+        let newest = sorted(64, Order::NewestDay);
+        assert!(newest.is_sorted_by(|a, b| (b.day(), a.rank()) <= (a.day(), b.rank())));
+        assert_eq!(newest, sorted(usize::MAX, Order::NewestDay));
         let by_key = sorted(64, Order::Ledger);
         assert!(by_key.is_sorted_by(|a, b| a.object.key <= b.object.key));
         assert_eq!(by_key, sorted(usize::MAX, Order::Ledger));

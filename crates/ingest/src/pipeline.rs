@@ -24,7 +24,7 @@ use crate::inspect::{Chunk, inspect_chunk};
 use crate::listing::Listing;
 use crate::looks::Looks;
 use crate::options::{IngestOptions, Source};
-use crate::order::{Listed, Objects};
+use crate::order::{Listed, Objects, Order};
 use crate::plan::{Opened, list, open, subtract_ledger};
 use crate::progress::{CancelFlag, Progress};
 use crate::report::{IntakeLine, Report};
@@ -120,7 +120,10 @@ impl Run<'_> {
         begin(&mut report, &mut listing, progress);
         let Listing { sources, objects, .. } = listing;
         let planned_at = writer.token();
-        let objects = subtract_ledger(&writer, objects, options, &mut report.objects).await?;
+        let is_newest_first = sources.iter().any(|source| source.is_newest_first());
+        let order = if is_newest_first { Order::NewestDay } else { Order::Reading };
+        let objects =
+            subtract_ledger(&writer, objects, (order, options), &mut report.objects).await?;
         progress.planned(objects.count, objects.bytes);
 
         let settled = Settled::default();

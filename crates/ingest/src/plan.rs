@@ -69,6 +69,10 @@ pub struct PlanTally {
     pub known_objects: u64,
     /// Their bytes as stored.
     pub known_bytes: u64,
+    /// Objects that are new or changed, and have to be restored before they can be read.
+    pub archived_objects: u64,
+    /// Their bytes as stored.
+    pub archived_bytes: u64,
 }
 
 impl PlanTally {
@@ -77,6 +81,7 @@ impl PlanTally {
             Standing::New => (&mut self.new_objects, &mut self.new_bytes),
             Standing::Changed => (&mut self.changed_objects, &mut self.changed_bytes),
             Standing::Known => (&mut self.known_objects, &mut self.known_bytes),
+            Standing::Archived => (&mut self.archived_objects, &mut self.archived_bytes),
         };
         *objects += 1;
         *sum += bytes;
@@ -89,11 +94,13 @@ enum Standing {
     New,
     Changed,
     Known,
+    Archived,
 }
 
 impl Standing {
     fn of(object: &SourceObject, known: Option<&KnownObject>) -> Standing {
-        let Some(known) = known else { return Standing::New };
+        let standing = |of| if object.is_archived { Standing::Archived } else { of };
+        let Some(known) = known else { return standing(Standing::New) };
         let same = match (&object.etag, &known.etag) {
             (Some(etag), Some(known)) => **etag == **known,
             _ => object.modified_at == known.modified_at,
@@ -101,7 +108,7 @@ impl Standing {
         if same && object.size_bytes == known.size_bytes {
             Standing::Known
         } else {
-            Standing::Changed
+            standing(Standing::Changed)
         }
     }
 }
@@ -225,17 +232,17 @@ fn open_blocking(sources: Vec<Source>, options: &IngestOptions) -> Result<Opened
     Ok(Opened { groups, lookings })
 }
 
-/// Returns the objects that the ledger does not know in reading order, and counts those it does.
+/// Returns the objects that the ledger does not know in an order, and counts those it does.
 /// With `rehash` all are returned.
 ///
 /// No watermark decides: a file that arrives years late is as new as any other.
 pub(crate) async fn subtract_ledger(
     writer: &StoreWriter,
     listed: Objects,
-    options: &IngestOptions,
+    (order, options): (Order, &IngestOptions),
     counts: &mut ObjectCounts,
 ) -> Result<Objects> {
-    let mut unknown = Objects::new(options.temp_dir.clone(), Order::Reading);
+    let mut unknown = Objects::new(options.temp_dir.clone(), order);
     let mut objects = listed.sorted();
     while let Some(slice) = next_slice(Some(writer), &mut objects).await? {
         for (mut listed, known) in slice {

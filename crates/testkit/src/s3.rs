@@ -62,6 +62,8 @@ pub enum Spoiled {
     BrokenOff(usize),
     /// It is answered after so many milliseconds.
     Late(u64),
+    /// It is answered with this page of XML, and nothing happens.
+    Answered(&'static str),
 }
 
 /// Chooses what goes wrong with a request, given its number from 0.
@@ -109,12 +111,9 @@ impl S3 {
         format!("http://{}", self.address)
     }
 
-    /// Returns a client of one bucket that gives up soon.
-    ///
-    /// # Errors
-    /// When the client cannot be made.
-    pub fn client(&self, bucket: &str) -> object_store::Result<AmazonS3> {
-        let retry = RetryConfig {
+    /// Returns how a client asks again, that gives up soon.
+    pub fn retry(&self) -> RetryConfig {
+        RetryConfig {
             backoff: BackoffConfig {
                 init_backoff: std::time::Duration::from_millis(1),
                 max_backoff: std::time::Duration::from_millis(5),
@@ -122,7 +121,14 @@ impl S3 {
             },
             max_retries: 3,
             retry_timeout: std::time::Duration::from_secs(10),
-        };
+        }
+    }
+
+    /// Returns a client of one bucket that gives up soon.
+    ///
+    /// # Errors
+    /// When the client cannot be made.
+    pub fn client(&self, bucket: &str) -> object_store::Result<AmazonS3> {
         AmazonS3Builder::new()
             .with_bucket_name(bucket)
             .with_region("us-east-1")
@@ -130,7 +136,7 @@ impl S3 {
             .with_allow_http(true)
             .with_access_key_id(ACCESS_KEY)
             .with_secret_access_key(SECRET_KEY)
-            .with_retry(retry)
+            .with_retry(self.retry())
             .build()
     }
 
@@ -198,6 +204,10 @@ impl Desk {
         if let Some(Spoiled::Refused(status, code)) = spoiled {
             return refusal(status, code);
         }
+        if let Some(Spoiled::Answered(xml)) = spoiled {
+            let body = Full::new(Bytes::from_static(xml.as_bytes()));
+            return Response::new(body.map_err(|never| match never {}).boxed_unsync());
+        }
         if let Some(Spoiled::Late(millis)) = spoiled {
             tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
         }
@@ -205,10 +215,14 @@ impl Desk {
             Ok(response) => response,
             Err(error) => return refusal(500, leaked(format!("{error:?}"))),
         };
+        let response = match asked.is_listing() && asked.query.contains("encoding-type=url") {
+            true => as_spelled(response).await,
+            false => response,
+        };
         match spoiled {
             Some(Spoiled::DoneThenRefused(status, code)) => refusal(status, code),
             Some(Spoiled::BrokenOff(bytes)) => broken_off(response, bytes).await,
-            Some(Spoiled::Refused(..) | Spoiled::Late(_)) | None => {
+            Some(Spoiled::Refused(..) | Spoiled::Late(_) | Spoiled::Answered(_)) | None => {
                 response.map(|body| body.boxed_unsync())
             }
         }
@@ -225,6 +239,15 @@ fn refusal(status: u16, code: &str) -> Response<Body> {
     let mut response = Response::new(full(Bytes::from(text)));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
     response
+}
+
+/// A listing without its claim that keys are escaped: the server says so, and does not do it.
+async fn as_spelled(response: Response<s3s::Body>) -> Response<s3s::Body> {
+    let (mut parts, body) = response.into_parts();
+    let whole = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let text = String::from_utf8_lossy(&whole).replace("<EncodingType>url</EncodingType>", "");
+    parts.headers.remove(hyper::header::CONTENT_LENGTH);
+    Response::from_parts(parts, s3s::Body::from(Bytes::from(text)))
 }
 
 /// The first bytes of an answer that claims to be whole.

@@ -1,5 +1,6 @@
 //! What a run did, in sentences whose numbers add up.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::json;
@@ -174,14 +175,22 @@ impl Estimate {
         let total = &plan.total;
         let gets = total.new_objects + total.changed_objects;
         let bytes = total.new_bytes + total.changed_bytes;
-        // Each account, region and month is a listing of its own, at least.
-        let folders: std::collections::BTreeSet<_> = (plan.cells.iter())
-            .map(|cell| {
-                let month = cell.day.as_ref().and_then(|day| day.get(..7));
-                (&cell.account, &cell.region, cell.kind, month)
+        // Each folder down to those of months is a listing of its own, at least.
+        let folders: BTreeSet<_> = (plan.cells.iter())
+            .flat_map(|cell| {
+                let (account, region) = (cell.account.as_ref(), cell.region.as_ref());
+                let part = |chars| cell.day.as_ref().and_then(|day| day.get(..chars));
+                [
+                    (account, None, None, None),
+                    (account, None, cell.kind, None),
+                    (account, region, cell.kind, None),
+                    (account, region, cell.kind, part(4)),
+                    (account, region, cell.kind, part(7)),
+                ]
             })
             .collect();
-        let lists = folders.len() as u64 + (gets + total.known_objects) / LISTED_AT_ONCE;
+        let objects = gets + total.known_objects + total.archived_objects;
+        let lists = folders.len() as u64 + objects / LISTED_AT_ONCE;
         let cost = gets as f64 * USD_A_THOUSAND_GETS + lists as f64 * USD_A_THOUSAND_LISTS;
         Estimate {
             get_requests: gets,
@@ -212,6 +221,13 @@ fn plan_sum(plan: &Plan, total: &PlanTally) -> String {
         show_size(total.new_bytes + total.changed_bytes),
         show_count(total.known_objects),
     );
+    if total.archived_objects > 0 {
+        text += &format!(
+            "could not read {} ({}): in an archive class of S3, to be restored first\n",
+            count_of(total.archived_objects, "object"),
+            show_size(total.archived_bytes),
+        );
+    }
     for (reason, count) in &plan.ignored {
         text += &format!("would ignore {}: {reason}\n", count_of(*count, "file"));
     }

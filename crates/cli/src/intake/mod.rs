@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use traillake_ingest::{
     Arrival, CancelFlag, IngestOptions, Inventory, Keys, Report, Selection, Selectors, Source,
 };
@@ -28,6 +28,9 @@ pub use follow::{Following, Hearing, follow, follow_stored};
 use progress::Listener;
 use record::IntakeRecord;
 
+/// A selection that begins at most so many days ago is asked for in one request a place: about as
+/// many objects come as fit a few pages.
+const RECENT_DAYS: i64 = 7;
 /// The time between two looks of `--follow`.
 pub const LOOK_EVERY: Duration = Duration::from_secs(60);
 
@@ -171,6 +174,8 @@ impl Intake {
         options.rehash = self.rehash;
         options.oldest_first = self.oldest_first;
         options.selection = self.selection.clone();
+        let recent = Utc::now() - TimeDelta::days(RECENT_DAYS);
+        options.is_recent = self.selection.since.is_some_and(|since| since >= recent);
         options.selectors = self.selectors.clone();
         options
     }

@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 
 use crate::report::FaultKind;
 
-pub use bucket::{Bucket, Inventory, Keys};
+pub use bucket::{Bucket, Inventory, Keys, Lister};
 pub(crate) use bucket::{Reading, of_keys, slices};
 pub(crate) use disk::{DiskSource, Stamp, check_unchanged, open_roots, open_unchanged};
 pub(crate) use spool::{Spool, SpoolReader};
@@ -32,6 +32,8 @@ pub(crate) struct SourceObject {
     pub(crate) modified_at: Option<DateTime<Utc>>,
     /// ETag, where the source has one.
     pub(crate) etag: Option<Box<str>>,
+    /// It has to be restored before it can be read.
+    pub(crate) is_archived: bool,
     /// Where it stands in a source that can only be read from its start.
     pub(crate) position: u64,
     /// What the ledger knew of the key; set by the plan when it is to be read again.
@@ -54,6 +56,7 @@ impl SourceObject {
             size_bytes,
             modified_at,
             etag: None,
+            is_archived: false,
             position: 0,
             before: None,
             version_id: None,
@@ -177,5 +180,10 @@ pub(crate) trait LogSource: Send + Sync {
     /// stay together and in their own order. Nothing when they can be read in any order.
     fn sequential(&self) -> Option<&str> {
         None
+    }
+
+    /// Returns whether its newest day is to come in first.
+    fn is_newest_first(&self) -> bool {
+        false
     }
 }

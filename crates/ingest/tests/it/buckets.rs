@@ -5,9 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use object_store::client::{HttpConnector, ReqwestConnector};
 use object_store::path::Path;
-use object_store::{Attribute, AttributeValue, Attributes, ObjectStoreExt, PutOptions};
-use traillake_ingest::{Bucket, CancelFlag, Error, Report, Selection, Source, check_sources, plan};
+use object_store::{
+    Attribute, AttributeValue, Attributes, ClientOptions, ObjectStoreExt, PutOptions,
+};
+use traillake_ingest::{
+    Bucket, CancelFlag, Error, Lister, Report, Selection, Source, check_sources, plan,
+};
 use traillake_testkit::s3::{Asked, S3, Spoiled};
 use traillake_testkit::trail::{Filling, Trail, TrailOptions};
 
@@ -27,8 +32,22 @@ impl World {
     }
 
     fn source(&self, prefix: &str) -> Source {
-        let objects = Arc::new(self.s3.client(BUCKET).unwrap());
-        Source::Bucket(Bucket { name: BUCKET.to_owned(), prefix: prefix.to_owned(), objects })
+        Source::Bucket(self.bucket(BUCKET, prefix))
+    }
+
+    fn bucket(&self, name: &str, prefix: &str) -> Bucket {
+        let objects = Arc::new(self.s3.client(name).unwrap());
+        let options = ClientOptions::new().with_allow_http(true);
+        let lister = Lister {
+            bucket_url: format!("{}/{name}", self.s3.endpoint()),
+            region: "us-east-1".to_owned(),
+            credentials: Some(objects.credentials().clone()),
+            requester_pays: false,
+            archives_told: true,
+            retry: self.s3.retry(),
+            http: ReqwestConnector::default().connect(&options).unwrap(),
+        };
+        Bucket { name: name.to_owned(), prefix: prefix.to_owned(), lister, objects }
     }
 
     async fn ingest(&self) -> Report {
@@ -63,7 +82,7 @@ fn count(asked: &[Asked], of: impl Fn(&Asked) -> bool) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bucket_comes_in_once_newest_month_first() {
+async fn a_bucket_comes_in_once_newest_day_first() {
     let world = World::new().await;
     let trail = world.put_trail(240);
     world.put("AWSLogs/111122223333/Config/eu-west-1/2024/5/6/x.json.gz", gzip("{}"));
@@ -83,10 +102,10 @@ async fn a_bucket_comes_in_once_newest_month_first() {
     assert_eq!(count(&asked, others), 0, "another service's folder was listed");
 
     let lines = world.bench.lines.taken_in.lock().unwrap().clone();
-    let months: Vec<String> =
-        lines.iter().map(|line| line.delivered_at.as_ref().unwrap()[..7].to_owned()).collect();
-    assert!(months.is_sorted_by(|a, b| a >= b), "newest month first");
-    assert!(months.first() > months.last(), "several months");
+    let days: Vec<String> =
+        lines.iter().map(|line| line.delivered_at.as_ref().unwrap()[..10].to_owned()).collect();
+    assert!(days.is_sorted_by(|a, b| a >= b), "newest day first");
+    assert!(days.first().unwrap()[..7] > days.last().unwrap()[..7], "several months");
     assert!(lines[0].object.starts_with("s3://trail/AWSLogs/"), "{}", lines[0].object);
     assert!(lines[0].logical_key.starts_with("AWSLogs/"));
 
@@ -125,6 +144,138 @@ async fn only_what_is_selected_is_listed() {
         assert_eq!(count(&asked, |asked| asked.query.contains(&inside)), 0, "{other} was listed");
     }
     assert!(planned.cells.iter().all(|cell| cell.account.as_ref() == Some(&accounts[1])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn folders_come_in_whatever_they_are_called() {
+    for prefix in ["logs~old", "a#b%20c", "[x]{y}*", "ü é", "a+b"] {
+        let world = World::new().await;
+        for (minute, folder) in [(1, String::new()), (2, format!("{prefix}/"))] {
+            world.put(&format!("{folder}{}", key(minute, "a")), gzip(log(minute..minute + 1)));
+            world.put(&format!("{folder}loose-{minute}.json"), log(minute + 10..minute + 11));
+        }
+        let report = world.ingest().await;
+        assert!(report.is_clean(), "{prefix}: {report:#?}");
+        assert_eq!((report.objects.read, report.records.stored), (4, 4), "{prefix}");
+        let sources = vec![world.source(&format!("{prefix}/"))];
+        let again = world.bench.run(sources, &*world.bench.lines, &CancelFlag::default()).await;
+        assert_eq!((again.objects.known, again.objects.read), (2, 0), "{prefix}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_cannot_be_asked_for_costs_no_other() {
+    let world = World::new().await;
+    for minute in 1..4 {
+        world.put(&key(minute, "a"), gzip(log(minute..minute + 1)));
+    }
+    // As S3 lists a month of it: a log, and what somebody's script left beside it.
+    let entry = |key: &str, size: u64, at: &str| {
+        format!(
+            "<Contents><Key>{key}</Key><Size>{size}</Size><LastModified>{at}</LastModified></Contents>"
+        )
+    };
+    let file = fs::metadata(world.s3.bucket_folder(BUCKET).join(key(1, "a"))).unwrap();
+    let at = chrono::DateTime::<chrono::Utc>::from(file.modified().unwrap()).to_rfc3339();
+    let page = [
+        entry(&key(1, "a"), file.len(), &at),
+        entry("AWSLogs//copy.json.gz", 9, &at),
+        entry("AWSLogs/../x.json", 9, &at),
+    ];
+    let page = format!("<ListBucketResult>{}</ListBucketResult>", page.concat());
+    let page: &'static str = Box::leak(page.into_boxed_str());
+    world.s3.spoil(move |_, asked| {
+        let whole = asked.is_listing() && !asked.query.contains("delimiter");
+        whole.then_some(Spoiled::Answered(page))
+    });
+    let report = world.ingest().await;
+    assert_eq!((report.objects.read, report.records.stored), (1, 1), "{report:#?}");
+    let named: Vec<&str> = report.faults.iter().map(|fault| &*fault.object).collect();
+    assert_eq!(named, ["s3://trail/AWSLogs//copy.json.gz", "s3://trail/AWSLogs/../x.json"]);
+    assert!(report.faults[0].reason.contains("empty part"), "{}", report.faults[0].reason);
+    world.s3.heal();
+    let report = world.ingest().await;
+    assert!(report.is_clean(), "{report:#?}");
+    assert_eq!((report.objects.read, world.bench.rows("events").await), (2, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_archived_is_named_and_never_asked_for() {
+    let world = World::new().await;
+    world.put(&key(1, "cold"), gzip(log(0..2)));
+    world.put(&key(2, "known"), gzip(log(2..5)));
+    let folder = world.s3.bucket_folder(BUCKET);
+    let entry = |name: &str, rest: &str| {
+        let key = key(if name == "cold" { 1 } else { 2 }, name);
+        let file = fs::metadata(folder.join(&key)).unwrap();
+        format!(
+            "<Contents><Key>{key}</Key><Size>{}</Size><LastModified>{}</LastModified>\
+             <StorageClass>GLACIER</StorageClass>{rest}</Contents>",
+            file.len(),
+            chrono::DateTime::<chrono::Utc>::from(file.modified().unwrap()).to_rfc3339(),
+        )
+    };
+    let page = |rest: &str| -> &'static str {
+        let page = entry("cold", rest);
+        Box::leak(format!("<ListBucketResult>{page}</ListBucketResult>").into_boxed_str())
+    };
+    let (cold, warm) = (
+        page(""),
+        page(
+            "<RestoreStatus><RestoreExpiryDate>2030-01-01T00:00:00Z</RestoreExpiryDate></RestoreStatus>",
+        ),
+    );
+    let listed_as = |page: &'static str| {
+        world.s3.spoil(move |_, asked| {
+            let whole = asked.is_listing() && !asked.query.contains("delimiter");
+            whole.then_some(Spoiled::Answered(page))
+        });
+    };
+    listed_as(cold);
+    let options = &world.bench.options;
+    let planned =
+        plan(None, vec![world.source("")], options, &CancelFlag::default()).await.unwrap();
+    assert_eq!((planned.total.archived_objects, planned.total.new_objects), (1, 0));
+    for _ in 0..2 {
+        let report = world.ingest().await;
+        assert_eq!((report.objects.failed, report.objects.read), (1, 0), "{report:#?}");
+        assert_eq!(report.faults[0].kind.to_string(), "archived");
+        assert!(report.faults[0].reason.contains("restore it"));
+    }
+    let asked = world.s3.asked();
+    assert_eq!(count(&asked, |asked| asked.is_reading()), 0, "{asked:?}");
+    listed_as(warm);
+    let report = world.ingest().await;
+    assert!(report.is_clean(), "{report:#?}");
+    assert_eq!((report.objects.read, report.records.stored), (1, 2));
+    // What is in the lake may be archived: it is known.
+    listed_as(cold);
+    let report = world.ingest().await;
+    assert!(report.is_clean(), "{report:#?}");
+    assert_eq!((report.objects.known, report.objects.failed), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_at_the_last_days_asks_once_for_each_region() {
+    let mut world = World::new().await;
+    let trail = world.put_trail(240);
+    let (accounts, regions) = (3, 2);
+    let last = TrailOptions::default().first_day.checked_add_days(chrono::Days::new(87)).unwrap();
+    let since = Some(format!("{last}T00:00:00Z").parse().unwrap());
+    world.bench.options.selection = Selection { since, ..Selection::default() };
+    let mut plans = Vec::new();
+    for is_recent in [false, true] {
+        world.bench.options.is_recent = is_recent;
+        world.s3.asked();
+        let (sources, options) = (vec![world.source("")], &world.bench.options);
+        let planned = plan(None, sources, options, &CancelFlag::default()).await.unwrap();
+        assert!(planned.total.new_objects > 0 && planned.total.new_objects < trail.objects() / 3);
+        plans.push((planned.total, count(&world.s3.asked(), Asked::is_listing)));
+    }
+    let [(by_days, _), (at_once, lists)] = plans[..] else { panic!() };
+    assert_eq!(by_days, at_once);
+    // The bucket, `AWSLogs`, the organization, accounts, their services, and each region.
+    assert_eq!(lists, 3 + accounts + accounts + accounts * regions);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -195,9 +346,8 @@ async fn a_bucket_that_may_not_be_listed_is_refused_at_once() {
     assert_eq!(bucket, "s3://trail/logs/");
     assert!(reason.contains("`s3:ListBucket` on `arn:aws:s3:::trail`"), "{reason}");
     world.s3.heal();
-    let objects = Arc::new(world.s3.client("absent").unwrap());
-    let absent = Bucket { name: "absent".to_owned(), prefix: String::new(), objects };
-    let refused = check_sources(&[Source::Bucket(absent)], None).await.unwrap_err();
+    let absent = Source::Bucket(world.bucket("absent", ""));
+    let refused = check_sources(&[absent], None).await.unwrap_err();
     assert!(refused.to_string().contains("there is no bucket `absent`"), "{refused}");
 }
 

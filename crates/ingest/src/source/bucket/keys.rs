@@ -14,10 +14,11 @@ use bytes::{Buf, Bytes};
 use chrono::{DateTime, Utc};
 use flate2::read::MultiGzDecoder;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::{ObjectStore, ObjectStoreExt};
 use serde::Deserialize;
 
 use super::Bucket;
+use super::lister::Stored;
 use super::walk::Met;
 use crate::notice::url_decoded;
 use crate::report::FaultKind;
@@ -190,13 +191,13 @@ impl Entry<'_> {
         if is_gone || name.is_some_and(|name| name != bucket.name) || !bucket.holds(&key) {
             return Ok(None);
         }
-        let (Some(size), Some(last_modified), Some(etag)) = (size, modified_at, etag) else {
+        let (Some(size), Some(modified_at), Some(etag)) = (size, modified_at, etag) else {
             return Ok(Some(Met::Key(key)));
         };
-        let location = Path::parse(&key).map_err(|error| error.to_string())?;
         // S3 spells the tag with its quotes everywhere else.
-        let e_tag = Some(format!("\"{etag}\"")).filter(|_| !etag.is_empty());
-        Ok(Some(Met::Object(ObjectMeta { location, last_modified, size, e_tag, version: None })))
+        let etag = Some(format!("\"{etag}\"")).filter(|_| !etag.is_empty());
+        // An inventory is of yesterday: whether an archived object was restored S3 knows.
+        Ok(Some(Met::Object(Stored { key, size, modified_at, etag, is_archived: false })))
     }
 }
 
@@ -297,14 +298,10 @@ mod tests {
         let schema =
             "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag";
         let columns = Columns::of(schema).unwrap();
-        let bucket = Bucket {
-            name: "trail".into(),
-            prefix: "logs".into(),
-            objects: Arc::new(object_store::memory::InMemory::new()),
-        };
+        let bucket = Bucket::nowhere("trail", "logs");
         let check = |line: &str, expected: Option<(&str, u64)>| {
             let found = match columns.object(line, &bucket) {
-                Ok(Some(Met::Object(meta))) => Some((meta.location.to_string(), meta.size)),
+                Ok(Some(Met::Object(object))) => Some((object.key, object.size)),
                 Ok(None) => None,
                 _ => panic!("{line}"),
             };

@@ -5,6 +5,7 @@
 //! each is listed and brought in before the next is, and what came in can be queried meanwhile.
 
 mod keys;
+mod lister;
 mod refusal;
 mod slice;
 mod walk;
@@ -14,9 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
 use object_store::ObjectStore;
-use object_store::path::Path;
 use traillake_cloudtrail::Limits;
 
 use crate::error::{Error, Result};
@@ -25,6 +24,8 @@ use crate::options::Selection;
 use crate::source::LogSource;
 
 pub use keys::{Inventory, Keys};
+use lister::Folder;
+pub use lister::Lister;
 use refusal::Attempt;
 use slice::Slice;
 
@@ -35,7 +36,9 @@ pub struct Bucket {
     pub name: String,
     /// Where to look, without a `/` at its start; empty: everywhere.
     pub prefix: String,
-    /// The bucket itself. Reading it needs `s3:ListBucket` and `s3:GetObject`.
+    /// Tells what is in it; needs `s3:ListBucket`.
+    pub lister: Lister,
+    /// The bucket itself; reading it needs `s3:GetObject`.
     pub objects: Arc<dyn ObjectStore>,
 }
 
@@ -74,10 +77,29 @@ impl Bucket {
     /// # Errors
     /// [`Error::Bucket`], which names the permission that is missing.
     pub(crate) async fn check(&self) -> Result<()> {
-        let prefix = Path::from(self.prefix.as_str());
-        match self.objects.list(Some(&prefix)).next().await {
-            Some(Err(error)) => Err(self.refused(&error)),
-            Some(Ok(_)) | None => Ok(()),
+        let folder = Folder::whole(self.prefix.trim_end_matches('/'));
+        let page = self.lister.page(&folder, None).await;
+        page.map(drop).map_err(|error| self.refused(&error))
+    }
+
+    /// A bucket that nothing is asked of.
+    #[cfg(test)]
+    fn nowhere(name: &str, prefix: &str) -> Bucket {
+        use object_store::client::{HttpConnector, ReqwestConnector};
+        let http = ReqwestConnector::default().connect(&object_store::ClientOptions::new());
+        Bucket {
+            name: name.to_owned(),
+            prefix: prefix.to_owned(),
+            lister: Lister {
+                bucket_url: "http://localhost".to_owned(),
+                region: String::new(),
+                credentials: None,
+                requester_pays: false,
+                archives_told: false,
+                retry: object_store::RetryConfig::default(),
+                http: http.unwrap(),
+            },
+            objects: Arc::new(object_store::memory::InMemory::new()),
         }
     }
 
@@ -100,6 +122,8 @@ pub(crate) struct Reading {
     pub(crate) patience: Duration,
     /// Oldest slices first.
     pub(crate) oldest_first: bool,
+    /// Whether a selection begins so lately that each place is listed from there on, in one.
+    pub(crate) is_recent: bool,
 }
 
 /// Walks a bucket and returns its slices in the order in which they are to be brought in, and the
@@ -114,14 +138,14 @@ pub(crate) fn slices(
     reading: &Reading,
 ) -> Result<(Vec<Arc<dyn LogSource>>, Places)> {
     let runtime = tokio::runtime::Handle::current();
-    let walked = runtime.block_on(walk::walk(bucket, selection))?;
+    let walked = runtime.block_on(walk::walk(bucket, selection, reading.is_recent))?;
     let bucket = Arc::new(bucket.clone());
     let slice = |folders, met| {
         let slice = Slice::new(bucket.clone(), folders, met, reading.clone());
         Arc::new(slice) as Arc<dyn LogSource>
     };
     let mut slices = vec![slice(walked.undated, walked.met)];
-    let mut months: Vec<Vec<String>> = walked.months.into_values().collect();
+    let mut months: Vec<Vec<Folder>> = walked.months.into_values().collect();
     if !reading.oldest_first {
         months.reverse();
     }

@@ -16,6 +16,10 @@ pub(super) enum Attempt {
     Read,
 }
 
+/// What becomes of an object that is archived.
+pub(super) const ARCHIVED: &str =
+    "is in an archive class of S3; restore it (`aws s3api restore-object`) and ingest again";
+
 /// Returns what kind of fault an error is, and what to do about it. Error codes are those of
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>.
 pub(super) fn of(
@@ -35,11 +39,7 @@ pub(super) fn of(
     let unreadable = |reason: String| (FaultKind::Unreadable, reason);
     match (code, error) {
         ("NoSuchBucket", _) => unreadable(format!("there is no bucket `{name}`")),
-        ("InvalidObjectState", _) => (
-            FaultKind::Archived,
-            "is in an archive class of S3; restore it (`aws s3api restore-object`) and ingest again"
-                .to_owned(),
-        ),
+        ("InvalidObjectState", _) => (FaultKind::Archived, ARCHIVED.to_owned()),
         ("ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired", _) => unreadable(
             "the credentials have expired; renew them (`aws sso login`) and ingest again"
                 .to_owned(),
@@ -47,22 +47,20 @@ pub(super) fn of(
         ("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken", _) => {
             unreadable(format!("S3 does not accept the credentials ({code})"))
         }
-        _ if is_denied && message.contains("kms:") => {
-            unreadable("access denied: `kms:Decrypt` on the key of the bucket is missing".to_owned())
-        }
+        _ if is_denied && message.contains("kms:") => unreadable(
+            "access denied: `kms:Decrypt` on the key of the bucket is missing".to_owned(),
+        ),
         (_, Error::Unauthenticated { .. }) => unreadable(format!(
             "no AWS credentials that S3 accepts: {text}; see `--profile` and `--no-sign-request`"
         )),
-        _ if is_denied => {
-            unreadable(match attempt {
-                Attempt::List => {
-                    format!("access denied: `s3:ListBucket` on `arn:aws:s3:::{name}` is missing")
-                }
-                Attempt::Read => {
-                    format!("access denied: `s3:GetObject` on `arn:aws:s3:::{name}/{key}` is missing")
-                }
-            })
-        }
+        _ if is_denied => unreadable(match attempt {
+            Attempt::List => {
+                format!("access denied: `s3:ListBucket` on `arn:aws:s3:::{name}` is missing")
+            }
+            Attempt::Read => {
+                format!("access denied: `s3:GetObject` on `arn:aws:s3:::{name}/{key}` is missing")
+            }
+        }),
         (_, Error::NotFound { .. }) if attempt == Attempt::Read => {
             (FaultKind::Vanished, "vanished before it was read".to_owned())
         }

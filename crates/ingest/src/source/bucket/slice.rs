@@ -9,7 +9,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use object_store::path::Path;
-use object_store::{Attribute, GetOptions, GetRange, GetResult, ObjectMeta, ObjectStoreExt};
+use object_store::{Attribute, GetOptions, GetRange, GetResult, ObjectStoreExt};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use traillake_cloudtrail::log_file::archive::{HEAD_BYTES, is_archive};
@@ -17,6 +17,7 @@ use traillake_cloudtrail::log_file::is_foreign;
 use traillake_cloudtrail::{ObjectKey, object_key};
 
 use super::keys::Keys;
+use super::lister::{Folder, Stored};
 use super::refusal::{self, Attempt};
 use super::walk::Met;
 use super::{Bucket, Reading};
@@ -41,7 +42,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Some folders of a bucket, or some objects.
 pub(super) struct Slice {
     bucket: Arc<Bucket>,
-    folders: Vec<String>,
+    folders: Vec<Folder>,
     keys: Option<Keys>,
     /// What the walk met; told once.
     met: Mutex<Vec<Met>>,
@@ -51,7 +52,7 @@ pub(super) struct Slice {
 impl Slice {
     pub(super) fn new(
         bucket: Arc<Bucket>,
-        folders: Vec<String>,
+        folders: Vec<Folder>,
         met: Vec<Met>,
         reading: Reading,
     ) -> Slice {
@@ -68,15 +69,16 @@ impl Slice {
     fn listed_all(&self) -> impl Stream<Item = Found> {
         let met = std::mem::take(&mut *self.met.lock().unwrap_or_else(PoisonError::into_inner));
         let listings = self.folders.iter().map(move |folder| {
-            let path = Path::from(folder.as_str());
-            let listing = self.bucket.objects.list(Some(&path));
-            listing.map(move |listed| match listed {
+            let listing = self.bucket.lister.list(folder.clone());
+            let listing = listing.map(move |listed| match listed {
                 Ok(object) => Met::Object(object),
                 Err(error) => {
-                    let (kind, reason) = refusal::of(&error, Attempt::List, &self.bucket, folder);
-                    Met::Found(Found::Fault { object: self.bucket.uri(folder), kind, reason })
+                    let (bucket, name) = (&self.bucket, &folder.name);
+                    let (kind, reason) = refusal::of(&error, Attempt::List, bucket, name);
+                    Met::Found(Found::Fault { object: bucket.uri(name), kind, reason })
                 }
-            })
+            });
+            listing.boxed()
         });
         let listed = stream::iter(listings).flatten_unordered(LISTED_AT_ONCE);
         let looked = stream::iter(met).chain(listed).map(|met| self.look(met));
@@ -86,19 +88,36 @@ impl Slice {
     async fn look(&self, met: Met) -> Found {
         match met {
             Met::Object(object) => self.look_at(object).await,
-            Met::Key(key) => match self.head(&key).await {
-                Ok(object) => self.look_at(object).await,
-                Err(error) => {
-                    let (kind, reason) = refusal::of(&error, Attempt::Read, &self.bucket, &key);
-                    Found::Fault { object: self.bucket.uri(&key), kind, reason }
+            Met::Key(key) => {
+                let Some(path) = path_of(&key) else { return self.without_path(&key) };
+                match self.head(&key, &path).await {
+                    Ok(object) => self.look_at(object).await,
+                    Err(error) => {
+                        let (kind, reason) = refusal::of(&error, Attempt::Read, &self.bucket, &key);
+                        Found::Fault { object: self.bucket.uri(&key), kind, reason }
+                    }
                 }
-            },
+            }
             Met::Found(found) => found,
         }
     }
 
-    async fn head(&self, key: &str) -> object_store::Result<ObjectMeta> {
-        self.bucket.objects.head(&Path::parse(key)?).await
+    fn without_path(&self, key: &str) -> Found {
+        let reason = "its key has an empty part, `.`, `..` or a control character; copy it to a \
+                      plain key (`aws s3 cp`) and ingest that";
+        let (kind, reason) = (FaultKind::Unreadable, reason.to_owned());
+        Found::Fault { object: self.bucket.uri(key), kind, reason }
+    }
+
+    async fn head(&self, key: &str, path: &Path) -> object_store::Result<Stored> {
+        let object = self.bucket.objects.head(path).await?;
+        Ok(Stored {
+            key: key.to_owned(),
+            size: object.size,
+            modified_at: object.last_modified,
+            etag: object.e_tag,
+            is_archived: false,
+        })
     }
 
     /// Looks at the objects that somebody names, so many at a time.
@@ -123,8 +142,8 @@ impl Slice {
         }
     }
 
-    async fn look_at(&self, object: ObjectMeta) -> Found {
-        let key = object.location.as_ref();
+    async fn look_at(&self, object: Stored) -> Found {
+        let key = object.key.as_str();
         let uri = self.bucket.uri(key);
         let ignored = |reason| Found::Ignored { object: uri.clone(), reason };
         if object_key::is_junk(key) {
@@ -135,14 +154,16 @@ impl Slice {
         }
         // An object that CloudTrail named is its log; only others cost a request.
         let is_ours = ObjectKey::parse(key).is_some_and(|key| key.is_cloudtrail);
-        if !is_ours && object.size == 0 {
+        // A key that ends so stands for a folder; consoles make them.
+        if object.size == 0 && (!is_ours || key.ends_with('/')) {
             return ignored(Ignored::Empty);
         }
-        if !is_ours {
+        let Some(path) = path_of(key) else { return self.without_path(key) };
+        if !is_ours && !object.is_archived {
             let range = GetRange::Bounded(0..object.size.min(HEAD_BYTES as u64));
             let options = GetOptions::default().with_range(Some(range));
             // One that cannot be read is an object too: reading it will fail, and be counted.
-            let head = match self.bucket.objects.get_opts(&object.location, options).await {
+            let head = match self.bucket.objects.get_opts(&path, options).await {
                 Ok(head) => head.bytes().await.ok(),
                 Err(_) => None,
             };
@@ -155,15 +176,15 @@ impl Slice {
         Found::Object(self.listed(&object))
     }
 
-    fn listed(&self, object: &ObjectMeta) -> SourceObject {
-        let key = self.bucket.uri(object.location.as_ref());
-        let modified_at = Some(cut_to_micros(object.last_modified));
-        let etag = object.e_tag.as_deref().map(Into::into);
-        SourceObject { etag, ..SourceObject::listed(key, object.size, modified_at) }
+    fn listed(&self, object: &Stored) -> SourceObject {
+        let key = self.bucket.uri(&object.key);
+        let modified_at = Some(cut_to_micros(object.modified_at));
+        let (etag, is_archived) = (object.etag.as_deref().map(Into::into), object.is_archived);
+        SourceObject { etag, is_archived, ..SourceObject::listed(key, object.size, modified_at) }
     }
 
     /// An archive is set aside whole: it is read from its end, and by its members.
-    async fn archive(&self, object: ObjectMeta, uri: String) -> Found {
+    async fn archive(&self, object: Stored, uri: String) -> Found {
         let listed = self.listed(&object);
         let stamp = Stamp::listed(&listed);
         let fetch = Fetch { bucket: self.bucket.clone(), reading: self.reading.clone() };
@@ -193,6 +214,10 @@ impl LogSource for Slice {
                 return;
             }
         }
+    }
+
+    fn is_newest_first(&self) -> bool {
+        !self.reading.oldest_first
     }
 
     fn hand_over(
@@ -280,6 +305,10 @@ struct Beside {
 
 impl Fetch {
     async fn read(&self, mut object: SourceObject) -> (SourceObject, Contents) {
+        if object.is_archived {
+            let reason = refusal::ARCHIVED.to_owned();
+            return (object, Contents::Failed(FaultKind::Archived, reason));
+        }
         let small = object.size_bytes <= self.reading.limits.in_memory_bytes_max as u64;
         let keep = if small { Keep::Held } else { Keep::Spooled };
         match self.attempts(&object, keep).await {
@@ -376,6 +405,11 @@ impl Fetch {
         check_length(object, spool.len())?;
         Ok(spool)
     }
+}
+
+/// Returns the path of a key; none when the client cannot ask for it.
+fn path_of(key: &str) -> Option<Path> {
+    Path::parse(key).ok().filter(|path| path.as_ref() == key)
 }
 
 fn beside(result: &GetResult) -> Beside {

@@ -8,11 +8,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Months, NaiveDate, NaiveTime, Utc};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use object_store::path::Path;
-use object_store::{ListResult, ObjectMeta};
 use traillake_cloudtrail::{ObjectKey, object_key};
 
 use super::Bucket;
+use super::lister::{Folder, Page, Stored};
 use super::refusal::{self, Attempt};
 use crate::error::Result;
 use crate::looks::Places;
@@ -31,9 +30,9 @@ const ROOT: &str = "AWSLogs";
 #[derive(Default)]
 pub(super) struct Walked {
     /// Folders by month of delivery, `yyyy/mm`.
-    pub(super) months: BTreeMap<String, Vec<String>>,
-    /// Folders outside of CloudTrail's layout.
-    pub(super) undated: Vec<String>,
+    pub(super) months: BTreeMap<String, Vec<Folder>>,
+    /// Folders outside of CloudTrail's layout, and folders from a day on.
+    pub(super) undated: Vec<Folder>,
     /// What was met on the way: objects between folders, folders passed over, faults.
     pub(super) met: Vec<Met>,
     /// Where CloudTrail delivers to, as far as folders say.
@@ -43,7 +42,7 @@ pub(super) struct Walked {
 /// Something between the folders.
 pub(super) enum Met {
     /// An object.
-    Object(ObjectMeta),
+    Object(Stored),
     /// An object of which only the key is known.
     Key(String),
     /// Anything else.
@@ -57,6 +56,8 @@ enum Verdict {
     Enter,
     /// List it whole, with its month where it has one.
     List(Option<String>),
+    /// List what it holds after this key.
+    ListAfter(String),
     /// It is another service's.
     Other,
     /// The selection leaves all of it out.
@@ -67,11 +68,16 @@ enum Verdict {
 ///
 /// # Errors
 /// When the prefix itself cannot be listed.
-pub(super) async fn walk(bucket: &Bucket, selection: &Selection) -> Result<Walked> {
+pub(super) async fn walk(
+    bucket: &Bucket,
+    selection: &Selection,
+    is_recent: bool,
+) -> Result<Walked> {
+    let verdict = |folder: &str, below| verdict(folder, below, selection, is_recent);
     let mut walked = Walked::default();
     let top = bucket.prefix.trim_end_matches('/').to_owned();
     let top_depth = depth(&top);
-    let judged = verdict(&top, 0, selection);
+    let judged = verdict(&top, 0);
     walked.meet(&top, &judged, bucket);
     match judged {
         Verdict::Enter => {}
@@ -89,8 +95,8 @@ pub(super) async fn walk(bucket: &Bucket, selection: &Selection) -> Result<Walke
             asked.push(async { (ask(bucket, &folder).await, folder) });
         }
         let Some((answer, folder)) = asked.next().await else { return Ok(walked) };
-        let listed = match answer {
-            Ok(listed) => listed,
+        let page = match answer {
+            Ok(page) => page,
             Err(error) if depth(&folder) == top_depth => return Err(bucket.refused(&error)),
             Err(error) => {
                 let (kind, reason) = refusal::of(&error, Attempt::List, bucket, &folder);
@@ -99,10 +105,13 @@ pub(super) async fn walk(bucket: &Bucket, selection: &Selection) -> Result<Walke
                 continue;
             }
         };
-        walked.met.extend(listed.objects.into_iter().map(Met::Object));
-        for below in listed.common_prefixes {
-            let below = String::from(below);
-            let judged = verdict(&below, depth(&below) - top_depth, selection);
+        match page.next {
+            // There may be more than memory holds: a slice lists them again, one after the other.
+            Some(_) if !page.objects.is_empty() => walked.undated.push(Folder::flat(folder)),
+            _ => walked.met.extend(page.objects.into_iter().map(Met::Object)),
+        }
+        for below in page.folders {
+            let judged = verdict(&below, depth(&below) - top_depth);
             walked.meet(&below, &judged, bucket);
             match judged {
                 Verdict::Enter => pending.push(below),
@@ -112,14 +121,28 @@ pub(super) async fn walk(bucket: &Bucket, selection: &Selection) -> Result<Walke
     }
 }
 
-async fn ask(bucket: &Bucket, folder: &str) -> object_store::Result<ListResult> {
-    bucket.objects.list_with_delimiter(Some(&Path::from(folder))).await
+/// Returns all folders in a folder, and the objects of the first page that has some.
+async fn ask(bucket: &Bucket, folder: &str) -> object_store::Result<Page> {
+    let folder = Folder::flat(folder);
+    let mut all = bucket.lister.page(&folder, None).await?;
+    let mut next = all.next.clone();
+    while let Some(token) = next {
+        let page = bucket.lister.page(&folder, Some(&token)).await?;
+        all.folders.extend(page.folders);
+        if all.objects.is_empty() {
+            all.objects = page.objects;
+        }
+        next = page.next;
+    }
+    Ok(all)
 }
 
 impl Walked {
     fn meet(&mut self, folder: &str, verdict: &Verdict, bucket: &Bucket) {
         match verdict {
-            Verdict::Enter | Verdict::List(Some(_)) => self.places.meet(&bucket.uri(folder), false),
+            Verdict::Enter | Verdict::List(Some(_)) | Verdict::ListAfter(_) => {
+                self.places.meet(&bucket.uri(folder), false);
+            }
             Verdict::Leave => self.places.meet(&bucket.uri(folder), true),
             Verdict::List(None) | Verdict::Other => {}
         }
@@ -127,8 +150,14 @@ impl Walked {
 
     fn take(&mut self, folder: String, verdict: Verdict, bucket: &Bucket) {
         match verdict {
-            Verdict::List(Some(month)) => self.months.entry(month).or_default().push(folder),
-            Verdict::List(None) | Verdict::Enter => self.undated.push(folder),
+            Verdict::List(Some(month)) => {
+                self.months.entry(month).or_default().push(Folder::whole(folder));
+            }
+            Verdict::List(None) | Verdict::Enter => self.undated.push(Folder::whole(folder)),
+            Verdict::ListAfter(key) => {
+                let after = Some(key);
+                self.undated.push(Folder { after, ..Folder::whole(folder) });
+            }
             Verdict::Other => {
                 let (object, reason) = (bucket.uri(&folder), Ignored::OtherServiceFolder);
                 self.met.push(Met::Found(Found::Ignored { object, reason }));
@@ -144,7 +173,7 @@ fn depth(folder: &str) -> usize {
 }
 
 /// Judges a folder, `below` levels below the prefix.
-fn verdict(folder: &str, below: usize, selection: &Selection) -> Verdict {
+fn verdict(folder: &str, below: usize, selection: &Selection, is_recent: bool) -> Verdict {
     if !folder.split('/').any(|part| part == ROOT) {
         return if below < DEPTH_ABOVE_MAX { Verdict::Enter } else { Verdict::List(None) };
     }
@@ -164,12 +193,30 @@ fn verdict(folder: &str, below: usize, selection: &Selection) -> Verdict {
     match parts.as_slice() {
         [] => Verdict::Enter,
         [_] | [_, _] if key.account.is_some() => Verdict::Enter,
-        [_, _, _] | [_, _, _, _] if key.region.is_some() => Verdict::Enter,
+        [_, _, _] if key.region.is_some() => match selection.since {
+            Some(since) if is_recent && selection.until.is_none() => {
+                Verdict::ListAfter(format!("{folder}/{}", since.format("%Y/%m/%d")))
+            }
+            _ => Verdict::Enter,
+        },
+        [_, _, _, year] if key.region.is_some() => year_verdict(year, selection),
         [_, _, _, year, month, day @ ..] if key.region.is_some() => {
             month_verdict(year, month, day, selection)
         }
         _ => Verdict::List(None),
     }
+}
+
+/// Judges the folder of a year.
+fn year_verdict(year: &str, selection: &Selection) -> Verdict {
+    let first = |year: i32| NaiveDate::from_ymd_opt(year, 1, 1).map(midnight);
+    let year = year.parse::<i32>().ok();
+    let Some((first, end)) = year.and_then(|year| first(year).zip(first(year + 1))) else {
+        return Verdict::Enter;
+    };
+    let is_before = selection.since.is_some_and(|since| end <= since);
+    let is_after = selection.delivered_until().is_some_and(|until| first >= until);
+    if is_before || is_after { Verdict::Leave } else { Verdict::Enter }
 }
 
 /// Judges the folder of a month or a day. A month that the selection cuts is entered.
@@ -220,7 +267,7 @@ mod tests {
             ..Selection::default()
         };
         let check = |folder: &str, selection: &Selection, expected: Verdict| {
-            assert_eq!(verdict(folder, 1, selection), expected, "{folder}");
+            assert_eq!(verdict(folder, 1, selection, false), expected, "{folder}");
         };
         let month = |text: &str| Verdict::List(Some(text.to_owned()));
         let ours = "logs/AWSLogs/o-abc1234567/111122223333/CloudTrail";
@@ -243,12 +290,21 @@ mod tests {
         check(&format!("{ours}/us-east-1/2024/04"), &some, month("2024/04"));
         check(&format!("{ours}/eu-west-1"), &some, Verdict::Leave);
         check("AWSLogs/444455556666", &some, Verdict::Leave);
+        check(&format!("{ours}/us-east-1/2023"), &some, Verdict::Leave);
+        check(&format!("{ours}/us-east-1/2024"), &some, Verdict::Enter);
+        check(&format!("{ours}/us-east-1/2025"), &some, Verdict::Enter);
+        let until = Selection { until: Some(day(10)), ..all.clone() };
+        check(&format!("{ours}/us-east-1/2025"), &until, Verdict::Leave);
+        let region = format!("{ours}/us-east-1");
+        let after = Verdict::ListAfter(format!("{region}/2024/03/10"));
+        assert_eq!(verdict(&region, 1, &some, true), after);
+        assert_eq!(verdict(&region, 1, &until, true), Verdict::Enter);
     }
 
     #[test]
     fn what_lies_deep_outside_of_the_layout_is_listed_whole() {
         let all = Selection::default();
-        assert_eq!(verdict("a/b/c", 3, &all), Verdict::List(None));
-        assert_eq!(verdict("a/b/c", 2, &all), Verdict::Enter);
+        assert_eq!(verdict("a/b/c", 3, &all, false), Verdict::List(None));
+        assert_eq!(verdict("a/b/c", 2, &all, false), Verdict::Enter);
     }
 }

@@ -112,6 +112,7 @@ mod tests {
     use arrow::array::{ArrayRef, Int64Array, TimestampMillisecondArray};
     use parquet::arrow::ArrowWriter;
 
+    use super::super::super::lister::Stored;
     use super::*;
     use crate::report::FaultKind;
     use crate::source::Found;
@@ -126,11 +127,7 @@ mod tests {
     }
 
     fn listed(bytes: Bytes) -> Vec<String> {
-        let bucket = Bucket {
-            name: "trail".into(),
-            prefix: "logs".into(),
-            objects: Arc::new(object_store::memory::InMemory::new()),
-        };
+        let bucket = Bucket::nowhere("trail", "logs");
         let wrong = |reason: String| {
             let (object, kind) = ("inventory".to_owned(), FaultKind::Unreadable);
             Met::Found(Found::Fault { object, kind, reason })
@@ -138,11 +135,8 @@ mod tests {
         let mut all = Vec::new();
         list(bytes, &bucket, &wrong, &mut |met| {
             all.push(match met {
-                Met::Object(meta) => {
-                    format!(
-                        "{} {} {:?} {}",
-                        meta.location, meta.size, meta.e_tag, meta.last_modified
-                    )
+                Met::Object(Stored { key, size, modified_at, etag, .. }) => {
+                    format!("{key} {size} {etag:?} {modified_at}")
                 }
                 Met::Key(key) => format!("{key} ?"),
                 Met::Found(Found::Fault { reason, .. }) => reason,
