@@ -44,6 +44,8 @@ def main():
     root = pathlib.Path(__file__).resolve().parents[2]
     corpus = pathlib.Path(arguments[1]) if len(arguments) > 1 else root.parent / "shared" / "corpus"
     if not (corpus / "sans504").is_dir():
+        if os.environ.get("CORPUS_REQUIRED"):
+            sys.exit(f"{corpus} is not there, and CORPUS_REQUIRED is set")
         print(f"SKIPPED: {corpus} is not there")
         return
     with tempfile.TemporaryDirectory() as folder, Server() as server:

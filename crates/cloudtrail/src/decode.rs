@@ -62,8 +62,9 @@ pub struct ObjectSummary {
     pub kind: Option<Kind>,
     /// Whether the content is CloudTrail's at all. An object that is not has 0 records.
     pub recognised: bool,
-    /// Whether there are keys of CloudTrail's records in it. An object that is not recognised and
-    /// yet has them is to be told: it may be a log in a form that is not known.
+    /// Whether there are keys of CloudTrail's records in it, or a compression hides whether there
+    /// are. An object that is not recognised and yet has them is to be told: it may be a log in a
+    /// form that is not known.
     pub suspect: bool,
     /// Records seen, rejects included; a digest file counts none (its row is no record).
     pub records: u64,
@@ -264,7 +265,7 @@ impl Decoder {
     ) -> io::Result<ObjectSummary> {
         let rows_before = RECORD_KINDS.map(|kind| self.tables[kind as usize].len());
         let limits = self.limits.clone();
-        let mut intake = Intake { decoder: self, object, summary, sink: None, is_done: false };
+        let mut intake = Intake::new(self, object, summary, None);
         let walked = walk_held(content, &limits, &mut intake)?;
         let summary = intake.close(walked, content, &limits);
         if summary.rows == 0 {
@@ -288,8 +289,7 @@ impl Decoder {
         self.flush_all();
         self.hand_out(sink);
         let limits = self.limits.clone();
-        let mut intake =
-            Intake { decoder: self, object, summary, sink: Some(sink), is_done: false };
+        let mut intake = Intake::new(self, object, summary, Some(sink));
         let walked = walk_stream(input, &limits, &mut intake)?;
         let summary = intake.close(walked, &[], &limits);
         if summary.rows == 0 {
@@ -353,10 +353,21 @@ struct Intake<'d, 's> {
     summary: ObjectSummary,
     /// Where full batches go at once; nothing: they wait until the object is known to be sound.
     sink: Option<Sink<'s>>,
+    /// Rejects that are S3's event notifications: an object of nothing else is not CloudTrail's.
+    notifications: u64,
     is_done: bool,
 }
 
-impl Intake<'_, '_> {
+impl<'d, 's> Intake<'d, 's> {
+    fn new(
+        decoder: &'d mut Decoder,
+        object: i64,
+        summary: ObjectSummary,
+        sink: Option<Sink<'s>>,
+    ) -> Intake<'d, 's> {
+        Intake { decoder, object, summary, sink, notifications: 0, is_done: false }
+    }
+
     fn append(&mut self, text: &str) {
         let Decoder { row, plans, tables, limits, .. } = &mut *self.decoder;
         let record = Scanned { row, text };
@@ -399,9 +410,12 @@ impl Intake<'_, '_> {
     /// Returns what was found, all counts being those of rows that stand.
     fn close(self, walked: Walked, head: &[u8], limits: &Limits) -> ObjectSummary {
         let mut summary = self.summary;
-        summary.format = walked.body;
-        summary.recognised = walked.body.is_some();
-        summary.suspect = walked.is_suspect;
+        let is_foreign = self.notifications > 0
+            && self.notifications == summary.records
+            && summary.kind.is_none();
+        summary.format = walked.body.filter(|_| !is_foreign);
+        summary.recognised = summary.format.is_some();
+        summary.suspect = walked.is_suspect && !is_foreign;
         if let Some(fault) = walked.fault {
             summary.refuse(fault, head, limits);
         } else if !summary.recognised {
@@ -427,6 +441,10 @@ impl Visit for Intake<'_, '_> {
         let text = &text[..length];
         if length > bytes_max {
             self.reject(offset, format!("larger than {bytes_max} bytes"), length, text.as_bytes());
+        } else if self.decoder.row.is_s3_notification(text) {
+            self.notifications += 1;
+            let reason = "an event notification of S3, no record of CloudTrail".to_owned();
+            self.reject(offset, reason, length, text.as_bytes());
         } else if let Some(field) = self.decoder.row.missing(text) {
             let reason = format!("`{field}` is missing or cannot be read");
             self.reject(offset, reason, length, text.as_bytes());

@@ -2,14 +2,14 @@
 //!
 //! Records stand in `{"Records": […]}`, alone, in an array, one a line; as text in the output of
 //! `LookupEvents`, in CloudWatch Logs and in results of Lake queries ([`lake_export`]); in the
-//! `detail` of an EventBridge event. A record that is
-//! no JSON is a reject and the next is looked for ([`broken`]); where brackets contradict
-//! each other between records the object is refused, because then nothing says where its records
-//! begin.
+//! `detail` of an EventBridge event. A record that is no JSON is a reject and the next is looked for
+//! ([`broken`]), and so is a comma too many or too few ([`list`]); where brackets contradict each
+//! other between records the object is refused, because then nothing says where its records begin.
 
 mod broken;
 mod ends;
 mod lake_export;
+mod list;
 
 use std::io;
 
@@ -18,7 +18,7 @@ use self::ends::End;
 pub(crate) use self::lake_export::is_lake_export;
 use crate::form::{Form, MARKS_MIN, Role, classify, is_utf16, looks_like_log, name_of, role};
 use crate::json::{Stop, gap, unescape, value};
-use crate::log_file::{Limits, ObjectFault};
+use crate::log_file::{Limits, ObjectFault, packed};
 use crate::window::Window;
 
 /// Forms in which a log file holds its records.
@@ -68,7 +68,8 @@ pub(crate) struct Walked {
     pub body: Option<Body>,
     /// The object is refused; where, and why.
     pub fault: Option<ObjectFault>,
-    /// There are keys of CloudTrail's in it, whether or not it is recognised.
+    /// There are keys of CloudTrail's in it, or nobody can see whether there are; whether or not it
+    /// is recognised.
     pub is_suspect: bool,
 }
 
@@ -106,8 +107,6 @@ type Walk<T> = Result<T, Halt>;
 const STRANGERS_MAX: u64 = 100;
 /// Bytes of a line of text before an object counts as foreign.
 const LINE_BYTES_MAX: usize = 1 << 20;
-/// White space in a list before it counts as one that holds something.
-const EMPTY_LIST_BYTES_MAX: usize = 4 << 10;
 /// Envelopes within envelopes.
 const DEPTH_MAX: usize = 4;
 
@@ -162,9 +161,10 @@ impl<'a> Walker<'a> {
         let halt = self.values().err();
         let fault = match halt {
             Some(Halt::Failed(error)) => return Err(error),
-            Some(Halt::Fault(fault @ ObjectFault::Utf16)) => Some(fault),
-            Some(Halt::Fault(fault)) if self.body.is_some() => Some(fault),
-            Some(Halt::Fault(_) | Halt::Foreign | Halt::End) | None => None,
+            // Text of any kind has brackets that match no list of records.
+            Some(Halt::Fault(ObjectFault::Malformed { .. })) if self.body.is_none() => None,
+            Some(Halt::Fault(fault)) => Some(fault),
+            Some(Halt::Foreign | Halt::End) | None => None,
         };
         Ok(Walked { body: self.body, fault, is_suspect: self.is_suspect })
     }
@@ -176,6 +176,10 @@ impl<'a> Walker<'a> {
         if is_utf16(self.window.from(at)) {
             self.is_suspect = looks_like_log(self.window.from(at));
             return Err(Halt::Fault(ObjectFault::Utf16));
+        }
+        if let Some(fault) = packed(self.window.from(at)) {
+            self.is_suspect = true;
+            return Err(Halt::Fault(fault));
         }
         if self.window.from(at).starts_with(b"\xef\xbb\xbf") {
             at += 3;
@@ -227,53 +231,6 @@ impl<'a> Walker<'a> {
             at += gap(self.window.from(at), 0);
         }
         Ok(at)
-    }
-
-    /// An array in the place of an object: of records or of envelopes. An empty one counts as a
-    /// log without records.
-    fn top_list(&mut self, at: usize) -> Walk<usize> {
-        let first = self.gap(at + 1)?;
-        if self.peek(first)? == Some(b']') {
-            self.recognise(Body::Array);
-            return Ok(first + 1);
-        }
-        let before = self.body;
-        // The bracket may have left the window, where much white space stands behind it.
-        let end = self.list(first - 1, None, 0)?;
-        if before.is_none() && self.body == Some(Body::Single) {
-            self.body = Some(Body::Array);
-        }
-        Ok(end)
-    }
-
-    /// Walks over an array; `records` is set where every element is a record, whatever it holds.
-    fn list(&mut self, at: usize, records: Option<Body>, depth: usize) -> Walk<usize> {
-        let place = if records.is_some() { Place::Records } else { Place::List };
-        let mut at = self.gap(at + 1)?;
-        if self.peek(at)? == Some(b']') {
-            return Ok(at + 1);
-        }
-        loop {
-            at = match self.peek(at)? {
-                None => return Err(self.cut(at)),
-                Some(b'{') if records.is_some() => self.record(at, place)?,
-                Some(b'{') => self.document(at, depth + 1)?,
-                Some(b',' | b']' | b'}' | b':') => {
-                    return Err(self.malformed(at, "a record must stand here"));
-                }
-                Some(_) => self.bad_value(at, "a record must be an object", place)?,
-            };
-            if self.visit.is_done() {
-                return Err(Halt::End);
-            }
-            at = self.gap(at)?;
-            at = match self.peek(at)? {
-                None => return Err(self.cut(at)),
-                Some(b',') => self.gap(at + 1)?,
-                Some(b']') => return Ok(at + 1),
-                Some(_) => return Err(self.malformed(at, "a comma or `]` must stand here")),
-            };
-        }
     }
 
     /// Walks over an object that may be a record, an envelope or nothing of CloudTrail's.
@@ -380,16 +337,6 @@ impl<'a> Walker<'a> {
             self.visit.reject(at, SEVERAL.to_owned(), end - at, known);
         }
         Ok(end)
-    }
-
-    fn is_empty_list(&mut self, at: usize) -> Walk<bool> {
-        for ahead in at + 1..at + EMPTY_LIST_BYTES_MAX {
-            match self.look_ahead(at, ahead)? {
-                Some(b' ' | b'\n' | b'\r' | b'\t') => {}
-                next => return Ok(next == Some(b']')),
-            }
-        }
-        Ok(false)
     }
 
     /// Takes the record at `at`.

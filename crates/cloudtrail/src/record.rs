@@ -4,7 +4,7 @@ mod repeats;
 
 use crate::escapes::{Escapes, Matcher};
 use crate::fields::{Key, Level, Model, Node};
-use crate::json::{Stop, byte, gap, string, unescape, value};
+use crate::json::{Members, Stop, byte, gap, string, unescape, value};
 use crate::schema::{EVENT_NAME, EVENT_SOURCE, EVENT_TIME, Form, Kind, RESOURCE_FIELDS};
 use crate::shape::{SHAPE_BYTES_MAX, VERSION, is_bare, letter};
 use crate::style::{Place, StyleSeen};
@@ -117,6 +117,18 @@ impl Row {
         };
         let is_no_call = category.is_some_and(|category| NO_CALLS.contains(&category));
         (!is_no_call || *name == EVENT_TIME).then_some(*name)
+    }
+
+    /// Returns whether the record is an event notification of S3 (the S3 User Guide, "Event message
+    /// structure"), which has a record's keys and looks like one. `text` is what it was read from.
+    pub fn is_s3_notification(&self, text: &str) -> bool {
+        const SOURCE: usize = Kind::Events.position(EVENT_SOURCE);
+        const EVENT_VERSION: usize = Kind::Events.position("eventVersion");
+        let is_member = |(name, value): (&str, &str)| name == "s3" && value.starts_with('{');
+        self.kind == Kind::Events
+            && self.text_of(self.values[SOURCE], text) == Some("aws:s3")
+            && self.text_of(self.values[EVENT_VERSION], text).is_some_and(|v| v.starts_with("2."))
+            && Members::new(&self.unknown_fields).any(is_member)
     }
 
     /// Returns the columns that make a record a row: the first of the table, in this order.

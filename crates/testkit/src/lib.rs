@@ -6,6 +6,7 @@
 //! | [`random`] | one seed, one sequence: everything below is repeatable |
 //! | [`faults`] | an object store that stops, lies or waits; a disk that loses what was not synced |
 //! | [`trail`] | realistic CloudTrail trails of any size, as native files in their key layout |
+//! | [`corpus`] | where the real events lie that some tests read, and what their absence means |
 //! | [`demo`] | the small trail `traillake demo` carries, with its story and its truth |
 //! | [`s3`] | an S3 on this machine, whose answers can be counted and spoiled |
 //! | [`scenario`] | the runner of `testdata/scenarios` |
@@ -15,6 +16,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod corpus;
 pub mod demo;
 pub mod faults;
 pub mod random;

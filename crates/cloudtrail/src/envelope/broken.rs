@@ -23,11 +23,12 @@ pub(crate) enum Rest {
 /// Looks for the ends of broken elements; one for an object, for its effort is bounded.
 #[derive(Debug)]
 pub(crate) struct BrokenEnds {
-    /// Bytes that may still be read in the hope of a record.
+    /// Bytes that may still be looked at in the hope of a record.
     effort: usize,
 }
 
-/// Bytes read in the hope of a record, over a whole object.
+/// Bytes looked at in the hope of a record, over a whole object: behind each of a million broken
+/// elements the whole rest may be.
 const EFFORT_MAX: usize = 256 << 20;
 
 impl BrokenEnds {
@@ -48,6 +49,10 @@ impl BrokenEnds {
         // Ends of the last bytes but one, and of the last, that are no white space.
         let (mut before, mut last) = (0, 0);
         for (at, byte) in bytes.iter().enumerate() {
+            if lost {
+                let Some(left) = self.effort.checked_sub(1) else { break };
+                self.effort = left;
+            }
             if *byte == b'{' && before > 0 && bytes[last - 1] == b',' {
                 let is_sure = lost || skipper.in_string || skipper.depth <= 1;
                 if (is_sure || by_record.is_none())
@@ -119,7 +124,11 @@ enum GoesOn {
 fn goes_on(bytes: &[u8], records: bool, rest: Rest) -> Option<GoesOn> {
     let ends = (rest != Rest::More).then_some(GoesOn::Ends);
     let comma = gap(bytes, 0);
-    let next = gap(bytes, comma + 1);
+    let mut next = gap(bytes, comma + 1);
+    // A comma too many is no part of the element before it.
+    while bytes.get(comma) == Some(&b',') && bytes.get(next) == Some(&b',') {
+        next = gap(bytes, next + 1);
+    }
     match (bytes.get(comma), bytes.get(next)) {
         (None, _) => ends,
         (Some(b']'), None) if rest == Rest::More => None,

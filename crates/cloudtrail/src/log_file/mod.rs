@@ -122,6 +122,19 @@ pub enum ObjectFault {
     /// that CloudTrail wrote.
     #[error("UTF-16 text, convert it to UTF-8")]
     Utf16,
+    /// A compression that is not read.
+    #[error("compressed with {compression}, which is not read: unpack it, or pack it with gzip")]
+    Packed {
+        /// `xz` or `bzip2`.
+        compression: &'static str,
+    },
+    /// A compression within another. CloudTrail compresses once, and digests vouch for what is
+    /// inside.
+    #[error("compressed twice, the inner time with {compression}: unpack it once")]
+    PackedTwice {
+        /// `gzip` or `zstd`.
+        compression: &'static str,
+    },
     /// The object changed between two readings.
     #[error("changed while it was read")]
     Changed,
@@ -187,7 +200,8 @@ pub(crate) fn read_up_to(input: &mut dyn Read, bytes_max: usize) -> io::Result<(
 
 /// Returns whether an object is no log, judged by its first bytes: what they inflate to starts
 /// neither as JSON nor with a time, as lines of CloudWatch Logs do, and has no keys of CloudTrail's
-/// records in its first 64 KB, nor a column of them. Archives are foreign too.
+/// records in its first 64 KB, nor a column of them. Archives are foreign too; what is compressed
+/// in a way that is not read may be a log.
 pub fn is_foreign(head: &[u8]) -> bool {
     let mut input = head;
     let Ok(mut inflate) = Inflate::new(&mut input, &Limits::default()) else { return false };
@@ -197,10 +211,28 @@ pub fn is_foreign(head: &[u8]) -> bool {
     if head.is_empty() || matches!(first, None | Some(b'{' | b'[' | b'0'..=b'9')) {
         return false;
     }
+    if packed(&start).is_some() {
+        return false;
+    }
     let skipped = start.len() - text.len();
     let more = read_up_to(&mut inflate, FOREIGN_HEAD_BYTES).unwrap_or_default().0;
     let start = [start, more].concat();
     !looks_like_log(&start) && !is_lake_export(&start[skipped..])
+}
+
+/// Returns why bytes without their container are compressed still, judged by the first of them.
+pub(crate) fn packed(inflated: &[u8]) -> Option<ObjectFault> {
+    match inflated {
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(ObjectFault::Packed { compression: "xz" }),
+        // Behind the level a block's first byte, or that of the end: a text may start with `BZh`.
+        [b'B', b'Z', b'h', b'1'..=b'9', 0x31 | 0x17, ..] => {
+            Some(ObjectFault::Packed { compression: "bzip2" })
+        }
+        _ => match Container::of(inflated) {
+            Container::Plain => None,
+            inner => Some(ObjectFault::PackedTwice { compression: inner.name() }),
+        },
+    }
 }
 
 /// Bytes that tell JSON and times from other text.

@@ -72,6 +72,33 @@ fn an_unsound_container_refuses_the_object() {
 }
 
 #[test]
+fn a_compression_that_is_not_taken_off_is_named() {
+    let (log, zstd) = (body(3), |bytes: &[u8]| zstd::encode_all(bytes, 3).unwrap());
+    for (stored, expected) in [
+        (b"\xfd7zXZ\0\0\x04\xe6\xd6".to_vec(), "compressed with xz, which is not read"),
+        (b"BZh91AY&SY\xcc".to_vec(), "compressed with bzip2, which is not read"),
+        (b"BZh9\x17rE8P\x90\0\0\0\0".to_vec(), "compressed with bzip2"),
+        (gzip(b"\xfd7zXZ\0\0\x04"), "compressed with xz"),
+        (gzip(&gzip(&log)), "compressed twice, the inner time with gzip: unpack it once"),
+        (zstd(&gzip(&log)), "compressed twice, the inner time with gzip"),
+        (gzip(&zstd(&log)), "compressed twice, the inner time with zstd"),
+    ] {
+        assert!(!is_foreign(&stored), "{expected}");
+        for limits in [Limits::default(), Limits { in_memory_bytes_max: 8, ..Limits::default() }] {
+            let summary = decode_within(&stored, &limits).summary;
+            let fault = summary.fault.as_ref().expect(expected).to_string();
+            assert!(fault.starts_with(expected), "{fault}");
+            assert_eq!((summary.recognised, summary.suspect), (false, true));
+            assert_eq!((summary.records, summary.rejected), (1, 1));
+            assert_eq!(summary.rejects[0].reason, fault);
+        }
+    }
+    for text in [&b"BZh, said the bee"[..], b"BZh1 is a name", b"\xfd7zX"] {
+        assert!(is_foreign(text) && decode(text).summary.fault.is_none(), "{text:?}");
+    }
+}
+
+#[test]
 fn what_costs_too_much_is_refused() {
     let zeros = gzip(&vec![b' '; 40 << 20]);
     let bomb = decode(&zeros).summary;

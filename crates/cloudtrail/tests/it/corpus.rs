@@ -11,8 +11,7 @@ use arrow::array::{Array, AsArray, BinaryArray, RecordBatch};
 use traillake_cloudtrail::{
     Decoder, Kind, Limits, ObjectFault, ObjectSummary, inspect, rebuild, rebuild_all,
 };
-
-use crate::support::corpus;
+use traillake_testkit::corpus::corpus;
 
 /// What a whole set gave.
 #[derive(Default)]

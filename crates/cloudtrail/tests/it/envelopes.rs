@@ -361,8 +361,10 @@ fn contradicting_brackets_refuse_the_object() {
         assert!(decoded.batches.is_empty());
     };
     check(format!("[{}}},{}]", all[0], all[1]), 1 + all[0].len());
-    check(format!("{{\"Records\":[{} {}]}}", all[0], all[1]), 13 + all[0].len());
-    check(format!("[{},,{}]", all[0], all[1]), 2 + all[0].len());
+    check(format!("{{\"Records\":[{},}}{}]}}", all[0], all[1]), 13 + all[0].len());
+    check(format!("{{\"Records\":[{}:{}]}}", all[0], all[1]), 12 + all[0].len());
+    // What was told before it, a comma too many, changes nothing.
+    check(format!("[{},,{}}}]", all[0], all[1]), 3 + all[0].len() + all[1].len());
 }
 
 #[test]
@@ -372,6 +374,7 @@ fn what_is_not_cloudtrails_gives_nothing() {
         "{}",
         "{\"name\":\"package\"}",
         "[1,2,3]",
+        "[,1,,2 3,]",
         "{\"a\":",
         "]",
         "\u{0}\u{1}",

@@ -119,6 +119,105 @@ const EVENT_COLUMNS: &[(&str, &str)] = &[
     ("annotation", "an"),
 ];
 
+/// What each version added (the CloudTrail User Guide, "Record contents"): members and their
+/// columns. The first had what every call has, and no identity of an event.
+const SINCE: &[(&str, &str, &[(&str, &str)])] = &[
+    (
+        "1.0",
+        r#""userIdentity":{"type":"IAMUser","principalId":"AIDA1","arn":"arn:aws:iam::012345678901:user/alice","accountId":"012345678901","accessKeyId":"AKIA1","userName":"alice"},"eventTime":"2013-11-13T10:20:30Z","eventSource":"ec2.amazonaws.com","eventName":"StopInstances","awsRegion":"us-west-2","sourceIPAddress":"192.0.2.7","userAgent":"EC2ConsoleBackend","errorCode":"Client.UnauthorizedOperation","errorMessage":"You are not authorized","requestParameters":{"instancesSet":{"items":[{"instanceId":"i-1"}]},"force":false},"responseElements":{"n":0},"additionalEventData":{"a":1}"#,
+        &[
+            ("userIdentity_type", "IAMUser"),
+            ("userIdentity_principalId", "AIDA1"),
+            ("userIdentity_arn", "arn:aws:iam::012345678901:user/alice"),
+            ("userIdentity_accountId", "012345678901"),
+            ("userIdentity_accessKeyId", "AKIA1"),
+            ("userIdentity_userName", "alice"),
+            ("eventTime", "2013-11-13T10:20:30Z"),
+            ("eventSource", "ec2.amazonaws.com"),
+            ("eventName", "StopInstances"),
+            ("awsRegion", "us-west-2"),
+            ("sourceIPAddress", "192.0.2.7"),
+            ("userAgent", "EC2ConsoleBackend"),
+            ("errorCode", "Client.UnauthorizedOperation"),
+            ("errorMessage", "You are not authorized"),
+            (
+                "requestParameters",
+                r#"{"instancesSet":{"items":[{"instanceId":"i-1"}]},"force":false}"#,
+            ),
+            ("responseElements", r#"{"n":0}"#),
+            ("additionalEventData", r#"{"a":1}"#),
+        ],
+    ),
+    (
+        "1.01",
+        r#""requestID":"r-1","eventID":"e-1","readOnly":false,"resources":[{"ARN":"arn:i","accountId":"012345678901","type":"AWS::EC2::Instance"}],"apiVersion":"2013-10-15""#,
+        &[
+            ("requestID", "r-1"),
+            ("eventID", "e-1"),
+            ("readOnly", "false"),
+            (
+                "resources",
+                "[{accountId: 012345678901, type: AWS::EC2::Instance, ARN: arn:i, ARNPrefix: }]",
+            ),
+            ("apiVersion", "2013-10-15"),
+        ],
+    ),
+    (
+        "1.02",
+        r#""eventType":"AwsApiCall","recipientAccountId":"098765432109""#,
+        &[("eventType", "AwsApiCall"), ("recipientAccountId", "098765432109")],
+    ),
+    ("1.03", r#""sharedEventID":"s-1""#, &[("sharedEventID", "s-1")]),
+    ("1.04", r#""vpcEndpointId":"vpce-1""#, &[("vpcEndpointId", "vpce-1")]),
+    (
+        "1.05",
+        r#""serviceEventDetails":{"keyId":"k"}"#,
+        &[("serviceEventDetails", r#"{"keyId":"k"}"#)],
+    ),
+    ("1.06", r#""managementEvent":true"#, &[("managementEvent", "true")]),
+];
+
+#[test]
+fn events_of_every_old_version() {
+    let (mut members, mut columns) = (String::new(), Vec::new());
+    for (version, more, more_columns) in SINCE {
+        members.extend([",", more]);
+        columns.extend_from_slice(more_columns);
+        let expected = [&columns[..], &[("eventVersion", *version)]].concat();
+        check(Kind::Events, &format!(r#"{{"eventVersion":"{version}"{members}}}"#), &expected);
+    }
+}
+
+#[test]
+fn an_event_of_network_activity() {
+    let record = r#"{"eventVersion":"1.09","userIdentity":{"type":"AWSAccount","principalId":"AKIA1","accountId":"777788889999"},"eventTime":"2024-07-15T23:57:12Z","eventSource":"cloudtrail.amazonaws.com","eventName":"LookupEvents","awsRegion":"us-east-1","sourceIPAddress":"10.89.208.10","errorCode":"VpceAccessDenied","errorMessage":"The request was denied due to a VPC endpoint policy","requestID":"r","eventID":"e","eventType":"AwsVpceEvents","recipientAccountId":"012345678901","sharedEventID":"s","vpcEndpointId":"vpce-0a","vpcEndpointAccountId":"012345678902","eventCategory":"NetworkActivity"}"#;
+    check(
+        Kind::Events,
+        record,
+        &[
+            ("eventVersion", "1.09"),
+            ("userIdentity_type", "AWSAccount"),
+            ("userIdentity_principalId", "AKIA1"),
+            ("userIdentity_accountId", "777788889999"),
+            ("eventTime", "2024-07-15T23:57:12Z"),
+            ("eventSource", "cloudtrail.amazonaws.com"),
+            ("eventName", "LookupEvents"),
+            ("awsRegion", "us-east-1"),
+            ("sourceIPAddress", "10.89.208.10"),
+            ("errorCode", "VpceAccessDenied"),
+            ("errorMessage", "The request was denied due to a VPC endpoint policy"),
+            ("requestID", "r"),
+            ("eventID", "e"),
+            ("eventType", "AwsVpceEvents"),
+            ("recipientAccountId", "012345678901"),
+            ("sharedEventID", "s"),
+            ("vpcEndpointId", "vpce-0a"),
+            ("vpcEndpointAccountId", "012345678902"),
+            ("eventCategory", "NetworkActivity"),
+        ],
+    );
+}
+
 #[test]
 fn both_forms_of_insights() {
     let trail = r#"{"eventVersion":"1.08","eventTime":"2024-01-02T03:04:05Z","awsRegion":"eu-west-1","eventID":"id","eventType":"AwsCloudTrailInsight","recipientAccountId":"000000000001","sharedEventID":"sid","insightDetails":{"state":"Start","eventSource":"ec2.amazonaws.com","eventName":"RunInstances","insightType":"ApiErrorRateInsight","errorCode":"Denied","insightContext":{"statistics":{"baseline":{"average":0.10}}}},"eventCategory":"Insight","addendum":{"reason":"DELIVERY_DELAY"}}"#;

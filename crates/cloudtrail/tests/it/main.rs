@@ -5,10 +5,12 @@
 mod support;
 
 mod archives;
+mod commas;
 mod comparison;
 mod containers;
 mod corpus;
 mod envelopes;
 mod fields;
 mod keys;
+mod lookalikes;
 mod lossless;

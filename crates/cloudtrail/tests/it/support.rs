@@ -1,7 +1,6 @@
 //! Decoding in one line, for tests.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::concat_batches;
@@ -67,15 +66,4 @@ pub fn event(members: &str) -> String {
     format!(
         r#"{{"eventTime":"2024-01-02T03:04:05Z","eventSource":"s3.amazonaws.com","eventName":"GetObject"{comma}{members}}}"#
     )
-}
-
-/// The folder of a set of real events, or nothing, loudly, where the sets are not at hand.
-pub fn corpus(set: &str) -> Option<PathBuf> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpus");
-    let folder = PathBuf::from(folder).join(set);
-    if !folder.is_dir() {
-        println!("SKIPPED: no real events at {}", folder.display());
-        return None;
-    }
-    Some(folder)
 }

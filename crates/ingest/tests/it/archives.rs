@@ -7,9 +7,10 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use traillake_ingest::{CancelFlag, Source};
+use traillake_testkit::corpus::corpus;
 use zip::write::SimpleFileOptions;
 
-use crate::{Bench, corpus, files, gzip, key, log};
+use crate::{Bench, files, gzip, key, log};
 
 /// Writes the files below `folder` as a tar.
 fn tar(folder: &Path, output: impl Write) {

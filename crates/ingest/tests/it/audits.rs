@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use traillake_ingest::{LogProof, RecordCounts, store_spec};
 use traillake_store::{Audit, AuditOptions, Grade, Lake, OpenOptions};
+use traillake_testkit::corpus::corpus;
 use traillake_testkit::trail::{Filling, Trail, TrailOptions};
 
-use crate::{Bench, corpus, event, files, gzip, key, log};
+use crate::{Bench, event, files, gzip, key, log};
 
 async fn audit(bench: &Bench) -> Audit {
     let options = AuditOptions { proof: Some(Arc::new(LogProof)) };

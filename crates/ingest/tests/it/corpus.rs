@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use flate2::read::GzDecoder;
 use serde_json::value::RawValue;
 use traillake_ingest::RecordCounts;
+use traillake_testkit::corpus::corpus;
 
-use crate::{Bench, copy_folder, corpus, files};
+use crate::{Bench, copy_folder, files};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sans504_comes_in_once_wherever_it_lies() {

@@ -227,16 +227,6 @@ fn key(minute: u32, unique: &str) -> String {
     )
 }
 
-/// The folder of real events, when it is there.
-fn corpus(set: &str) -> Option<PathBuf> {
-    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpus")).join(set);
-    if path.is_dir() {
-        return Some(path.canonicalize().unwrap());
-    }
-    eprintln!("SKIPPED: {} is not there", path.display());
-    None
-}
-
 /// Copies a folder with everything in it.
 fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();

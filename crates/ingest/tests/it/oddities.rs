@@ -69,6 +69,56 @@ async fn a_log_that_starts_with_something_else_is_read_or_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_comma_costs_no_record_and_everything_adds_up() {
+    let bench = Bench::new();
+    let list = format!("{}{},,{},{},", event(0), event(1), event(1), event(2));
+    bench.put(&key(1, "commas"), gzip(format!(r#"{{"Records":[{list}]}}"#)));
+    let report = bench.ingest().await;
+    let records = &report.records;
+    assert_eq!((report.objects.read, records.records), (1, 7), "{report:?}");
+    assert_eq!((records.stored, records.duplicates, records.rejects), (3, 1, 3));
+    assert!(report.adds_up() && !report.is_clean());
+    assert_eq!((bench.rows("events").await, bench.rows("rejects").await), (3, 3));
+    let at = r#"{"Records":["#.len() + event(0).len();
+    let reason = format!("3 of 7 records rejected, the first at byte {at}: a comma is missing");
+    let faults = bench.lines.faults.lock().unwrap();
+    assert!(faults[0].reason.starts_with(&reason), "{faults:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_compression_that_is_not_read_is_named_whatever_the_key() {
+    let bench = Bench::new();
+    let (xz, bzip2) = (b"\xfd7zXZ\0\0\x04\xe6\xd6".to_vec(), b"BZh91AY&SY\xcc".to_vec());
+    let twice = |id: u32| gzip(gzip(log(id..id + 1)));
+    let more = |bytes: &[u8]| [bytes, b"more"].concat();
+    bench.put("a.xz", &xz);
+    bench.put("b.bz2", &bzip2);
+    bench.put("c.gz", twice(0));
+    bench.put(&key(1, "xz"), more(&xz));
+    bench.put(&key(2, "bzip2"), more(&bzip2));
+    bench.put(&key(3, "twice"), twice(1));
+    let report = bench.ingest().await;
+    assert_eq!((report.objects.rejected, report.objects.ignored), (6, 0), "{report:?}");
+    let faults = bench.lines.faults.lock().unwrap();
+    let told = |reason: &str| faults.iter().filter(|f| f.reason.contains(reason)).count();
+    assert_eq!(told("compressed with xz, which is not read: unpack it"), 2, "{faults:?}");
+    assert_eq!(told("compressed with bzip2, which is not read: unpack it"), 2, "{faults:?}");
+    assert_eq!(told("compressed twice, the inner time with gzip: unpack it once"), 2, "{faults:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn notifications_of_s3_are_ignored_by_name() {
+    let bench = Bench::new();
+    let notification = r#"{"Records":[{"eventVersion":"2.1","eventSource":"aws:s3","awsRegion":"eu-west-1","eventTime":"2024-05-06T12:00:00.000Z","eventName":"ObjectCreated:Put","s3":{"bucket":{"name":"b"},"object":{"key":"k"}}}]}"#;
+    bench.put("notification.json", notification);
+    bench.put("log.json", log(0..2));
+    let report = bench.ingest().await;
+    assert_eq!((report.records.stored, report.objects.ignored), (2, 1), "{report:?}");
+    assert_eq!(bench.ignored(), [("notification.json".to_owned(), "not CloudTrail".to_owned())]);
+    assert!(report.is_clean());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_an_archive_says_otherwise_is_read_or_told() {
     let bench = Bench::new();
     let (a, b) = (log(0..1), log(1..2));
@@ -138,7 +188,7 @@ async fn a_large_object_malformed_at_its_end_is_refused_alone() {
     // Larger than what is held: its rows are out before the fault is met.
     let large = log(0..60_000);
     assert!(large.len() > 16 << 20);
-    let malformed = format!(r#"{}"x"]}}"#, &large[..large.len() - 2]);
+    let malformed = format!("{}}}]}}", &large[..large.len() - 2]);
     bench.put(&key(1, "malformed"), gzip(malformed));
     bench.put(&key(2, "before"), gzip(log(70_000..70_005)));
     bench.put(&key(3, "copy"), gzip(log(0..3)));
