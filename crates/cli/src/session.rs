@@ -11,6 +11,7 @@ use crate::talk::Talk;
 use crate::terminal::{Terminal, wants_color};
 
 /// What every command has at hand.
+#[derive(Clone)]
 pub struct Session {
     /// Every setting, resolved.
     pub settings: Settings,

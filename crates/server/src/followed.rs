@@ -26,17 +26,17 @@ pub struct FollowedSource {
     pub looked_at: Option<DateTime<Utc>>,
     /// When a look last ended well.
     pub succeeded_at: Option<DateTime<Utc>>,
-    /// What was wrong with the last look, if it failed.
+    /// What was wrong with the last look, or else with the last sweep, if it failed.
     pub failure: Option<String>,
-    /// Objects that the last look could not take in.
+    /// Objects that the last look, or the last sweep, could not take in.
     pub objects_failed: u64,
     /// Messages that wait in its queue, about; none without a queue.
     pub backlog: Option<u64>,
     /// Messages refused.
     pub refused: u64,
-    /// Looks, those that failed too.
+    /// Looks and sweeps, those that failed too.
     pub looks: u64,
-    /// Looks that failed.
+    /// Looks and sweeps that failed.
     pub looks_failed: u64,
     /// Objects brought in.
     pub objects: u64,
@@ -53,9 +53,19 @@ impl FollowedSource {
 }
 
 impl Followed {
-    /// Tells how all sources fare.
-    pub fn set(&self, sources: Vec<FollowedSource>) {
-        *self.sources.lock().unwrap_or_else(PoisonError::into_inner) = sources;
+    /// Tells how one source fares.
+    pub fn tell(&self, source: FollowedSource) {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        match sources.binary_search_by(|other| other.name.cmp(&source.name)) {
+            Ok(at) => sources[at] = source,
+            Err(at) => sources.insert(at, source),
+        }
+    }
+
+    /// Forgets the sources that are not followed any more, by name.
+    pub fn keep(&self, is_followed: impl Fn(&str) -> bool) {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        sources.retain(|source| is_followed(&source.name));
     }
 
     /// Returns when somebody asks for a look.

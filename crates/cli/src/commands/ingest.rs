@@ -112,19 +112,14 @@ pub async fn run(session: &Session, args: IngestArgs) -> anyhow::Result<Outcome>
     let lake = lakes::open_or_create(session).await?;
     let store = session.settings.text("store");
     if args.follow {
-        // One listener for all looks: between two of them nobody else would hear.
-        let cancel = CancelFlag::default();
-        let interrupt = intake::stop_on_interrupt(session, &cancel);
-        let following = Following {
-            session,
-            lake: &lake,
-            every: args.every.unwrap_or(intake::LOOK_EVERY),
-            listener: Hearing::Command(args.printed.format),
-            cancel: &cancel,
-            interrupt: &interrupt,
-        };
+        // One listener for all looks: between two of them nobody else would hear. Each follower has
+        // a flag of its own.
+        let interrupt = intake::stop_on_interrupt(session, &CancelFlag::default());
+        let every = args.every.unwrap_or(intake::LOOK_EVERY);
+        let listener = Hearing::Command(args.printed.format);
+        let following = Following::new(session, &lake, every, listener);
         let intakes = intakes.into_iter().map(|intake| (store.to_owned(), intake)).collect();
-        intake::follow(&following, intakes).await?;
+        intake::follow(following, intakes, &interrupt).await?;
         return Ok(Outcome::Interrupted);
     }
     let mut printed = Vec::new();

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use traillake_ingest::CancelFlag;
 use traillake_server::auth::FirstCredentials;
 use traillake_server::{
     Address, Followed, Sample, SampleParameter, Server, ServerOptions, State, Tls, bind,
@@ -100,13 +99,9 @@ pub async fn run(session: &Session, args: ServeArgs) -> anyhow::Result<Outcome> 
     let tls = tls.map(|(certificate, key)| Tls { certificate, key });
     let server = Server::new(engine, state.clone(), options).await?;
     // From here on somebody may ask to stop; before, nothing is under way.
-    let cancel = CancelFlag::default();
     let interrupt = Interrupt::listen({
-        let (talk, cancel) = (session.talk.clone(), cancel.clone());
-        move || {
-            cancel.cancel();
-            talk.say("stopping when what is under way is done; again to end now");
-        }
+        let talk = session.talk.clone();
+        move || talk.say("stopping when what is under way is done; again to end now")
     });
     let bound = bind(server, &address, tls.as_ref()).await?;
     let url = match &bound.address {
@@ -124,15 +119,10 @@ pub async fn run(session: &Session, args: ServeArgs) -> anyhow::Result<Outcome> 
     };
     let follows = async {
         let Some(followed) = &followed else { return };
-        let following = Following {
-            session,
-            lake: &lake,
-            every: args.every.unwrap_or(intake::LOOK_EVERY),
-            listener: Hearing::Server(followed),
-            cancel: &cancel,
-            interrupt: &interrupt,
-        };
-        intake::follow_stored(&following, followed).await;
+        let every = args.every.unwrap_or(intake::LOOK_EVERY);
+        let listener = Hearing::Server(followed.clone());
+        let following = Following::new(session, &lake, every, listener);
+        intake::follow_stored(following, followed, &interrupt).await;
     };
     tokio::join!(bound.serve(stop, GRACE), follows);
     Ok(Outcome::Done)

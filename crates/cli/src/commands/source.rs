@@ -205,5 +205,8 @@ fn described(name: &str, source: &StoredSource, note: &Note) -> Report {
     if let Some(failure) = &note.failure {
         text += &format!("  last look failed: {failure}\n");
     }
+    if let Some(failure) = note.sweep.as_ref().and_then(|sweep| sweep.failure.as_ref()) {
+        text += &format!("  last sweep failed: {failure}\n");
+    }
     Report { text, json: json!({"name": name, "source": source, "last": note}) }
 }

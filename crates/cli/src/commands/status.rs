@@ -86,7 +86,7 @@ struct SourceStatus {
     note: Note,
     /// Delivery of the newest object that is in the ledger.
     newest_delivery: Cell,
-    lag_seconds: Option<i64>,
+    newest_delivery_age_seconds: Option<i64>,
 }
 
 impl SourceStatus {
@@ -97,11 +97,14 @@ impl SourceStatus {
         source: &StoredSource,
     ) -> anyhow::Result<SourceStatus> {
         let engine = engines::engine(session, lake, &source.store, Limits::default()).await?;
-        let url = source.url.replace('\'', "''");
+        // A file, what is in a folder, or in an archive; `s3://days-2` is not in `s3://days`.
+        let url = source.url.trim_end_matches('/');
+        let (length, next) = (url.chars().count(), url.chars().count() + 1);
         let sql = format!(
             "SELECT max(delivered_at), max(to_unixtime(delivered_at)) FROM system.objects \
-             WHERE substr(object_key, 1, {}) = '{url}'",
-            source.url.chars().count(),
+             WHERE substr(object_key, 1, {length}) = '{}' \
+             AND (substr(object_key, {next}, 1) IN ('', '/') OR substr(object_key, {next}, 2) = '!/')",
+            url.replace('\'', "''"),
         );
         let mut newest = one(&engine, &sql).await?.into_iter();
         let newest_delivery = newest.next().flatten();
@@ -111,7 +114,8 @@ impl SourceStatus {
             url: source.url.clone(),
             note: stored::note_of(lake, name).await?,
             newest_delivery,
-            lag_seconds: seconds.map(|at| (session.now.timestamp() - at as i64).max(0)),
+            newest_delivery_age_seconds: seconds
+                .map(|at| (session.now.timestamp() - at as i64).max(0)),
         })
     }
 
@@ -121,16 +125,17 @@ impl SourceStatus {
             Some(at) => text += &format!(", last success {}", show_second(at)),
             None => text += ", never looked at",
         }
-        if let Some(lag) = self.lag_seconds {
-            let lag = Duration::from_secs(lag.unsigned_abs());
-            text += &format!(", newest delivery {} ago", show_duration(lag));
+        if let Some(age) = self.newest_delivery_age_seconds {
+            let age = Duration::from_secs(age.unsigned_abs());
+            text += &format!(", newest delivery {} ago", show_duration(age));
         }
         if let Some(backlog) = self.note.backlog {
             text += &format!(", {} wait", count_of(backlog, "message"));
         }
-        for (count, what) in
-            [(self.note.objects_failed, "object failed"), (self.note.refused, "message refused")]
-        {
+        let sweep = self.note.sweep.clone().unwrap_or_default();
+        // What the last look and the last sweep could not take in may be the same.
+        let failed = self.note.objects_failed.max(sweep.objects_failed);
+        for (count, what) in [(failed, "object failed"), (self.note.refused, "message refused")] {
             if count > 0 {
                 let (noun, verb) = what.split_once(' ').unwrap_or((what, ""));
                 text += &format!(", {} {verb}", count_of(count, noun));
@@ -139,13 +144,17 @@ impl SourceStatus {
         if let Some(failure) = &self.note.failure {
             text += &format!("; last look failed: {failure}");
         }
+        if let Some(failure) = &sweep.failure {
+            text += &format!("; last sweep failed: {failure}");
+        }
         text + "\n"
     }
 
     fn json(&self) -> Value {
         json!({
             "source": self.name, "url": self.url, "last": self.note,
-            "newest_delivery": self.newest_delivery, "lag_seconds": self.lag_seconds,
+            "newest_delivery": self.newest_delivery,
+            "newest_delivery_age_seconds": self.newest_delivery_age_seconds,
         })
     }
 }

@@ -66,6 +66,20 @@ pub struct Note {
     pub backlog: Option<u64>,
     /// Messages refused since the process began, each once.
     pub refused: u64,
+    /// How the last look at everything went, of those that go on beside the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepNote>,
+}
+
+/// How a sweep went: a look at everything, beside which others end.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SweepNote {
+    /// When it ended.
+    pub ended_at: DateTime<Utc>,
+    /// What was wrong with it, if it failed.
+    pub failure: Option<String>,
+    /// Objects that it could not take in.
+    pub objects_failed: u64,
 }
 
 impl Note {
@@ -78,6 +92,23 @@ impl Note {
         if !taken.report.cancelled {
             self.succeeded_at = Some(now);
         }
+    }
+
+    /// Takes in what a sweep brought that began at `began`. It says nothing of what came since, and
+    /// nothing of looks that have ended since.
+    pub fn of_sweep(&mut self, taken: &Taken, began: DateTime<Utc>, now: DateTime<Utc>) {
+        self.newest_delivery = self.newest_delivery.max(taken.report.newest_delivery);
+        if !taken.report.cancelled {
+            let objects_failed = taken.report.objects.failed;
+            self.succeeded_at = self.succeeded_at.max(Some(began));
+            self.sweep = Some(SweepNote { ended_at: now, failure: None, objects_failed });
+        }
+    }
+
+    /// Takes in that a sweep failed.
+    pub fn of_failed_sweep(&mut self, words: String, now: DateTime<Utc>) {
+        let objects_failed = self.sweep.as_ref().map_or(0, |sweep| sweep.objects_failed);
+        self.sweep = Some(SweepNote { ended_at: now, failure: Some(words), objects_failed });
     }
 
     /// Takes in that a look failed.

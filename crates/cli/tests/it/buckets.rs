@@ -7,15 +7,15 @@ use traillake_testkit::s3::{ACCESS_KEY, S3, SECRET_KEY, Spoiled};
 use crate::folder::{BINARY, Folder, Ran, event, log};
 
 /// A folder, and an S3 with the demo's trail in bucket `trail` and an empty bucket `home`.
-struct World {
-    here: Folder,
-    s3: S3,
+pub struct World {
+    pub here: Folder,
+    pub s3: S3,
     /// Serves the S3.
     runtime: tokio::runtime::Runtime,
 }
 
 impl World {
-    fn new() -> World {
+    pub fn new() -> World {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let s3 = runtime.block_on(S3::start(&["trail", "home"])).unwrap();
         let here = Folder::with_logs();
@@ -30,13 +30,14 @@ impl World {
     }
 
     /// Runs the binary with credentials and endpoint in its environment.
-    fn run(&self, args: &[&str]) -> Ran {
+    pub fn run(&self, args: &[&str]) -> Ran {
         let mut command = self.here.command(BINARY);
         self.set(command.args(args));
         Ran::of(&command.output().unwrap())
     }
 
-    fn set(&self, command: &mut Command) {
+    /// Lets a command reach the S3.
+    pub fn set(&self, command: &mut Command) {
         command
             .env("AWS_ENDPOINT_URL_S3", self.s3.endpoint())
             .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
@@ -44,7 +45,7 @@ impl World {
             .env("AWS_REGION", "eu-west-1");
     }
 
-    fn csv(&self, lake: &str, sql: &str) -> String {
+    pub fn csv(&self, lake: &str, sql: &str) -> String {
         let args = ["--lake", lake, "query", "--format", "csv", "--no-header", sql];
         self.run(&args).done().stdout
     }

@@ -18,7 +18,7 @@ fn deliver(here: &Folder, name: &str, id: u32) {
 }
 
 /// Asks again and again, for what takes a moment.
-fn until(what: &str, mut ask: impl FnMut() -> bool) {
+pub fn until(what: &str, mut ask: impl FnMut() -> bool) {
     let began = Instant::now();
     while !ask() {
         assert!(began.elapsed() < Duration::from_secs(60), "never: {what}");
@@ -48,9 +48,10 @@ fn what_is_new_comes_in_while_the_lake_is_served() {
     served.get("/v1/sources", &reader).is(403);
     served.ask("POST", "/v1/sources/look", &bearer(&feeder), "").is(202);
     until("the second object", || count(&served, &reader) != before);
-    let sources = served.get("/v1/sources", &feeder).is(200).json();
-    assert_eq!(sources["sources"][0]["name"], "trail", "{sources}");
-    assert_eq!(sources["sources"][0]["records_stored"], 1, "{sources}");
+    until("that a look brought one record", || {
+        let source = served.get("/v1/sources", &feeder).is(200).json()["sources"][0].clone();
+        source["name"] == "trail" && source["records_stored"] == 1
+    });
     // A source that is added meanwhile is taken up, one that fails is told, and neither ends it.
     deliver(&here, "more/c", 3);
     here.run(&["source", "add", "more", "more"]).done();

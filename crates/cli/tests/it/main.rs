@@ -13,6 +13,7 @@ mod demo;
 mod export;
 mod find;
 mod followed;
+mod following;
 mod formats;
 mod help;
 mod hostile;

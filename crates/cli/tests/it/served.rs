@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
-use std::process::{Child, ChildStderr, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 use serde_json::Value;
 
@@ -21,7 +21,13 @@ pub struct Served {
 
 impl Served {
     pub fn start(here: &Folder, args: &[&str]) -> Served {
+        Served::start_set(here, args, |_| {})
+    }
+
+    /// A server for whose environment `set` sees.
+    pub fn start_set(here: &Folder, args: &[&str], set: impl FnOnce(&mut Command)) -> Served {
         let mut command = here.command(BINARY);
+        set(&mut command);
         command.args(["serve", "--state", "state"]).args(args);
         if !args.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);

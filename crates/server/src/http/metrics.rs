@@ -163,13 +163,21 @@ pub(super) fn write_sources(out: &mut String, sources: &[FollowedSource], now: D
             "Messages that wait in the queue of a source, about",
             |source, _| source.backlog.map(|count| count as f64),
         ),
-        ("failed_objects", "gauge", "Objects that the last look could not take in", |source, _| {
-            Some(source.objects_failed as f64)
+        (
+            "failed_objects",
+            "gauge",
+            "Objects that the last look, or the last sweep, could not take in",
+            |source, _| Some(source.objects_failed as f64),
+        ),
+        ("looks_total", "counter", "Looks and sweeps of a source", |source, _| {
+            Some(source.looks as f64)
         }),
-        ("looks_total", "counter", "Looks at a source", |source, _| Some(source.looks as f64)),
-        ("looks_failed_total", "counter", "Looks at a source that failed", |source, _| {
-            Some(source.looks_failed as f64)
-        }),
+        (
+            "looks_failed_total",
+            "counter",
+            "Looks and sweeps of a source that failed",
+            |source, _| Some(source.looks_failed as f64),
+        ),
         (
             "messages_refused_total",
             "counter",

@@ -1,0 +1,260 @@
+//! `traillake ingest --follow`: looks, messages and sweeps go on beside one another.
+
+use std::io::{BufRead as _, BufReader, Lines, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, ChildStderr, ChildStdout, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use traillake_testkit::s3::{Asked, Spoiled};
+
+use crate::buckets::World;
+use crate::folder::{BINARY, Folder, event, log};
+use crate::followed::until;
+use crate::served::{Served, token};
+
+/// A follower that a test starts; it is ended with the value.
+struct Follower {
+    child: Child,
+    /// What it brought in, a line each time.
+    told: Lines<BufReader<ChildStdout>>,
+    said: BufReader<ChildStderr>,
+}
+
+impl Follower {
+    fn start(world: &World, args: &[&str], env: &[(&str, &str)]) -> Follower {
+        let mut command = world.here.command(BINARY);
+        world.set(command.args([&["ingest", "--follow"], args].concat()));
+        command.envs(env.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let told = BufReader::new(child.stdout.take().unwrap()).lines();
+        let said = BufReader::new(child.stderr.take().unwrap());
+        Follower { child, told, said }
+    }
+
+    /// Asks it to stop, and returns when it has heard.
+    fn ask_to_stop(&mut self, here: &Folder) {
+        let pid = self.child.id().to_string();
+        assert!(here.command("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let mut line = String::new();
+        while !line.contains("stopping after the round") {
+            line.clear();
+            assert_ne!(self.said.read_line(&mut line).unwrap(), 0, "it heard nothing");
+        }
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A key of `at`, as CloudTrail delivers it.
+fn key(at: DateTime<Utc>) -> String {
+    let place = "111122223333_CloudTrail_eu-west-1";
+    let (day, minute) = (at.format("%Y/%m/%d"), at.format("%Y%m%dT%H%MZ"));
+    format!("AWSLogs/111122223333/CloudTrail/eu-west-1/{day}/{place}_{minute}_a.json")
+}
+
+const COUNT: &str = "SELECT count(*), count(DISTINCT eventID) FROM events";
+
+#[test]
+fn what_comes_today_does_not_wait_for_a_sweep_of_years() {
+    let world = World::new();
+    // The demo's trail is of one month; its listing is never answered.
+    let is_old =
+        |asked: &Asked| asked.is_listing() && asked.query.replace("%2F", "/").contains("/2026/03");
+    world.s3.spoil(move |_, asked| is_old(asked).then_some(Spoiled::Late(3_600_000)));
+    let mut follower = Follower::start(&world, &["s3://trail", "--every", "1s"], &[]);
+    until("the sweep of the old month", || world.s3.asked().iter().any(is_old));
+    let path = world.s3.bucket_folder("trail").join(key(Utc::now()));
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, log(&[event(9_001, "GetObject", "")])).unwrap();
+    let told = follower.told.next().unwrap().unwrap();
+    assert!(told.ends_with("1 object, 1 record = 1 stored + 0 others"), "{told}");
+    assert_eq!(world.csv("lake", COUNT), "1,1\n");
+    drop(follower);
+    world.s3.heal();
+    world.run(&["ingest", "s3://trail"]).done();
+    assert_eq!(world.csv("lake", COUNT), "676,676\n");
+}
+
+/// Lets no object be read, so that a sweep goes on until the S3 is healed.
+fn hold_up(world: &World) {
+    let refused = Spoiled::Refused(503, "SlowDown");
+    world.s3.spoil(move |_, asked| {
+        (asked.is_reading() && asked.path.starts_with("/trail/AWSLogs")).then_some(refused)
+    });
+}
+
+fn is_read(world: &World) -> bool {
+    let asked = world.s3.asked();
+    asked.iter().any(|asked| asked.is_reading() && asked.path.starts_with("/trail/AWSLogs"))
+}
+
+#[test]
+fn a_follower_that_is_asked_to_stop_stops_its_sweep() {
+    let world = World::new();
+    hold_up(&world);
+    let mut follower = Follower::start(&world, &["s3://trail", "--every", "1s"], &[]);
+    until("the sweep to read", || is_read(&world));
+    follower.ask_to_stop(&world.here);
+    world.s3.heal();
+    assert_eq!(follower.child.wait().unwrap().code(), Some(130));
+    assert_eq!(world.csv("lake", COUNT), "0,0\n");
+    world.run(&["ingest", "s3://trail"]).done();
+    assert_eq!(world.csv("lake", COUNT), "675,675\n");
+    world.run(&["check"]).done();
+}
+
+#[test]
+fn a_source_that_is_removed_while_it_is_swept_makes_room_for_its_successor() {
+    let world = World::new();
+    std::fs::create_dir(world.here.path("empty")).unwrap();
+    world.run(&["ingest", "empty"]).done();
+    world.run(&["source", "add", "trail", "s3://trail"]).done();
+    let feeder = token(&world.here, &["feeder", "--role", "ingest"]);
+    hold_up(&world);
+    let served = Served::start_set(&world.here, &["--follow", "--every", "1s"], |command| {
+        world.set(command);
+    });
+    let names = || -> Vec<String> {
+        let sources = served.get("/v1/sources", &feeder).is(200).json();
+        let sources = sources["sources"].as_array().unwrap().iter();
+        sources.map(|source| source["name"].as_str().unwrap().to_owned()).collect()
+    };
+    until("the sweep to read", || is_read(&world));
+    world.run(&["source", "remove", "trail"]).done();
+    // Whoever takes up one source has asked the other to leave.
+    world.run(&["source", "add", "other", "empty"]).done();
+    until("the other source", || names().contains(&"other".to_owned()));
+    world.s3.heal();
+    until("the source to be left", || names() == ["other"]);
+    assert_eq!(world.csv("lake", COUNT), "0,0\n", "its sweep was stopped");
+    world.run(&["source", "add", "trail", "s3://trail/AWSLogs"]).done();
+    until("the sweep of its successor", || world.csv("lake", COUNT) == "675,675\n");
+    assert_eq!(served.stop(), 0);
+    world.run(&["check"]).done();
+}
+
+#[test]
+fn a_sweep_that_will_always_be_refused_ends_the_command() {
+    let here = Folder::new();
+    let old = "2024-05-06T12:05:00Z".parse().unwrap();
+    here.write(&format!("logs/{}", key(old)), log(&[event(1, "GetObject", "")]));
+    std::fs::create_dir(here.path("empty")).unwrap();
+    here.run(&["ingest", "empty"]).done();
+    here.run(&["store", "update", "--retention-period", "30", "--yes"]).done();
+    let refused = here.run(&["ingest", "logs", "--follow"]).exited(2);
+    assert!(refused.stderr.contains("keeps events for 30 days only"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("leave them out with `--since`"), "{}", refused.stderr);
+}
+
+/// A queue in which a message of no consequence comes as soon as it is asked for; eight more wait.
+struct BusyQueue {
+    url: String,
+    received: Arc<AtomicUsize>,
+}
+
+impl BusyQueue {
+    fn start() -> BusyQueue {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let received = Arc::new(AtomicUsize::new(0));
+        let counted = received.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let counted = counted.clone();
+                std::thread::spawn(move || answer(stream.unwrap(), &counted));
+            }
+        });
+        BusyQueue { url, received }
+    }
+
+    fn received(&self) -> usize {
+        self.received.load(Ordering::Relaxed)
+    }
+}
+
+/// Answers the requests of a connection in SQS's JSON protocol.
+fn answer(stream: TcpStream, received: &AtomicUsize) -> Option<()> {
+    let mut requests = BufReader::new(stream.try_clone().ok()?);
+    let mut stream = stream;
+    loop {
+        let (mut target, mut length, mut line) = (String::new(), 0, String::new());
+        while requests.read_line(&mut line).ok()? > 2 {
+            let (name, value) = line.split_once(':').unwrap_or_default();
+            match name.to_ascii_lowercase().as_str() {
+                "x-amz-target" => target = value.trim().to_owned(),
+                "content-length" => length = value.trim().parse().ok()?,
+                _ => {}
+            }
+            line.clear();
+        }
+        requests.read_exact(&mut vec![0; length]).ok()?;
+        let body = match target.as_str() {
+            "AmazonSQS.ReceiveMessage" if received.fetch_add(1, Ordering::Relaxed) % 2 == 0 => {
+                r#"{"Messages":[{"MessageId":"m","ReceiptHandle":"r",
+                    "Body":"{\"Event\":\"s3:TestEvent\"}"}]}"#
+            }
+            "AmazonSQS.DeleteMessageBatch" => r#"{"Successful":[{"Id":"0"}],"Failed":[]}"#,
+            "AmazonSQS.GetQueueAttributes" => {
+                r#"{"Attributes":{"ApproximateNumberOfMessages":"7",
+                    "ApproximateNumberOfMessagesNotVisible":"1"}}"#
+            }
+            _ => "{}",
+        };
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\n";
+        write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).ok()?;
+    }
+}
+
+#[test]
+fn a_busy_queue_of_one_source_makes_nobody_look_at_another_more_often() {
+    let world = World::new();
+    let queue = BusyQueue::start();
+    world.run(&["source", "add", "plain", "s3://trail"]).done();
+    world.run(&["source", "add", "told", "s3://home", "--sqs", &queue.url]).done();
+    let env = [("AWS_ENDPOINT_URL", queue.url.as_str())];
+    let mut follower = Follower::start(&world, &["--every", "1h"], &env);
+    let told = follower.told.next().unwrap().unwrap();
+    assert!(told.contains("plain: 141 objects, 685 records = 677 stored"), "{told}");
+    world.s3.asked();
+    let before = queue.received();
+    until("further messages", || queue.received() > before + 20);
+    let listings = world.s3.asked().into_iter().filter(|asked| asked.path.starts_with("/trail"));
+    assert_eq!(listings.collect::<Vec<_>>(), [], "it was looked at, and the hour is not over");
+    follower.ask_to_stop(&world.here);
+    assert_eq!(follower.child.wait().unwrap().code(), Some(130));
+    let status = world.run(&["status"]).done().stdout;
+    assert!(status.contains("source told: s3://home, last success"), "{status}");
+    assert_eq!(status.matches(", 8 messages wait").count(), 1, "{status}");
+}
+
+#[test]
+fn the_newest_delivery_is_of_a_source_and_of_no_other_whose_place_begins_alike() {
+    let here = Folder::new();
+    let times = ["2024-05-06T12:05:00Z", "2024-05-07T12:05:00Z"];
+    let times = times.map(|at| at.parse::<DateTime<Utc>>().unwrap());
+    for (name, at, id) in [("days", times[0], 1), ("days-x", times[1], 2)] {
+        here.write(&format!("{name}/{}", key(at)), log(&[event(id, "GetObject", "")]));
+        here.run(&["source", "add", name, name]).done();
+    }
+    here.run(&["ingest"]).done();
+    let before = Utc::now();
+    let status: Value =
+        serde_json::from_str(&here.run(&["status", "--format", "json"]).done().stdout).unwrap();
+    let sources = status["stores"][0]["sources"].as_array().unwrap();
+    assert_eq!(sources.len(), 2, "{status}");
+    for (source, at) in sources.iter().zip(times) {
+        let newest = source["newest_delivery"].as_str().unwrap();
+        assert!(newest.starts_with(&at.format("%Y-%m-%d %H:%M:%S").to_string()), "{status}");
+        let age = source["newest_delivery_age_seconds"].as_i64().unwrap();
+        assert!(age >= (before - at).num_seconds() && age <= (Utc::now() - at).num_seconds());
+        assert!(source.get("lag_seconds").is_none(), "that is the time since the last success");
+    }
+}
