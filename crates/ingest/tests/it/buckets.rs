@@ -174,6 +174,7 @@ async fn an_object_that_cannot_be_read_is_named_with_what_is_missing() {
         let fault = &report.faults[0];
         assert_eq!(fault.kind.to_string(), kind, "{}", fault.reason);
         assert!(fault.reason.contains(words), "{}", fault.reason);
+        assert!(!fault.reason.contains("</"), "{}", fault.reason);
         assert!(fault.object.ends_with("_bad.json.gz"));
         world.s3.heal();
         let report = world.ingest().await;
@@ -184,6 +185,18 @@ async fn an_object_that_cannot_be_read_is_named_with_what_is_missing() {
     check(Spoiled::Refused(400, "ExpiredToken"), "unreadable", "have expired").await;
     check(Spoiled::Refused(404, "NoSuchKey"), "vanished", "vanished").await;
     check(Spoiled::Refused(412, "PreconditionFailed"), "changed", "overwritten").await;
+    let key = "User: arn:aws:iam::111122223333:user/me is not authorized to perform: kms:Decrypt on \
+               resource: arn:aws:kms:eu-west-1:111122223333:key/1 with an explicit deny in a \
+               resource-based policy";
+    let words = "`kms:Decrypt` on `arn:aws:kms:eu-west-1:111122223333:key/1` is refused with an \
+                 explicit deny in a resource-based policy";
+    check(Spoiled::Told(403, "AccessDenied", key), "unreadable", words).await;
+    for code in ["KMS.DisabledException", "KMS.NotFoundException", "KMS.KMSInvalidStateException"] {
+        let words = format!("the KMS key cannot be used: {code}: no &");
+        check(Spoiled::Told(400, code, "no &amp;"), "unreadable", &words).await;
+    }
+    let skewed = Spoiled::Told(403, "RequestTimeTooSkewed", "The difference is too large.");
+    check(skewed, "unreadable", "RequestTimeTooSkewed: The difference is too large.").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
