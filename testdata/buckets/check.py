@@ -3,10 +3,10 @@
 
 usage: check.py [--whole] TRAILLAKE [CORPUS]
 
-Needs PyPI boto3 and moto[server]. Real events (CORPUS, else ../shared/corpus) are laid out under two
-accounts, with digests that carry metadata and other services' logs beside them; with `--whole` all of
-CORPUS, whatever its files hold, under the accounts and regions of its events. What must come in is
-worked out here, from the files themselves.
+Needs PyPI boto3 and moto[server]. Real events (CORPUS, else ../shared/corpus; without them the trail
+of testdata/demo) are laid out under two accounts, with digests that carry metadata and other services'
+logs beside them; with `--whole` all of CORPUS, whatever its files hold, under the accounts and regions
+of its events. What must come in is worked out here, from the files themselves.
 """
 import atexit
 import collections
@@ -20,6 +20,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import urllib.parse
@@ -32,6 +33,7 @@ OBJECTS = 400
 LATE, LOST = 60, 5
 ORGANIZATION = "o-exampleorg1"
 SIGNATURE = "0a1b2c3d"
+KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 # A file that breaks off half way, beside a sound one with the same events. How many records it has is
 # not asked here.
 BROKEN = "samples-large.json.gz"
@@ -43,13 +45,16 @@ def main():
     traillake = os.path.abspath(arguments[0])
     root = pathlib.Path(__file__).resolve().parents[2]
     corpus = pathlib.Path(arguments[1]) if len(arguments) > 1 else root.parent / "shared" / "corpus"
-    if not (corpus / "sans504").is_dir():
-        if os.environ.get("CORPUS_REQUIRED"):
-            sys.exit(f"{corpus} is not there, and CORPUS_REQUIRED is set")
-        print(f"SKIPPED: {corpus} is not there")
-        return
+    if os.environ.get("CORPUS_REQUIRED") and not (corpus / "sans504").is_dir():
+        sys.exit(f"{corpus} is not there, and CORPUS_REQUIRED is set")
     with tempfile.TemporaryDirectory() as folder, Server() as server:
-        objects = lay_out_all(corpus) if whole else lay_out(corpus / "sans504")
+        trail = corpus / "sans504"
+        if not trail.is_dir():
+            print(f"NO REAL EVENTS: {corpus} is not there; the trail of testdata/demo stands in")
+            trail, whole = pathlib.Path(folder) / "trail", False
+            with tarfile.open(root / "testdata" / "demo" / "trail.tar.gz") as demo:
+                demo.extractall(trail, filter="data")
+        objects = lay_out_all(corpus) if whole else lay_out(trail)
         digests = [digest(number) for number in range(3)]
         digests += [(key, objects.pop(key)) for key in sorted(objects) if "-Digest/" in key]
         server.fill(objects, digests)
@@ -60,13 +65,14 @@ def main():
             check(Program(traillake, lake, folder, server), objects, digests)
         for lake in [f"{folder}/followed", "s3://lakes/followed"]:
             follow(Program(traillake, lake, folder, server), objects, digests)
+        kept_as_set(Program(traillake, "s3://lakes/kept", folder, server))
     print("buckets: all as it should be")
 
 
 def lay_out(trail):
     """Files of a trail by key, as an organization's bucket has them."""
     files = sorted(path for path in trail.rglob("*.json.gz"))
-    step = len(files) // OBJECTS
+    step = max(1, len(files) // OBJECTS)
     return {key_of(path, trail): path.read_bytes() for path in files[::step][:OBJECTS]}
 
 
@@ -275,6 +281,26 @@ def follow(program, objects, digests):
           f"requests to the trail: {dict(requests)}")
 
 
+def kept_as_set(program):
+    """A lake's files are encrypted, and of the class, that the settings say."""
+    program.settings = {"TRAILLAKE_S3_ENCRYPTION": KEY, "TRAILLAKE_S3_STORAGE_CLASS": "STANDARD_IA"}
+    program.run("ingest", "s3://org-trail/audit")
+    s3, found = program.server.s3, collections.Counter()
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket="lakes", Prefix="kept/"):
+        for key in [listed["Key"] for listed in page["Contents"]]:
+            head = s3.head_object(Bucket="lakes", Key=key)
+            encrypted = head.get("ServerSideEncryption"), head.get("SSEKMSKeyId")
+            equal(encrypted, ("aws:kms", KEY), f"encryption of {key}")
+            # Logs are small and read often.
+            is_data = key.endswith(".parquet") and "/_delta_log/" not in key
+            # S3 does not name the class STANDARD.
+            kept = head.get("StorageClass", "STANDARD")
+            equal(kept, "STANDARD_IA" if is_data else "STANDARD", f"class of {key}")
+            found[kept] += 1
+    equal(set(found), {"STANDARD", "STANDARD_IA"}, "classes of the lake's files")
+    print(f"{program.lake}: encrypted with the key that was set, {dict(found)}")
+
+
 def s3_event(key):
     record = {"eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
               "s3": {"bucket": {"name": "org-trail"},
@@ -318,19 +344,22 @@ class Program:
 
     def __init__(self, path, lake, folder, server):
         self.path, self.lake, self.folder, self.server = path, lake, folder, server
+        self.settings = {}
+
+    def environment(self):
+        return {**os.environ, **self.server.environment, **self.settings, "HOME": self.folder}
 
     def run(self, *args, codes=(0, 1)):
         command = [self.path, "--lake", self.lake, *args]
-        environment = {**os.environ, **self.server.environment, "HOME": self.folder}
-        ran = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
+        ran = subprocess.run(command, cwd=self.folder, env=self.environment(), capture_output=True,
+                             text=True)
         if ran.returncode not in codes:
             sys.exit(f"buckets: {' '.join(command)} exited with {ran.returncode}: {ran.stderr}")
         return ran.stdout
 
     def start(self, *args):
-        environment = {**os.environ, **self.server.environment, "HOME": self.folder}
         command = [self.path, "--lake", self.lake, *args]
-        process = subprocess.Popen(command, cwd=self.folder, env=environment, text=True,
+        process = subprocess.Popen(command, cwd=self.folder, env=self.environment(), text=True,
                                    stdout=subprocess.PIPE)
         atexit.register(process.kill)
         return process

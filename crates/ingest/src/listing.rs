@@ -27,7 +27,9 @@ pub(crate) struct Listing {
     pub(crate) left_out: u64,
     /// When the newest object was delivered, by its key.
     pub(crate) newest_delivery: Option<DateTime<Utc>>,
-    /// Folders and archives that could not be looked at.
+    /// Objects that could not be had.
+    pub(crate) failed: u64,
+    /// They, and folders and archives that could not be looked at.
     pub(crate) faults: Vec<Fault>,
 }
 
@@ -49,6 +51,7 @@ impl Listing {
             ignored: BTreeMap::new(),
             left_out: 0,
             newest_delivery: None,
+            failed: 0,
             faults: Vec::new(),
         };
         let mut number = 0;
@@ -83,6 +86,10 @@ impl Listing {
                     *self.ignored.entry(reason).or_default() += 1;
                     tell(IgnoredLine::of(object, reason));
                 }
+                Found::Failed { object, kind, reason } => {
+                    self.failed += 1;
+                    self.faults.push(Fault { object, kind, reason });
+                }
                 Found::Fault { object, kind, reason } => {
                     self.faults.push(Fault { object, kind, reason });
                 }
@@ -103,6 +110,6 @@ impl Listing {
 
     /// Returns the number of things found, whatever they are.
     pub(crate) fn found(&self) -> u64 {
-        self.objects.count + self.left_out + self.ignored.values().sum::<u64>()
+        self.objects.count + self.left_out + self.failed + self.ignored.values().sum::<u64>()
     }
 }

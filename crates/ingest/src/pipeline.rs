@@ -160,6 +160,7 @@ async fn list_and_tell(
 fn begin(report: &mut Report, listing: &mut Listing, progress: &dyn Progress) {
     report.objects.found += listing.found();
     report.objects.left_out += listing.left_out;
+    report.objects.failed += listing.failed;
     report.newest_delivery = report.newest_delivery.max(listing.newest_delivery);
     for (reason, count) in &listing.ignored {
         report.ignore(*reason, *count);

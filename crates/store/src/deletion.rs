@@ -16,13 +16,15 @@ impl Lake {
     /// Makes `change` to the settings of a store; who the store is after it.
     ///
     /// # Errors
-    /// What `change` says; [`Error::NoStore`], [`Error::Setting`].
+    /// What `change` says; [`Error::NoStore`], [`Error::Setting`]; as [`Lake::open_or_create`] where
+    /// commits would not be safe.
     pub async fn set_store(
         &self,
         name: &str,
         now: DateTime<Utc>,
         change: impl FnMut(&mut Settings) -> Result<()>,
     ) -> Result<StoreInfo> {
+        self.check_commits().await?;
         let info = self.store_info(name).await?;
         let of = (info.name.as_str(), info.id);
         let settings = settings::change(self.objects(), self.layout(), of, now, change).await?;
@@ -59,8 +61,10 @@ impl Lake {
     /// interrupted, the store stays one that is to be deleted, and the next call goes on.
     ///
     /// # Errors
-    /// When files cannot be listed or removed.
+    /// When files cannot be listed or removed; as [`Lake::open_or_create`] where commits would not be
+    /// safe.
     pub async fn remove_store(&self, store: &StoreInfo, now: DateTime<Utc>) -> Result<bool> {
+        self.check_commits().await?;
         // Nobody has restored it since it was looked at.
         let info = self.store_info(&store.name).await?;
         let is_due = info.settings.restorable_until().is_some_and(|until| until <= now);

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::refusal::{self, Refusal};
+
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -217,16 +219,20 @@ impl Error {
             Error::Storage { source, .. } if is_full(source.as_ref()) => {
                 "make space and run it again: what was acknowledged is whole, the rest comes in then"
             }
+            Error::Storage { source, .. } => return refusal::within(source.as_ref())?.hint(),
             _ => return None,
         })
     }
 
-    /// A failure of the storage while doing `action` (an infinitive: "read `x`").
+    /// A failure of the storage while doing `action` (an infinitive: "read `x`"). What S3 refused is
+    /// told in its words alone.
     pub(crate) fn storage(
         action: impl Into<String>,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Error {
-        Error::Storage { action: action.into(), source: source.into() }
+        let source = source.into();
+        let refused = refusal::within(source.as_ref()).cloned();
+        Error::Storage { action: action.into(), source: refused.map_or(source, Into::into) }
     }
 
     /// `what` does not hold what it should.
@@ -241,18 +247,19 @@ impl Error {
         is_full(self)
     }
 
+    /// Whether whoever runs this may not write there at all.
+    pub(crate) fn is_denied(&self) -> bool {
+        use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+        let Error::Storage { source, .. } = self else { return false };
+        let io = source.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        let refused = refusal::within(source.as_ref());
+        matches!(io, Some(PermissionDenied | ReadOnlyFilesystem))
+            || matches!(refused, Some(Refusal::Denied { .. }))
+    }
+
     /// The error and its causes, in one sentence.
     pub(crate) fn spelled_out(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            let more = error.to_string();
-            if !text.contains(&more) {
-                text += &format!(": {more}");
-            }
-            cause = error.source();
-        }
-        text
+        refusal::spelled_out(self)
     }
 }
 

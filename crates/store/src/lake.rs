@@ -8,8 +8,10 @@ use futures::future::try_join_all;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode};
 use serde_json::json;
+use tokio::sync::OnceCell;
 use url::Url;
 
+use crate::bucket::Bucket;
 use crate::cache::{Cache, CacheOptions, Traffic};
 use crate::durable::{DurableFolder, Fsync, RealFsync};
 use crate::error::{Error, Result};
@@ -57,6 +59,8 @@ pub struct Lake {
     folder: Option<Arc<DurableFolder>>,
     steps: Option<StepHook>,
     in_bucket: bool,
+    /// Whether its place has been seen to refuse a name that is taken.
+    commits: Arc<OnceCell<()>>,
 }
 
 impl Lake {
@@ -72,7 +76,8 @@ impl Lake {
     /// processes may do this at once.
     ///
     /// # Errors
-    /// [`Error::NotALake`], [`Error::NoHardLinks`], [`Error::NewerFormat`].
+    /// [`Error::NotALake`], [`Error::NoHardLinks`], [`Error::NoConditionalWrites`],
+    /// [`Error::NewerFormat`].
     pub async fn open_or_create(location: &str) -> Result<Lake> {
         Lake::open_or_create_with(location, OpenOptions::default()).await
     }
@@ -82,7 +87,7 @@ impl Lake {
     /// # Errors
     /// As [`Lake::open`].
     pub async fn open_with(location: &str, options: OpenOptions) -> Result<Lake> {
-        let (lake, _) = Lake::at(location, false, options)?;
+        let lake = Lake::at(location, false, options)?;
         if let Some(cache) = &lake.cache {
             cache.begin(None).await;
         }
@@ -95,44 +100,88 @@ impl Lake {
     /// # Errors
     /// As [`Lake::open_or_create`].
     pub async fn open_or_create_with(location: &str, options: OpenOptions) -> Result<Lake> {
-        let (lake, folder) = Lake::at(location, true, options)?;
-        let found = lake.check(&lake.objects).await;
-        if !matches!(found, Ok(()) | Err(Error::NoLake { .. })) {
-            return found.map(|()| lake);
-        }
-        // Also in a lake that exists: it may have been copied to another file system.
-        if let Some(folder) = &folder {
-            let probed = folder
-                .probe_hard_links()
-                .map_err(|error| Error::storage(format!("write to `{location}`"), error))?;
-            probed.map_err(|source| Error::NoHardLinks { folder: location.into(), source })?;
-        }
-        if found.is_err() {
-            let file = json!({ "format": layout::FORMAT, "what": "a lake of TrailLake" });
-            put_new(&lake.objects, &lake.layout.lake_file(), file.to_string()).await?;
-            lake.check(&lake.objects).await?;
-        }
-        if folder.is_none() {
-            lake.probe_conditional_writes().await?;
+        let lake = Lake::at(location, true, options)?;
+        match lake.check(&lake.objects).await {
+            // Also in a lake that exists: it may have been copied to another place.
+            Ok(()) => lake.check_commits().await?,
+            Err(Error::NoLake { .. }) => lake.create().await?,
+            Err(error) => return Err(error),
         }
         Ok(lake)
     }
 
-    /// Tries to write a name that is taken, which a bucket must refuse: commits rest on it.
+    /// Makes an empty place a lake; nothing is left of it where commits would not be safe.
+    async fn create(&self) -> Result<()> {
+        if self.folder.is_some() {
+            self.check_commits().await?;
+        }
+        let file = json!({ "format": layout::FORMAT, "what": "a lake of TrailLake" });
+        let is_new = self.put_lake_file(file.to_string().into_bytes()).await?;
+        self.check(&self.objects).await?;
+        // A bucket is tried with the file that has just been written.
+        match self.check_commits().await {
+            Err(refused @ Error::NoConditionalWrites { .. }) if is_new => {
+                remove_file(&self.objects, &self.layout.lake_file()).await?;
+                Err(refused)
+            }
+            checked => checked,
+        }
+    }
+
+    /// Makes sure, once, that whoever writes here is refused a name that is taken: commits rest on
+    /// it.
+    ///
+    /// # Errors
+    /// [`Error::NoHardLinks`], [`Error::NoConditionalWrites`].
+    pub(crate) async fn check_commits(&self) -> Result<()> {
+        let probe = || async {
+            match &self.folder {
+                Some(folder) => self.probe_hard_links(folder),
+                None => self.probe_conditional_writes().await,
+            }
+        };
+        self.commits.get_or_try_init(probe).await?;
+        Ok(())
+    }
+
+    fn probe_hard_links(&self, folder: &DurableFolder) -> Result<()> {
+        let probed = folder
+            .probe_hard_links()
+            .map_err(|error| Error::storage(format!("write to `{}`", self.location), error))?;
+        let folder = PathBuf::from(&*self.location);
+        probed.map_err(|source| Error::NoHardLinks { folder, source })
+    }
+
+    /// Tries to write a name that is taken, which a bucket must refuse.
     async fn probe_conditional_writes(&self) -> Result<()> {
-        let path = self.layout.lake_file();
-        let bytes = get(&self.objects, &path).await?.unwrap_or_default();
+        let Some(bytes) = get(&self.objects, &self.layout.lake_file()).await? else {
+            return Err(Error::NoLake { location: self.location.to_string() });
+        };
         // Should it be written after all, it is as it was.
+        match self.put_lake_file(bytes).await? {
+            true => Err(self.without_conditional_writes()),
+            false => Ok(()),
+        }
+    }
+
+    /// Writes the file that makes it a lake, which must be new; whether it was.
+    async fn put_lake_file(&self, bytes: Vec<u8>) -> Result<bool> {
+        let path = self.layout.lake_file();
         match self.objects.put_opts(&path, bytes.into(), PutMode::Create.into()).await {
+            Ok(_) => Ok(true),
             Err(
                 object_store::Error::AlreadyExists { .. }
                 | object_store::Error::Precondition { .. },
-            ) => Ok(()),
-            Ok(_) | Err(object_store::Error::NotImplemented { .. }) => {
-                Err(Error::NoConditionalWrites { location: self.location.to_string() })
+            ) => Ok(false),
+            Err(object_store::Error::NotImplemented { .. }) => {
+                Err(self.without_conditional_writes())
             }
             Err(error) => Err(Error::storage(format!("write `{path}`"), error)),
         }
+    }
+
+    fn without_conditional_writes(&self) -> Error {
+        Error::NoConditionalWrites { location: self.location.to_string() }
     }
 
     /// Whether there is a lake at `location`; one of a newer format counts.
@@ -147,14 +196,10 @@ impl Lake {
         }
     }
 
-    /// Returns the lake unchecked, and its folder where it is one.
-    fn at(
-        location: &str,
-        create: bool,
-        options: OpenOptions,
-    ) -> Result<(Lake, Option<Arc<DurableFolder>>)> {
+    /// Returns the lake unchecked.
+    fn at(location: &str, create: bool, options: OpenOptions) -> Result<Lake> {
         let (objects, folder) = match options.bucket {
-            Some(bucket) => (bucket, None),
+            Some(bucket) => (Arc::new(Bucket::new(bucket, location)) as Arc<dyn ObjectStore>, None),
             None => {
                 let folder = Arc::new(open_folder(location, create, options.fsync)?);
                 (folder.clone() as Arc<dyn ObjectStore>, Some(folder))
@@ -169,11 +214,8 @@ impl Lake {
         let cache = options.cache.filter(|_| folder.is_none());
         let cache = cache.map(|cache| Cache::new(objects.clone(), cache));
         let in_bucket = folder.is_none();
-        let place = folder.clone();
-        let latest = Latest::default();
-        let lake =
-            Lake { location, layout, objects, cache, latest, folder: place, steps, in_bucket };
-        Ok((lake, folder))
+        let (latest, commits) = (Latest::default(), Arc::default());
+        Ok(Lake { location, layout, objects, cache, latest, folder, steps, in_bucket, commits })
     }
 
     /// What readers read through.
@@ -205,7 +247,7 @@ impl Lake {
 
     /// As [`Lake::open_with`], whatever stands there.
     pub(crate) fn open_unchecked(location: &str, options: OpenOptions) -> Result<Lake> {
-        Lake::at(location, false, options).map(|(lake, _)| lake)
+        Lake::at(location, false, options)
     }
 
     pub(crate) fn layout(&self) -> &Layout {
@@ -286,13 +328,15 @@ impl Lake {
     /// Creates a store that must not exist yet.
     ///
     /// # Errors
-    /// [`Error::StoreExists`], [`Error::StoreName`].
+    /// [`Error::StoreExists`], [`Error::StoreName`]; as [`Lake::open_or_create`] where commits would
+    /// not be safe.
     pub async fn create_store(
         &self,
         name: &str,
         spec: &StoreSpec,
         now: DateTime<Utc>,
     ) -> Result<StoreInfo> {
+        self.check_commits().await?;
         match StoreInfo::create(&self.objects, &self.layout, name, spec, now).await? {
             (info, true) => Ok(info),
             (info, false) => Err(Error::StoreExists { name: info.name }),
@@ -328,13 +372,19 @@ impl Lake {
     /// Opens a store for writing: creates what is missing and completes the last round.
     ///
     /// # Errors
-    /// [`Error::StoreName`], [`Error::PendingDeletion`], [`Error::TableFeatures`].
+    /// [`Error::StoreName`], [`Error::PendingDeletion`], [`Error::TableFeatures`]; as
+    /// [`Lake::open_or_create`] where commits would not be safe.
     pub async fn writer(
         &self,
         name: &str,
         spec: &StoreSpec,
         now: DateTime<Utc>,
     ) -> Result<StoreWriter> {
+        match self.check_commits().await {
+            // Who may not write harms nothing, and may want to see what would be done.
+            Err(error) if error.is_denied() => {}
+            checked => checked?,
+        }
         let info = match StoreInfo::read(&self.objects, &self.layout, name, None).await? {
             Some(info) => info,
             None => StoreInfo::create(&self.objects, &self.layout, name, spec, now).await?.0,

@@ -14,6 +14,7 @@ mod spec;
 
 mod layout;
 
+mod bucket;
 mod cache;
 mod deletion;
 mod durable;
@@ -40,6 +41,7 @@ mod keys;
 mod ledger;
 
 mod error;
+mod refusal;
 
 pub use audit::{Audit, AuditOptions, Finding, Grade, Proof};
 pub use cache::{CacheOptions, Traffic};
@@ -53,6 +55,7 @@ pub use input::{
 pub use lake::{Lake, OpenOptions, Wrap};
 pub use layout::FORMAT;
 pub use looks::Look;
+pub use refusal::{Attempt, Refusal, spelled_out};
 pub use round::{Step, StepHook, StoreWriter};
 pub use settings::{DELETION_WAITS, RETENTION_DAYS_MIN, Settings};
 pub use snapshot::{At, ColumnStats, LiveFile, ScalarStat, StoreSnapshot, TableSnapshot};

@@ -33,6 +33,7 @@ impl Lake {
     /// # Errors
     /// When it cannot be written.
     pub async fn add_source(&self, name: &str, text: String) -> Result<bool> {
+        self.check_commits().await?;
         put_new(self.objects(), &self.layout().source(name), text).await
     }
 

@@ -56,8 +56,12 @@ impl Asked {
 pub enum Spoiled {
     /// It is refused with this status and S3 error code, and nothing happens.
     Refused(u16, &'static str),
+    /// As `Refused`, with a message of S3 too.
+    Told(u16, &'static str, &'static str),
     /// It is done, and then answered with this status and code.
     DoneThenRefused(u16, &'static str),
+    /// It is answered as done, whatever came of it: a put of an S3 without conditions.
+    Agreed,
     /// Its answer breaks off after so many bytes.
     BrokenOff(usize),
     /// It is answered after so many milliseconds.
@@ -201,41 +205,43 @@ impl Desk {
         };
         let spoiler = self.spoiler.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let spoiled = spoiler.and_then(|spoiler| spoiler(number, &asked));
-        if let Some(Spoiled::Refused(status, code)) = spoiled {
-            return refusal(status, code);
-        }
-        if let Some(Spoiled::Answered(xml)) = spoiled {
-            let body = Full::new(Bytes::from_static(xml.as_bytes()));
-            return Response::new(body.map_err(|never| match never {}).boxed_unsync());
-        }
-        if let Some(Spoiled::Late(millis)) = spoiled {
-            tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
+        match spoiled {
+            Some(Spoiled::Refused(status, code)) => return refusal(status, code, "spoiled"),
+            Some(Spoiled::Told(status, code, message)) => return refusal(status, code, message),
+            Some(Spoiled::Answered(xml)) => {
+                return Response::new(full(Bytes::from_static(xml.as_bytes())));
+            }
+            Some(Spoiled::Late(millis)) => {
+                tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
+            }
+            _ => {}
         }
         let response = match self.service.call(request.map(s3s::Body::from)).await {
             Ok(response) => response,
-            Err(error) => return refusal(500, leaked(format!("{error:?}"))),
+            Err(error) => return refusal(500, "InternalError", &format!("{error:?}")),
         };
         let response = match asked.is_listing() && asked.query.contains("encoding-type=url") {
             true => as_spelled(response).await,
             false => response,
         };
         match spoiled {
-            Some(Spoiled::DoneThenRefused(status, code)) => refusal(status, code),
+            Some(Spoiled::DoneThenRefused(status, code)) => refusal(status, code, "spoiled"),
+            Some(Spoiled::Agreed) => agreement(),
             Some(Spoiled::BrokenOff(bytes)) => broken_off(response, bytes).await,
-            Some(Spoiled::Refused(..) | Spoiled::Late(_) | Spoiled::Answered(_)) | None => {
+            Some(Spoiled::Refused(..) | Spoiled::Told(..) | Spoiled::Late(_))
+            | Some(Spoiled::Answered(_))
+            | None => {
                 response.map(|body| body.boxed_unsync())
             }
         }
     }
 }
 
-/// An error of the server itself, of which a test has few.
-fn leaked(text: String) -> &'static str {
-    Box::leak(text.into_boxed_str())
-}
-
-fn refusal(status: u16, code: &str) -> Response<Body> {
-    let text = format!("<Error><Code>{code}</Code><Message>spoiled</Message></Error>");
+fn refusal(status: u16, code: &str, message: &str) -> Response<Body> {
+    let text = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    );
     let mut response = Response::new(full(Bytes::from(text)));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
     response
@@ -248,6 +254,13 @@ async fn as_spelled(response: Response<s3s::Body>) -> Response<s3s::Body> {
     let text = String::from_utf8_lossy(&whole).replace("<EncodingType>url</EncodingType>", "");
     parts.headers.remove(hyper::header::CONTENT_LENGTH);
     Response::from_parts(parts, s3s::Body::from(Bytes::from(text)))
+}
+
+fn agreement() -> Response<Body> {
+    let mut response = Response::new(full(Bytes::new()));
+    let tag = hyper::header::HeaderValue::from_static("\"agreed\"");
+    response.headers_mut().insert(hyper::header::ETAG, tag);
+    response
 }
 
 /// The first bytes of an answer that claims to be whole.

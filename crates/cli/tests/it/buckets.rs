@@ -125,6 +125,82 @@ fn what_is_missing_is_named_before_anything_is_made() {
     drop(world.runtime);
 }
 
+/// `User: … is not authorized to perform: …`, as IAM and KMS say it.
+macro_rules! refused {
+    ($what:literal) => {
+        concat!(
+            "User: arn:aws:sts::111122223333:assumed-role/reader/me is not authorized to perform: ",
+            $what
+        )
+    };
+}
+
+#[test]
+fn a_lake_that_s3_refuses_says_what_is_missing_in_words() {
+    let world = World::new();
+    let lake = "s3://home/lakes/prod";
+    world.run(&["--lake", lake, "ingest", "logs"]).done();
+    let args = ["--lake", lake, "ingest", "s3://trail"];
+    let check = |method: &'static str, listing: bool, spoiled: Spoiled, words: &str| {
+        world.s3.spoil(move |_, asked| {
+            let is_of_lake = asked.path.starts_with("/home") && asked.method == method;
+            (is_of_lake && asked.is_listing() == listing).then_some(spoiled)
+        });
+        let said = world.run(&args).exited(2).stderr;
+        assert!(said.contains(&format!("cause: {words}\n")), "{words}: {said}");
+        assert!(!said.contains("<?xml") && !said.contains("</"), "{said}");
+    };
+    let file = "arn:aws:s3:::home/lakes/prod/traillake.json";
+    let denied = Spoiled::Told(403, "AccessDenied", "Access Denied");
+    let missing =
+        |action: &str, on: &str| format!("access denied: `{action}` on `{on}` is missing");
+    check("GET", false, denied, &missing("s3:GetObject", file));
+    check("GET", true, denied, &missing("s3:ListBucket", "arn:aws:s3:::home"));
+    check("PUT", false, denied, &missing("s3:PutObject", file));
+    let key = "arn:aws:kms:eu-west-1:111122223333:key/1";
+    check(
+        "PUT",
+        false,
+        Spoiled::Told(
+            403,
+            "AccessDenied",
+            refused!(
+                "kms:GenerateDataKey on resource: arn:aws:kms:eu-west-1:111122223333:key/1 because no \
+                 identity-based policy allows the kms:GenerateDataKey action"
+            ),
+        ),
+        &format!(
+            "{}: no identity-based policy allows the kms:GenerateDataKey action",
+            missing("kms:GenerateDataKey", key)
+        ),
+    );
+    check(
+        "GET",
+        false,
+        Spoiled::Told(400, "KMS.DisabledException", "key &quot;1&quot; is disabled."),
+        "the KMS key cannot be used: KMS.DisabledException: key \"1\" is disabled.",
+    );
+    check(
+        "GET",
+        false,
+        Spoiled::Told(400, "ExpiredToken", "The provided token has expired."),
+        "the credentials have expired; renew them (`aws sso login`) and run this again",
+    );
+    check("GET", false, Spoiled::Refused(404, "NoSuchBucket"), "there is no bucket `home`");
+    check("GET", true, Spoiled::Refused(404, "NoSuchBucket"), "there is no bucket `home`");
+    check(
+        "PUT",
+        false,
+        Spoiled::Told(400, "InvalidStorageClass", "The storage class is not valid"),
+        "InvalidStorageClass: The storage class is not valid",
+    );
+    // Who may only read may still see what would be done.
+    world.s3.spoil(move |_, asked| (asked.method == "PUT").then_some(denied));
+    world.run(&["--lake", lake, "maintain", "--dry-run"]).done();
+    world.s3.heal();
+    check_truth(&world, lake, "refused");
+}
+
 /// Requests to the bucket of a lake.
 fn asked_of_home(world: &World) -> usize {
     world.s3.asked().iter().filter(|asked| asked.path.starts_with("/home")).count()
@@ -210,8 +286,18 @@ fn named_objects_come_in_without_a_listing() {
     world.here.write("keys", format!("{}\ns3://trail/{}\nno/such.json.gz\n", keys[0], keys[1]));
     world.s3.asked();
     let some = world.run(&["ingest", "s3://trail", "--keys", "keys"]).exited(1);
-    assert!(some.stdout.starts_with("2 objects = "), "{}", some.stdout);
+    assert!(some.stdout.starts_with("3 objects = 2 read + 1 failed\n"), "{}", some.stdout);
     assert!(some.stderr.contains("no/such.json.gz"), "{}", some.stderr);
+    // What may not be looked at counts too.
+    world.here.write("others", format!("{}\n{}\n", keys[2], keys[3]));
+    let denied = Spoiled::Refused(403, "AccessDenied");
+    world.s3.spoil(move |_, asked| (asked.method == "HEAD").then_some(denied));
+    let none = world.run(&["ingest", "s3://trail", "--keys", "others"]).exited(1);
+    assert!(none.stdout.starts_with("2 objects = 2 failed\n"), "{}", none.stdout);
+    assert!(!none.stdout.contains("nothing new"), "{}", none.stdout);
+    let missing = format!("`s3:GetObject` on `arn:aws:s3:::trail/{}` is missing", keys[2]);
+    assert!(none.stderr.contains(&missing), "{}", none.stderr);
+    world.s3.heal();
     let lines: String = keys.iter().map(|key| format!("\"trail\",\"{key}\"\n")).collect();
     let data = traillake_testkit::trail::gzip(lines.as_bytes()).unwrap();
     world.here.write("inventory/data/a.csv.gz", data);

@@ -3,6 +3,7 @@
 mod archive;
 mod bucket;
 mod disk;
+mod named;
 mod spool;
 mod stdin;
 
@@ -18,6 +19,7 @@ use crate::report::FaultKind;
 pub use bucket::{Bucket, Inventory, Keys, Lister};
 pub(crate) use bucket::{Reading, of_keys, slices};
 pub(crate) use disk::{DiskSource, Stamp, check_unchanged, open_roots, open_unchanged};
+pub(crate) use named::Named;
 pub(crate) use spool::{Spool, SpoolReader};
 pub(crate) use stdin::StdinSource;
 
@@ -151,7 +153,16 @@ pub(crate) enum Found {
         /// Why.
         reason: Ignored,
     },
-    /// Something that could not be looked at.
+    /// An object that could not be had.
+    Failed {
+        /// Its path.
+        object: String,
+        /// What is wrong.
+        kind: FaultKind,
+        /// What the system says.
+        reason: String,
+    },
+    /// Something that could not be looked at, of which nobody knows how many objects it holds.
     Fault {
         /// Its path.
         object: String,

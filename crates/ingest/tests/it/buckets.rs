@@ -189,7 +189,8 @@ async fn a_key_that_cannot_be_asked_for_costs_no_other() {
         whole.then_some(Spoiled::Answered(page))
     });
     let report = world.ingest().await;
-    assert_eq!((report.objects.read, report.records.stored), (1, 1), "{report:#?}");
+    let objects = report.objects;
+    assert_eq!((objects.read, objects.failed, report.records.stored), (1, 2, 1), "{report:#?}");
     let named: Vec<&str> = report.faults.iter().map(|fault| &*fault.object).collect();
     assert_eq!(named, ["s3://trail/AWSLogs//copy.json.gz", "s3://trail/AWSLogs/../x.json"]);
     assert!(report.faults[0].reason.contains("empty part"), "{}", report.faults[0].reason);
@@ -325,6 +326,7 @@ async fn an_object_that_cannot_be_read_is_named_with_what_is_missing() {
         let fault = &report.faults[0];
         assert_eq!(fault.kind.to_string(), kind, "{}", fault.reason);
         assert!(fault.reason.contains(words), "{}", fault.reason);
+        assert!(!fault.reason.contains("</"), "{}", fault.reason);
         assert!(fault.object.ends_with("_bad.json.gz"));
         world.s3.heal();
         let report = world.ingest().await;
@@ -335,6 +337,18 @@ async fn an_object_that_cannot_be_read_is_named_with_what_is_missing() {
     check(Spoiled::Refused(400, "ExpiredToken"), "unreadable", "have expired").await;
     check(Spoiled::Refused(404, "NoSuchKey"), "vanished", "vanished").await;
     check(Spoiled::Refused(412, "PreconditionFailed"), "changed", "overwritten").await;
+    let key = "User: arn:aws:iam::111122223333:user/me is not authorized to perform: kms:Decrypt on \
+               resource: arn:aws:kms:eu-west-1:111122223333:key/1 with an explicit deny in a \
+               resource-based policy";
+    let words = "`kms:Decrypt` on `arn:aws:kms:eu-west-1:111122223333:key/1` is refused with an \
+                 explicit deny in a resource-based policy";
+    check(Spoiled::Told(403, "AccessDenied", key), "unreadable", words).await;
+    for code in ["KMS.DisabledException", "KMS.NotFoundException", "KMS.KMSInvalidStateException"] {
+        let words = format!("the KMS key cannot be used: {code}: no &");
+        check(Spoiled::Told(400, code, "no &amp;"), "unreadable", &words).await;
+    }
+    let skewed = Spoiled::Told(403, "RequestTimeTooSkewed", "The difference is too large.");
+    check(skewed, "unreadable", "RequestTimeTooSkewed: The difference is too large.").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,8 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::{fs, io};
 
+use futures::TryStreamExt;
+use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt, memory::InMemory};
 use traillake_store::{Error, ErrorKind, Fsync, Lake, OpenOptions};
+use traillake_testkit::s3::{S3, Spoiled};
 
 use crate::world::{self, Disk, STORE, at, check_truth, commit, object, record, spec};
 
@@ -121,6 +124,41 @@ async fn a_file_system_without_hard_links_is_refused_also_for_a_lake_copied_ther
         assert_eq!(files, if exists { 2 } else { 0 }, "nothing is left behind");
         let read = Lake::open_with(&disk.location, disk.options.clone()).await;
         assert_eq!(read.is_ok(), exists, "reading needs no links");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_without_conditional_writes_is_refused_by_whoever_writes() {
+    let s3 = S3::start(&["home"]).await.unwrap();
+    let bucket: Arc<dyn ObjectStore> = Arc::new(s3.client("home").unwrap());
+    let options = OpenOptions { bucket: Some(bucket.clone()), ..OpenOptions::default() };
+    let refuse = |opened: Option<Error>, what: &str| {
+        assert!(matches!(opened, Some(Error::NoConditionalWrites { .. })), "{what}: {opened:?}");
+    };
+    // One does not look at the condition, the other does not know it.
+    for spoiled in [Spoiled::Agreed, Spoiled::Refused(501, "NotImplemented")] {
+        s3.heal();
+        let lake = Lake::open_or_create_with("s3://home", options.clone()).await.unwrap();
+        if lake.stores().await.unwrap().is_empty() {
+            lake.create_store(STORE, &spec(), at(0)).await.unwrap();
+        }
+        s3.spoil(move |_, asked| (asked.method == "PUT").then_some(spoiled));
+        let again = Lake::open_or_create_with("s3://home", options.clone()).await;
+        refuse(again.err(), "opened");
+        let lake = Lake::open_with("s3://home", options.clone()).await.unwrap();
+        refuse(lake.writer(STORE, &spec(), at(0)).await.err(), "a writer");
+        refuse(lake.create_store("other", &spec(), at(0)).await.err(), "a store");
+        refuse(lake.delete_store(STORE, at(0)).await.err(), "settings");
+        refuse(lake.add_source("trail", "{}".to_string()).await.err(), "a source");
+        assert!(lake.store(STORE).await.is_ok(), "reading needs no conditions");
+
+        let options = OpenOptions {
+            bucket: Some(Arc::new(PrefixStore::new(bucket.clone(), "new"))),
+            ..OpenOptions::default()
+        };
+        refuse(Lake::open_or_create_with("s3://home/new", options).await.err(), "a new lake");
+        let left = bucket.list(Some(&"new".into())).try_collect::<Vec<_>>().await.unwrap();
+        assert!(left.is_empty(), "nothing is left behind: {left:?}");
     }
 }
 

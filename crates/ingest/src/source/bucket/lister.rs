@@ -185,7 +185,9 @@ impl Lister {
         if status.is_success() {
             return Ok(body.to_vec());
         }
-        let reason = format!("{status}: {}", String::from_utf8_lossy(&body));
+        // In the client's words, which is how `Refusal` knows what S3 has answered.
+        let body = String::from_utf8_lossy(&body);
+        let reason = format!("Server returned non-2xx status code: {status}: {body}");
         Err(match status {
             StatusCode::FORBIDDEN => {
                 let path = "the listing".to_owned();

@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use traillake_cloudtrail::log_file::archive::{HEAD_BYTES, is_archive};
 use traillake_cloudtrail::log_file::is_foreign;
 use traillake_cloudtrail::{ObjectKey, object_key};
+use traillake_store::Refusal;
 
 use super::keys::Keys;
 use super::lister::{Folder, Stored};
@@ -106,7 +107,7 @@ impl Slice {
         let reason = "its key has an empty part, `.`, `..` or a control character; copy it to a \
                       plain key (`aws s3 cp`) and ingest that";
         let (kind, reason) = (FaultKind::Unreadable, reason.to_owned());
-        Found::Fault { object: self.bucket.uri(key), kind, reason }
+        Found::Failed { object: self.bucket.uri(key), kind, reason }
     }
 
     async fn head(&self, key: &str, path: &Path) -> object_store::Result<Stored> {
@@ -306,7 +307,7 @@ struct Beside {
 impl Fetch {
     async fn read(&self, mut object: SourceObject) -> (SourceObject, Contents) {
         if object.is_archived {
-            let reason = refusal::ARCHIVED.to_owned();
+            let reason = Refusal::Archived.to_string();
             return (object, Contents::Failed(FaultKind::Archived, reason));
         }
         let small = object.size_bytes <= self.reading.limits.in_memory_bytes_max as u64;
