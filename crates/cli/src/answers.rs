@@ -23,6 +23,8 @@ pub struct Writing {
     pub file: Option<PathBuf>,
     /// Replace the file when it exists.
     pub force: bool,
+    /// Write behind the answers that the file has already.
+    pub append: bool,
     /// Leave out the names of the columns.
     pub no_header: bool,
     /// The text for NULL.
@@ -49,6 +51,11 @@ impl Writing {
         if format.is_binary() && self.file.is_none() && session.terminal.stdout {
             return Err(Problem::new("a terminal cannot show this format")
                 .hint("write it to a file with `-o FILE`, or into a pipe")
+                .into());
+        }
+        if let (true, false, Some(file)) = (self.append, format.holds_several(), &self.file) {
+            return Err(Problem::new(format!("`{}` can hold one answer only", file.display()))
+                .hint("name another file with `\\o FILE`, or go back with `\\o` alone")
                 .into());
         }
         Ok(format)
@@ -156,7 +163,10 @@ async fn write(
 fn open_sink(writing: &Writing) -> anyhow::Result<(Option<Destination>, Sink)> {
     match &writing.file {
         Some(path) => {
-            let (destination, sink) = Destination::create(path, writing.force)?;
+            let (destination, sink) = match writing.append {
+                true => Destination::append(path)?,
+                false => Destination::create(path, writing.force)?,
+            };
             Ok((Some(destination), sink))
         }
         None => Ok((None, Box::new(std::io::BufWriter::new(std::io::stdout())))),

@@ -13,7 +13,7 @@ use traillake_query::Alias;
 use crate::closest::closest;
 use crate::env_vars;
 use crate::failure::Problem;
-use crate::quantities::{parse_duration, parse_size};
+use crate::quantities::{parse_duration, parse_ingest_memory, parse_size};
 
 /// The name of a configuration file.
 pub const FILE_NAME: &str = "traillake.toml";
@@ -89,7 +89,7 @@ pub const SETTINGS: &[Setting] = &[
         flag: "--memory",
         default: "512MB",
         about: "the memory of an ingest",
-        check: |text| parse_size(text).map(|_| ()),
+        check: |text| parse_ingest_memory(text).map(|_| ()),
     },
     Setting {
         key: "query.memory",
@@ -144,6 +144,10 @@ pub const SETTINGS: &[Setting] = &[
 /// Storage classes that can be read at once; from the others objects have to be restored first.
 const STORAGE_CLASSES: &[&str] =
     &["bucket", "STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"];
+
+/// Settings that take any text: a number, a list or a date in a file is none, and must not be read
+/// as the name or the place that it spells.
+const FREE_TEXTS: &[&str] = &["lake", "store", "s3.encryption"];
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -309,13 +313,32 @@ fn read_file(path: &Path) -> anyhow::Result<Option<BTreeMap<String, String>>> {
         Problem::new(format!("`{}` is not TOML", path.display())).because(error)
     })?;
     let mut keys = BTreeMap::new();
-    flatten("", &table, &mut keys);
+    flatten("", table, &mut keys);
     for key in keys.keys().filter(|key| !key.starts_with(TABLES)) {
         if !SETTINGS.iter().any(|setting| setting.key == key) {
             return Err(unknown_key(key, path));
         }
     }
-    Ok(Some(keys))
+    let mut texts = BTreeMap::new();
+    for (key, value) in keys {
+        let text = text_of(&key, value, path)?;
+        texts.insert(key, text);
+    }
+    Ok(Some(texts))
+}
+
+/// Returns a value of a configuration file as text.
+fn text_of(key: &str, value: toml::Value, path: &Path) -> anyhow::Result<String> {
+    match value {
+        toml::Value::String(text) => Ok(text),
+        other if FREE_TEXTS.contains(&key) || key.starts_with(TABLES) => {
+            let (kind, path) = (other.type_str(), path.display());
+            Err(Problem::new(format!("`{key}` in `{path}` must be text, and is: {kind}"))
+                .hint(format!("write it in quotes: `{key} = \"…\"`"))
+                .into())
+        }
+        other => Ok(other.to_string()),
+    }
 }
 
 /// The names that `[tables]` of each file gives; of one in both files the stronger file's.
@@ -332,13 +355,12 @@ fn named_tables(files: Vec<(&PathBuf, BTreeMap<String, String>)>) -> BTreeMap<St
     tables
 }
 
-fn flatten(prefix: &str, table: &toml::Table, keys: &mut BTreeMap<String, String>) {
+fn flatten(prefix: &str, table: toml::Table, keys: &mut BTreeMap<String, toml::Value>) {
     for (name, value) in table {
-        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
         match value {
             toml::Value::Table(inner) => flatten(&key, inner, keys),
-            toml::Value::String(text) => drop(keys.insert(key, text.clone())),
-            other => drop(keys.insert(key, other.to_string())),
+            value => drop(keys.insert(key, value)),
         }
     }
 }
@@ -450,6 +472,12 @@ mod tests {
             ("color = 'red'", "`red` is none of auto, always, never"),
             ("[query]\nrows-max = 0", "`0` is neither a number above 0 nor `none`"),
             ("lake", "is not TOML"),
+            ("lake = 5", "`lake` in `"),
+            ("store = 2021", "must be text, and is: integer"),
+            ("lake = ['a']", "must be text, and is: array"),
+            ("[tables]\ntrail = 1", "`tables.trail` in `"),
+            ("[s3]\nencryption = true", "must be text, and is: boolean"),
+            ("[ingest]\nmemory = 4096", "`4096` is less than an ingest needs"),
         ] {
             std::fs::write(folder.path().join("here.toml"), text)?;
             let error =

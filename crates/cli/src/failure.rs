@@ -122,6 +122,12 @@ impl Rendered {
 
 /// Returns the error's own words; a faulty statement is shown with its place.
 fn message_of(error: &(dyn std::error::Error + 'static)) -> String {
+    // What lies under it says what went wrong with the disk, without the name of a crate's type.
+    if let Some(object_store::Error::Generic { store: "LocalFileSystem", source }) =
+        error.downcast_ref()
+    {
+        return source.to_string();
+    }
     match error.downcast_ref::<traillake_query::Error>() {
         Some(traillake_query::Error::Sql { error, sql }) => {
             SqlError { hint: None, ..error.clone() }.render(sql)
@@ -139,14 +145,32 @@ fn hint_of(error: &(dyn std::error::Error + 'static)) -> Option<String> {
         return problem.hint.clone();
     }
     if let Some(error) = error.downcast_ref::<traillake_query::Error>() {
-        return error.hint();
+        return error.hint().or_else(|| match error {
+            traillake_query::Error::Lake(error) => hint_of_state(error),
+            _ => None,
+        });
     }
     if let Some(error) = error.downcast_ref::<traillake_server::Error>() {
         return error.hint();
     }
-    let store = error.downcast_ref::<traillake_store::Error>().and_then(|error| error.hint());
+    if let Some(error) = error.downcast_ref::<traillake_store::Error>() {
+        return error.hint().map(str::to_owned).or_else(|| hint_of_state(error));
+    }
+    let refused = std::io::ErrorKind::PermissionDenied;
+    if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == refused) {
+        return Some(
+            "run it as the user whom the file belongs to; a lake is its owner's alone".into(),
+        );
+    }
     let ingest = error.downcast_ref::<traillake_ingest::Error>().and_then(|error| error.hint());
-    store.or(ingest).map(str::to_owned)
+    ingest.map(str::to_owned)
+}
+
+/// Returns which states there are, where a store was asked for one that it never had.
+fn hint_of_state(error: &traillake_store::Error) -> Option<String> {
+    let states = "SELECT round, max(committed_at) FROM system.objects GROUP BY 1 ORDER BY 1";
+    matches!(error, traillake_store::Error::TooOld { .. })
+        .then(|| format!("`{states}` lists the rounds, without `--at`"))
 }
 
 /// Returns true when the error is a reader that went away, as `head` does: nobody needs a message.
@@ -172,6 +196,21 @@ mod tests {
         assert_eq!(
             Rendered::of(&error).text(false),
             "error: could not write `a.csv`\n  cause: disk \\u001b[31mfull\nhint: free some space\n"
+        );
+    }
+
+    #[test]
+    fn a_lake_of_somebody_else_is_told_in_words_of_the_disk() {
+        let inner = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let inner = object_store::Error::Generic { store: "LocalFileSystem", source: inner.into() };
+        let error = traillake_store::Error::Storage {
+            action: "list `stores`".to_owned(),
+            source: inner.into(),
+        };
+        assert_eq!(
+            Rendered::of(&error.into()).text(false),
+            "error: could not list `stores`\n  cause: permission denied\n\
+             hint: run it as the user whom the file belongs to; a lake is its owner's alone\n"
         );
     }
 

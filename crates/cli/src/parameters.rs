@@ -1,5 +1,7 @@
 //! Values for the placeholders of a query: bound as values, never pasted into its text.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use traillake_trino::{Parameters, Value};
 
@@ -10,15 +12,36 @@ use crate::times::parse_time;
 
 /// Splits `NAME=VALUE`; for clap.
 pub fn parse_assignment(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("write NAME=VALUE".to_owned()),
+    split(text).ok_or_else(|| "write NAME=VALUE".to_owned())
+}
+
+/// Splits `NAME=FILE`; for clap.
+pub fn parse_lookup(text: &str) -> Result<(String, String), String> {
+    split(text).ok_or_else(|| "write NAME=FILE".to_owned())
+}
+
+fn split(text: &str) -> Option<(String, String)> {
+    let (name, value) = text.split_once('=')?;
+    (!name.is_empty()).then(|| (name.to_owned(), value.to_owned()))
+}
+
+/// Refuses a name that is given twice: an answer about one of two values reads as one about both.
+fn each_once(given: &[(String, String)]) -> anyhow::Result<()> {
+    let mut seen = BTreeSet::new();
+    // `1` and `01` are the same place.
+    let meant = |name: &str| name.parse::<usize>().map_or(name.to_owned(), |at| at.to_string());
+    match given.iter().find(|(name, _)| !seen.insert(meant(name))) {
+        None => Ok(()),
+        Some((name, _)) => Err(Problem::new(format!("parameter `{name}` is given twice"))
+            .hint("give it once; ask about one value after another, or name each: `IN (:a, :b)`")
+            .into()),
     }
 }
 
 /// Returns the parameters of a query of one's own: text, which reads as a number, a time or a
 /// boolean where it meets one. A number as name stands for the `?` at that place.
 pub fn of_query(given: &[(String, String)]) -> anyhow::Result<Parameters> {
+    each_once(given)?;
     let mut parameters = Parameters::default();
     let mut places = Vec::new();
     for (name, value) in given {
@@ -50,9 +73,10 @@ pub fn of_sample(
     if let Some((name, _)) = given.iter().find(|(name, _)| !knows(sample, name)) {
         return Err(unknown(sample, name));
     }
+    each_once(given)?;
     let mut parameters = Parameters::default();
     for parameter in &sample.parameters {
-        let text = given.iter().rev().find(|(name, _)| name == parameter.name);
+        let text = given.iter().find(|(name, _)| name == parameter.name);
         let text = text.map(|(_, text)| text.as_str()).or(parameter.default);
         let text = text.ok_or_else(|| missing(sample, parameter))?;
         let value = typed(parameter.kind, text, now)
@@ -113,6 +137,8 @@ mod tests {
             (vec![], "sample `bucket-access` needs `bucket`: the name of the bucket"),
             (vec!["bucket=x", "sinc=1h"], "sample `bucket-access` has no parameter `sinc`"),
             (vec!["bucket=x", "since=soon"], "parameter `since`: `soon` is not a time"),
+            (vec!["bucket=x", "bucket=y"], "parameter `bucket` is given twice"),
+            (vec!["bucket=x", "bucket=x"], "parameter `bucket` is given twice"),
         ] {
             let error =
                 of_sample(&sample, &pairs(&given), now).map(|_| ()).map_err(|e| e.to_string());
@@ -126,7 +152,15 @@ mod tests {
         let parameters = of_query(&pairs(&["2=b", "1=a", "name=c"]))?;
         assert_eq!(parameters.positional, [Value::Text("a".into()), Value::Text("b".into())]);
         assert_eq!(parameters.named["name"], Value::Text("c".into()));
-        assert!(of_query(&pairs(&["2=b"])).is_err());
+        for (given, message) in [
+            (["2=b", "3=a"], "parameter 1 is missing, 2 is given"),
+            (["1=a", "01=b"], "parameter `01` is given twice"),
+            (["name=a", "name=b"], "parameter `name` is given twice"),
+        ] {
+            let error = of_query(&pairs(&given)).map(|_| ()).map_err(|e| e.to_string());
+            assert_eq!(error, Err(message.to_owned()));
+        }
+        of_query(&pairs(&["name=a", "Name=b"]))?;
         Ok(())
     }
 }

@@ -34,6 +34,21 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
     bytes.ok_or_else(|| format!("`{text}` is not a size such as `512MB` or `1GiB`"))
 }
 
+/// Least memory of an ingest: with less, rounds get so small that the log of a small trail takes
+/// minutes to write.
+const INGEST_MEMORY_MIN: u64 = 16_000_000;
+
+/// Returns the bytes of an ingest's memory.
+pub fn parse_ingest_memory(text: &str) -> Result<u64, String> {
+    match parse_size(text)? {
+        bytes if bytes < INGEST_MEMORY_MIN => {
+            let least = show_size(INGEST_MEMORY_MIN);
+            Err(format!("`{text}` is less than an ingest needs; give {least} or more"))
+        }
+        bytes => Ok(bytes),
+    }
+}
+
 /// Returns the time span that a text such as `90s`, `12h` or `30d` means.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = split(text);
@@ -110,6 +125,16 @@ mod tests {
         for wrong in ["", "MB", "12 parsecs", "-1", "99999999999TB"] {
             assert!(parse_size(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn an_ingest_needs_some_memory() {
+        assert_eq!(parse_ingest_memory("16MB"), Ok(16_000_000));
+        for little in ["0", "1KB", "15MB"] {
+            let refused = format!("`{little}` is less than an ingest needs; give 16.0 MB or more");
+            assert_eq!(parse_ingest_memory(little), Err(refused));
+        }
+        assert!(parse_ingest_memory("much").is_err());
     }
 
     #[test]

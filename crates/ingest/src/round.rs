@@ -338,7 +338,8 @@ fn rejected(mut row: ObjectRow, rejects: Vec<Reject>) -> Taken {
     row.rejects = 1;
     row.detail = Some(reason.clone());
     let at = rejects.first().map_or(0, |reject| reject.offset);
-    let reason = if at > 0 { format!("at byte {at}: {reason}") } else { reason };
+    let told = at == 0 || reason.contains(&format!("at byte {at}"));
+    let reason = if told { reason } else { format!("at byte {at}: {reason}") };
     let fault = Fault { object: row.object_key.clone(), kind: FaultKind::Rejected, reason };
     Taken { fate: Fate::Row(Box::new(row), rejects), fault: Some(fault), foreign_recipients: 0 }
 }

@@ -162,10 +162,8 @@ impl After {
 
     async fn say_why_nothing(&self, rows: u64) {
         let After { physical, state, pins, notes, .. } = self;
-        if !absence::is_about_nothing(rows, physical, &scans(&pins.scans)) {
-            return;
-        }
-        let found = absence::notes(state, pins).await;
+        let about_nothing = absence::is_about_nothing(rows, physical, &scans(&pins.scans));
+        let found = absence::notes(state, pins, about_nothing).await;
         if let Ok(mut notes) = notes.lock() {
             notes.extend(found);
         }

@@ -204,7 +204,7 @@ impl Error {
             Error::NoStore { .. } => "`store list` shows the stores of the lake",
             Error::StoreName { .. } => {
                 "use 1 to 64 lower-case letters, digits, `-` or `_`, a letter or digit first; \
-                 `system` is taken"
+                 `system` and `information_schema` are taken"
             }
             Error::PendingDeletion { .. } => "`traillake store restore NAME` brings it back",
             Error::Torn { .. } => {

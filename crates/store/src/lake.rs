@@ -421,7 +421,7 @@ fn local_path(location: &str) -> Result<PathBuf> {
         Ok(url) if url.scheme() == "file" => {
             url.to_file_path().map_err(|()| refused("the URL names no folder of this machine"))
         }
-        Ok(_) => Err(refused("only folders and `file://` URLs can hold a lake")),
+        Ok(_) => Err(refused("only folders, `file://` and `s3://` URLs can hold a lake")),
         Err(error) => Err(refused(&error.to_string())),
     }
 }

@@ -256,6 +256,9 @@ pub(crate) fn commit_version(path: &Path) -> Option<u64> {
     (name.len() == 20).then(|| name.parse().ok()).flatten()
 }
 
+/// Schemas that every lake has in SQL: a store of that name could never be asked.
+const SCHEMAS: [&str; 2] = ["system", "information_schema"];
+
 /// Whether `name` can be the name of a store: it is a folder, a word in SQL, and part of an ARN.
 pub(crate) fn is_store_name(name: &str) -> bool {
     let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-' || c == b'_';
@@ -263,5 +266,5 @@ pub(crate) fn is_store_name(name: &str) -> bool {
     (1..=64).contains(&bytes.len())
         && bytes.iter().all(|c| allowed(*c))
         && (bytes[0].is_ascii_lowercase() || bytes[0].is_ascii_digit())
-        && name != "system"
+        && !SCHEMAS.contains(&name)
 }

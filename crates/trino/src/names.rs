@@ -6,6 +6,21 @@ use datafusion::arrow::datatypes::{DataType, Fields};
 
 use crate::functions;
 
+/// Functions that are the engine's own, for did-you-mean: the ones most asked for.
+const ENGINE: [&str; 11] = [
+    "count",
+    "sum",
+    "avg",
+    "min",
+    "max",
+    "lower",
+    "upper",
+    "coalesce",
+    "nullif",
+    "array_agg",
+    "round",
+];
+
 /// The canonical spelling of every name a statement may use.
 ///
 /// One lower-case word has one spelling: a second spelling of the same word is refused by
@@ -73,7 +88,7 @@ impl Names {
 
     /// Returns the function name nearest to `word`.
     pub fn nearest_function(&self, word: &str) -> Option<&str> {
-        nearest(word, self.functions.values().map(String::as_str))
+        nearest(word, self.functions.values().map(String::as_str).chain(ENGINE))
     }
 
     /// Returns the table name nearest to `word`.

@@ -156,7 +156,8 @@ fn not_read_only(parser: &Parser) -> ParseFault {
         return ParseFault::Sql(mistake);
     }
     let error = match &token.token {
-        Token::EOF => SqlError::new(Kind::Syntax, "the statement is empty"),
+        Token::EOF => SqlError::new(Kind::Syntax, "the statement is empty")
+            .with_hint("start with SELECT, WITH, VALUES, EXPLAIN, SHOW or DESCRIBE"),
         Token::Word(word) if word.keyword != Keyword::NoKeyword => SqlError::new(
             Kind::NotReadOnly,
             format!("`{}` statements cannot be run: a query only reads", word.value.to_uppercase()),

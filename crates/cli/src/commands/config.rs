@@ -21,11 +21,13 @@ pub struct ConfigArgs {
 
 /// Prints every setting, its value and where it came from.
 pub fn run(session: &Session, args: ConfigArgs) -> anyhow::Result<Outcome> {
+    let keys = session.settings.iter().map(|(setting, _)| setting.key.len());
+    let widest = keys.max().unwrap_or(0);
     let mut text = String::new();
     let mut settings = Vec::new();
     for (setting, value) in session.settings.iter() {
         let (key, origin) = (setting.key, value.origin.to_string());
-        text += &format!("{key:<14} = {:<10} # {origin}\n", value.text);
+        text += &format!("{key:<widest$} = {:<10} # {origin}\n", value.text);
         settings.push(json!({
             "key": key, "value": value.text, "origin": origin, "about": setting.about,
             "environment": setting.env, "default": setting.default,

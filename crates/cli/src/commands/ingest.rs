@@ -14,7 +14,7 @@ use crate::failure::{Outcome, Problem};
 use crate::intake::{self, Following, Hearing, Intake, stored};
 use crate::lakes;
 use crate::output::{ReportArgs, ReportFormat};
-use crate::quantities::{parse_duration, parse_size};
+use crate::quantities::{parse_duration, parse_ingest_memory};
 use crate::session::Session;
 use crate::times::{parse_time, show_second};
 
@@ -78,7 +78,7 @@ pub struct IngestArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     /// Memory to stay under [default: 512MB]
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", value_parser = parse_ingest_memory)]
     memory: Option<u64>,
     /// Write an intake record: every object, its hashes, times and counts
     #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "follow"])]

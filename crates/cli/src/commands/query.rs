@@ -14,7 +14,7 @@ use crate::engines::{self, Limits, parse_at};
 use crate::failure::{Outcome, Problem};
 use crate::intake::{self, Intake};
 use crate::output::Format;
-use crate::parameters::{self, parse_assignment};
+use crate::parameters::{self, parse_assignment, parse_lookup};
 use crate::quantities::{parse_duration, parse_size};
 use crate::session::Session;
 use crate::times::parse_time;
@@ -77,7 +77,7 @@ struct Scope {
     #[arg(long, value_name = "VERSION|TIME")]
     at: Option<String>,
     /// A CSV, TSV, NDJSON or Parquet file to join as table NAME
-    #[arg(long, value_name = "NAME=FILE", value_parser = parse_assignment)]
+    #[arg(long, value_name = "NAME=FILE", value_parser = parse_lookup)]
     lookup: Vec<(String, String)>,
     /// Ask these logs without a lake: bring them into a temporary one, ask, forget
     #[arg(long, value_name = "SOURCE", num_args = 1, conflicts_with = "at")]
@@ -132,6 +132,7 @@ pub async fn run(session: &Session, args: QueryArgs) -> anyhow::Result<Outcome> 
         format: args.looks.format,
         file: args.looks.output,
         force: args.looks.force,
+        append: false,
         no_header: args.looks.no_header,
         null: args.looks.null,
         csv_safe: args.looks.csv_safe,

@@ -52,7 +52,17 @@ pub async fn run(session: &Session, args: StatusArgs) -> anyhow::Result<Outcome>
             described.push(as_json(store));
             continue;
         }
-        let mut status = StoreStatus::read(session, &lake, store).await?;
+        let mut status = match StoreStatus::read(session, &lake, store).await {
+            Ok(status) => status,
+            // The other stores are asked for too: one that is damaged must not hide them.
+            Err(error) => {
+                session.talk.error(&error);
+                text += &format!("\nstore {}\n  could not be read: {error}\n", store.name);
+                described.push(json!({"store": store.name, "error": error.to_string()}));
+                sound = false;
+                continue;
+            }
+        };
         let ours = sources.iter().filter(|(_, source)| source.store == store.name);
         for (name, source) in ours {
             status.sources.push(SourceStatus::read(session, &lake, name, source).await?);

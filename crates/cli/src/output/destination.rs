@@ -1,6 +1,6 @@
 //! Where an answer goes: standard output, or a file that appears whole or not at all.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -9,11 +9,19 @@ use tempfile::{Builder, TempPath};
 use super::Sink;
 use crate::failure::Problem;
 
-/// A file under way: written beside its name, then renamed.
+/// A file under way: written beside its name, then renamed, or copied behind what is there.
 pub struct Destination {
     path: PathBuf,
-    force: bool,
+    mode: Mode,
     partial: TempPath,
+}
+
+/// What becomes of a file of that name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Keep,
+    Replace,
+    Append,
 }
 
 impl Destination {
@@ -23,6 +31,15 @@ impl Destination {
         if !force && path.symlink_metadata().is_ok() {
             return Err(taken(path));
         }
+        Destination::beside(path, if force { Mode::Replace } else { Mode::Keep })
+    }
+
+    /// Returns a destination behind what the file at `path` holds, and the sink to write to.
+    pub fn append(path: &Path) -> anyhow::Result<(Destination, Sink)> {
+        Destination::beside(path, Mode::Append)
+    }
+
+    fn beside(path: &Path, mode: Mode) -> anyhow::Result<(Destination, Sink)> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let mut builder = Builder::new();
         builder.prefix(".traillake-").suffix(".partial");
@@ -33,27 +50,31 @@ impl Destination {
         })?;
         let (file, partial): (File, TempPath) = file.into_parts();
         let sink: Box<dyn Write + Send> = Box::new(BufWriter::new(file));
-        Ok((Destination { path: path.to_path_buf(), force, partial }, sink))
+        Ok((Destination { path: path.to_path_buf(), mode, partial }, sink))
     }
 
     /// Gives the file its name. The sink must be flushed.
     pub fn publish(self) -> anyhow::Result<()> {
         let path = self.path;
-        let done = match self.force {
-            true => self.partial.persist(&path),
-            false => self.partial.persist_noclobber(&path),
+        let done = match self.mode {
+            Mode::Replace => self.partial.persist(&path).map_err(|error| error.error),
+            Mode::Keep => self.partial.persist_noclobber(&path).map_err(|error| error.error),
+            Mode::Append => copy_behind(&self.partial, &path),
         };
         match done {
             Ok(()) => Ok(()),
-            Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {
-                Err(taken(&path))
-            }
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(taken(&path)),
             Err(error) => {
-                Err(Problem::new(format!("could not write `{}`", path.display()))
-                    .because(error.error))
+                Err(Problem::new(format!("could not write `{}`", path.display())).because(error))
             }
         }
     }
+}
+
+fn copy_behind(partial: &Path, path: &Path) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().append(true).open(path)?;
+    std::io::copy(&mut File::open(partial)?, &mut file)?;
+    Ok(())
 }
 
 fn taken(path: &Path) -> anyhow::Error {

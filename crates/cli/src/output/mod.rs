@@ -68,6 +68,11 @@ impl Format {
         matches!(self, Format::Arrow | Format::Parquet)
     }
 
+    /// Returns true for formats of which a file can hold one answer behind another.
+    pub fn holds_several(self) -> bool {
+        !matches!(self, Format::Json | Format::Arrow | Format::Parquet)
+    }
+
     /// Returns true for the formats made for reading, which the count of rows follows.
     pub fn is_for_people(self) -> bool {
         matches!(self, Format::Table | Format::Vertical)

@@ -22,11 +22,14 @@ SELECT CASE
 FROM events
 WHERE eventTime >= :since
   AND (requestParameters['bucketName'] = :bucket
-       OR requestParameters['Host'] = :bucket
-       OR starts_with(requestParameters['Host'], :bucket || '.s3')
-       OR tlsDetails.clientProvidedHostHeader = :bucket
-       OR starts_with(tlsDetails.clientProvidedHostHeader, :bucket || '.s3')
-       OR any_match(resources, r -> r.ARN = 'arn:aws:s3:::' || :bucket
-                                 OR starts_with(r.ARN, 'arn:aws:s3:::' || :bucket || '/')))
+       -- The bucket's own host: bucket `a` is not meant by that of bucket `a.s3-b`.
+       OR any_match(ARRAY[requestParameters['Host'], tlsDetails.clientProvidedHostHeader],
+                    host -> host = :bucket
+                         OR starts_with(host, :bucket || '.bucket.vpce-')
+                         OR (starts_with(host, :bucket || '.s3')
+                             AND strpos(substr(host, length(:bucket) + 2), '.s3') = 0))
+       -- The ARN in any partition: aws, aws-cn, aws-us-gov, …
+       OR any_match(resources, r -> split_part(r.ARN, ':', 3) = 's3'
+                                AND split_part(split_part(r.ARN, ':', 6), '/', 1) = :bucket))
 GROUP BY 1, 2, 3
 ORDER BY last DESC, events DESC, who, eventName

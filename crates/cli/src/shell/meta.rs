@@ -13,7 +13,7 @@ pub const HELP: &str = "\
 \\x              one column a line, on or off
 \\timing         say how long answers take, on or off
 \\format FORMAT  table, vertical, markdown, json, ndjson, csv, tsv
-\\o FILE         write the next answer to a file; its name tells the format
+\\o FILE         write answers to a file, until \\o alone; its name tells the format
 \\i FILE         do what a file says
 \\e              edit the last statement, then ask it
 \\samples WORDS  list, search and show sample queries
@@ -36,8 +36,8 @@ pub enum Meta {
     Timing,
     /// `\format FORMAT`
     Format(String),
-    /// `\o FILE`
-    Output(PathBuf),
+    /// `\o FILE`; none: back to standard output
+    Output(Option<PathBuf>),
     /// `\i FILE`
     Include(PathBuf),
     /// `\e`
@@ -86,7 +86,7 @@ impl FromStr for Meta {
             "\\x" => Meta::Vertical,
             "\\timing" => Meta::Timing,
             "\\format" => Meta::Format(needed("a format")?),
-            "\\o" => Meta::Output(needed("a file")?.into()),
+            "\\o" => Meta::Output(Some(rest.into()).filter(|_| !rest.is_empty())),
             "\\i" => Meta::Include(needed("a file")?.into()),
             "\\e" => Meta::Edit,
             "\\samples" => Meta::Samples(rest.split_whitespace().map(str::to_owned).collect()),
@@ -113,7 +113,8 @@ mod tests {
             ("\\d", Meta::Tables),
             ("\\d events;", Meta::Describe("events".to_owned())),
             ("\\x", Meta::Vertical),
-            ("\\o  some file.csv ", Meta::Output("some file.csv".into())),
+            ("\\o  some file.csv ", Meta::Output(Some("some file.csv".into()))),
+            ("\\o", Meta::Output(None)),
             ("\\samples bucket access", Meta::Samples(vec!["bucket".into(), "access".into()])),
             ("\\store", Meta::Store(None)),
             ("\\q", Meta::Quit),

@@ -36,8 +36,10 @@ pub struct Shell<'a> {
     engine: Engine,
     /// The format of answers, where `\format` or `\x` says so.
     format: Option<Format>,
-    /// Where the next answer goes.
-    next_file: Option<PathBuf>,
+    /// The file that answers go to, where `\o` says so.
+    file: Option<PathBuf>,
+    /// It has an answer already.
+    file_begun: bool,
     timing: bool,
     last_statement: String,
     /// A person types: Ctrl-C ends a query, not the shell.
@@ -61,7 +63,8 @@ impl<'a> Shell<'a> {
             lake,
             store: store.to_owned(),
             format: None,
-            next_file: None,
+            file: None,
+            file_begun: false,
             timing: false,
             last_statement: String::new(),
             interactive: false,
@@ -131,7 +134,8 @@ impl<'a> Shell<'a> {
         sql.clone_into(&mut self.last_statement);
         let writing = Writing {
             format: self.format,
-            file: self.next_file.take(),
+            file: self.file.clone(),
+            append: self.file_begun,
             timing: self.timing,
             ..Writing::default()
         };
@@ -141,7 +145,7 @@ impl<'a> Shell<'a> {
                 self.outcome = Outcome::Interrupted;
                 return Ok(Next::Leave);
             }
-            Ok(_) => {}
+            Ok(outcome) => self.file_begun |= self.file.is_some() && outcome == Outcome::Done,
             Err(error) => self.failed(error)?,
         }
         Ok(Next::GoOn)
@@ -188,9 +192,12 @@ impl<'a> Shell<'a> {
                 self.say(&format!("answers as {name}"))
             }
             Meta::Output(file) => {
-                self.say(&format!("the next answer goes to `{}`", file.display()))?;
-                self.next_file = Some(file);
-                Ok(())
+                self.file_begun = false;
+                self.file = file;
+                match &self.file {
+                    Some(file) => self.say(&format!("answers go to `{}`", file.display())),
+                    None => self.say("answers go to standard output"),
+                }
             }
             Meta::Samples(words) => match samples::search(&words).as_slice() {
                 [] => self.say(&format!("no sample speaks of `{}`", words.join(" "))),

@@ -213,6 +213,52 @@ fn an_empty_answer_says_why_it_may_be_empty() {
 }
 
 #[test]
+fn a_span_counts_back_from_now() {
+    let here = Folder::new();
+    let on = ",\"requestParameters\":{\"bucketName\":\"books\"}";
+    let ago = |id: u32, name: &str, days: i64| {
+        let time = chrono::Utc::now() - chrono::TimeDelta::days(days);
+        let time = time.format("%Y-%m-%dT%H:%M:%SZ").to_string();
+        event(id, name, on).replace(&format!("2024-01-01T00:00:{id:02}Z"), &time)
+    };
+    here.write("logs/a.json", log(&[ago(1, "GetObject", 29), ago(2, "PutObject", 31)]));
+    here.run(&["ingest", "logs"]).done();
+    let found = |since: &[&str]| {
+        let mut args = vec!["query", "--format", "csv", "--no-header"];
+        args.extend(["--sample", "bucket-access", "-p", "bucket=books"]);
+        args.extend(since);
+        let told = here.run(&args).done().stdout;
+        ["GetObject", "PutObject"].map(|name| told.contains(name))
+    };
+    for (since, expected) in [
+        (&["-p", "since=30d"][..], [true, false]),
+        (&["-p", "since=32d"], [true, true]),
+        (&["-p", "since=12h"], [false, false]),
+        (&["--since", "30d"], [true, false]),
+        (&[], [true, true]),
+    ] {
+        assert_eq!(found(since), expected, "{since:?}");
+    }
+}
+
+#[test]
+fn logs_that_became_no_event_are_told_where_none_is_found() {
+    let here = Folder::new();
+    for name in ["a", "b"] {
+        here.write(&format!("logs/{name}.json"), "{\"Records\":[{\"eventName\":");
+    }
+    here.run(&["ingest", "logs"]).exited(1);
+    let note = "note: the store `default` holds no events: 2 objects were rejected, as a whole or in \
+                part; `system.rejects` says why\n";
+    for args in [&["query", "SELECT count(*) FROM events"][..], &["coverage"]] {
+        let ran = here.run(args).done();
+        assert!(ran.stderr.ends_with(note), "{args:?}: {}", ran.stderr);
+    }
+    let ran = here.run(&["query", "SELECT count(*) FROM insights"]).done();
+    assert!(ran.stderr.contains("holds no Insights events"), "{}", ran.stderr);
+}
+
+#[test]
 fn ctrl_c_cancels_a_query() {
     let here = Folder::with_lake();
     let long = "SELECT count(*) FROM events a, events b, events c, events d, events e \

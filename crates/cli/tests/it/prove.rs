@@ -65,6 +65,27 @@ fn status_adds_up() {
 }
 
 #[test]
+fn status_tells_of_every_store_that_can_be_read() {
+    let here = Folder::with_lake();
+    here.run(&["--store", "broken", "ingest", "logs"]).done();
+    std::fs::remove_dir_all(here.path("lake/stores/broken/events/_delta_log")).unwrap();
+    let ran = here.run(&["status"]).exited(1);
+    for line in
+        ["\nstore broken\n  could not be read: ", "  685 records = 677 stored + 8 duplicates\n"]
+    {
+        assert!(ran.stdout.contains(line), "{line:?} is not in\n{}", ran.stdout);
+    }
+    assert!(ran.stderr.starts_with("error: "), "{}", ran.stderr);
+    let ran = here.run(&["status", "--format", "json"]).exited(1);
+    let status: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let stores = status["stores"].as_array().unwrap();
+    assert!(stores[0]["store"] == "broken" && stores[0]["error"].is_string(), "{status}");
+    assert_eq!(stores[1]["records"]["stored"], 677);
+    let taken = here.run(&["store", "create", "information_schema"]).exited(2).stderr;
+    assert!(taken.contains("`system` and `information_schema` are taken"), "{taken}");
+}
+
+#[test]
 fn coverage_counts_every_event_once() {
     let here = Folder::with_lake();
     for span in ["hour", "day", "month", "all"] {
@@ -142,6 +163,12 @@ fn bucket_access_tells_callers_apart_and_finds_the_bucket_by_every_way() {
         ",\"tlsDetails\":{\"clientProvidedHostHeader\":\"books.s3.eu-west-1.amazonaws.com\"}";
     let other = ",\"requestParameters\":{\"bucketName\":\"bookshop\"},\
                  \"resources\":[{\"ARN\":\"arn:aws:s3:::bookshop/a\"}]";
+    let gov = ",\"resources\":[{\"ARN\":\"arn:aws-us-gov:s3:::books/a:b/c\"}]";
+    let endpoint = ",\"requestParameters\":{\"Host\":\"books.bucket.vpce-1-2.s3.eu-west-1.vpce.amazonaws.com\"}";
+    let dotted = ",\"tlsDetails\":{\"clientProvidedHostHeader\":\"books.s3-archive.s3.eu-west-1.amazonaws.com\"},\
+                  \"resources\":[{\"ARN\":\"arn:aws:s3:::books.s3-archive/books\"}]";
+    let fast =
+        ",\"tlsDetails\":{\"clientProvidedHostHeader\":\"books.s3-accelerate.amazonaws.com\"}";
     here.write(
         "logs/one.json",
         log(&[
@@ -151,6 +178,10 @@ fn bucket_access_tells_callers_apart_and_finds_the_bucket_by_every_way() {
             call(4, "{\"type\":\"AWSAccount\",\"principalId\":\"\",\"accountId\":\"anonymous\"}", parameters),
             call(5, "{\"type\":\"AWSAccount\",\"accountId\":\"ANONYMOUS_PRINCIPAL\"}", host),
             call(6, "{\"type\":\"IAMUser\",\"arn\":\"arn:aws:iam::000000000001:user/bob\",\"accountId\":\"000000000001\"}", other),
+            call(7, "{\"type\":\"IAMUser\",\"arn\":\"gov\",\"accountId\":\"000000000001\"}", gov),
+            call(8, "{\"type\":\"IAMUser\",\"arn\":\"endpoint\",\"accountId\":\"000000000001\"}", endpoint),
+            call(9, "{\"type\":\"IAMUser\",\"arn\":\"dotted\",\"accountId\":\"000000000001\"}", dotted),
+            call(10, "{\"type\":\"IAMUser\",\"arn\":\"fast\",\"accountId\":\"000000000001\"}", fast),
         ]),
     );
     here.run(&["ingest", "logs"]).done();
@@ -172,6 +203,9 @@ fn bucket_access_tells_callers_apart_and_finds_the_bucket_by_every_way() {
         callers,
         [
             "IAM user arn:aws:iam::000000000001:user/ann",
+            "IAM user endpoint",
+            "IAM user fast",
+            "IAM user gov",
             "anonymous ANONYMOUS_PRINCIPAL",
             "anonymous anonymous",
             "another account 000000000002",

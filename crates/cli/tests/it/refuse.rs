@@ -108,6 +108,37 @@ fn a_wrong_statement_is_shown_with_its_place_and_a_way_out() {
 }
 
 #[test]
+fn what_is_refused_says_what_to_do_instead() {
+    let here = Folder::with_lake();
+    for (args, message, hint) in [
+        (&["--at", "99", "SELECT 1"][..], "no state as of round 99", "lists the rounds"),
+        (&["--at", "2020-01-01", "SELECT 1"], "no state as of 2020-01-01", "lists the rounds"),
+        (&["  "], "the statement is empty", "start with SELECT"),
+        (&["-p", "x=1", "SELECT 1"], "`x` is given", "write `:x` where its value belongs"),
+        (&["-p", "a=1", "-p", "x=1", "SELECT :a"], "`x` is given", "asks for `:a`"),
+        (&["-p", "a=1", "-p", "a=2", "SELECT :a"], "`a` is given twice", "give it once"),
+        (&["SELECT cout(*) FROM events"], "function `cout`", "did you mean `count`?"),
+        (&["SELECT 1 FROM events WHERE eventname = GetObject"], "`GetObject`", "'GetObject'"),
+        (&["SELECT 1 FROM events WHERE awsRegion IN ('a', north)"], "`north`", "'north'"),
+        (&["SELECT 1 FROM events WHERE 'a' = evntName"], "`evntName`", "mean `eventName`?"),
+    ] {
+        let ran = here.run(&[&["query"], args].concat()).exited(2).stderr;
+        assert!(ran.starts_with("error: ") && ran.contains(message), "{args:?}: {ran}");
+        let told = ran.split("hint: ").nth(1).unwrap_or_default();
+        assert!(told.contains(hint), "{args:?}: {ran}");
+    }
+    let lookup = here.run(&["query", "--lookup", "a", "SELECT 1"]).exited(2).stderr;
+    assert!(lookup.contains("write NAME=FILE"), "{lookup}");
+    let little = here.run(&["ingest", "logs", "--memory", "1KB"]).exited(2).stderr;
+    assert!(little.contains("give 16.0 MB or more"), "{little}");
+    let scheme = here.run(&["--lake", "gs://x/y", "status"]).exited(2).stderr;
+    assert!(scheme.contains("only folders, `file://` and `s3://` URLs"), "{scheme}");
+    here.write("bad/a.json", "{\"Records\":[{\"a\":1}]]}");
+    let told = here.run(&["ingest", "bad"]).exited(1).stderr;
+    assert_eq!(told.matches("at byte 20").count(), 1, "{told}");
+}
+
+#[test]
 fn limits_are_errors_that_name_themselves() {
     let here = Folder::with_lake();
     let rows = here.run(&["query", "--rows-max", "10", "SELECT eventID FROM events"]).exited(2);

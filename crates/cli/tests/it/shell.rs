@@ -59,7 +59,14 @@ fn tables_can_be_described() {
 fn answers_go_to_files_and_come_from_files() {
     let here = Folder::with_lake();
     here.write("two.sql", "SELECT 1 AS a;\n\\format json\nSELECT 2 AS b");
-    let ran = typed(&here, "\\o out.csv\nSELECT 7 AS seven;\n\\i two.sql\n").exited(0);
-    assert_eq!(here.read("out.csv"), "seven\n7\n");
+    let two = "SELECT 7 AS seven;\nSELECT 8 AS eight;\n";
+    let ran = typed(&here, &format!("\\o out.csv\n{two}\\o\n\\i two.sql\n")).exited(0);
+    assert_eq!(here.read("out.csv"), "seven\n7\neight\n8\n");
     assert_eq!(ran.stdout, "{\"a\":1}\n[\n{\"b\":2}\n]\n");
+    // What can hold one answer only keeps it, and no other goes astray.
+    let ran = typed(&here, &format!("\\o one.json\n{two}\\o two.ndjson\n{two}")).exited(1);
+    assert!(ran.stderr.contains("`one.json` can hold one answer only"), "{}", ran.stderr);
+    assert_eq!(ran.stdout, "");
+    assert_eq!(here.read("one.json"), "[\n{\"seven\":7}\n]\n");
+    assert_eq!(here.read("two.ndjson"), "{\"seven\":7}\n{\"eight\":8}\n");
 }

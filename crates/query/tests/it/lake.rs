@@ -112,6 +112,12 @@ impl Event {
         self
     }
 
+    /// The event without a value in a text column.
+    pub fn without(mut self, column: &'static str) -> Event {
+        self.texts.retain(|(name, _)| *name != column);
+        self
+    }
+
     /// The event with a resource more.
     pub fn on(mut self, kind: &'static str, arn: &'static str) -> Event {
         self.resources.push((kind, arn));

@@ -4,7 +4,7 @@ use traillake_query::{Engine, EngineOptions};
 use traillake_store::At;
 
 use crate::ask::{ask, lines};
-use crate::lake::{Event, TestLake};
+use crate::lake::{Event, TestLake, now, spec};
 
 async fn lake() -> TestLake {
     TestLake::with(&[
@@ -115,8 +115,66 @@ async fn an_empty_answer_says_why_it_may_be() {
     )
     .await;
 
+    // What other stores hold is not known here.
+    lake.lake.create_store("other", &spec(), now()).await.unwrap();
+    let engine = lake.engine().await;
+    let read = ask(&engine, "SELECT * FROM events WHERE recipientAccountId = '999999999999'").await;
+    let expected = "no event of account `999999999999` was ever recorded in the store `default`";
+    assert_eq!(read.notes, [expected]);
+}
+
+#[tokio::test]
+async fn events_that_do_not_say_what_they_are_are_not_taken_for_management() {
+    let old = |event: Event| event.without("eventCategory").with("eventVersion", "1.05");
+    let s3 = "s3.amazonaws.com";
+    let lake = TestLake::with(&[&[
+        old(Event::new("o1", "2017-05-01T00:00:00Z", s3, "GetObject")),
+        Event::new("m1", "2024-05-01T00:00:00Z", s3, "ListBuckets"),
+    ]])
+    .await;
+    let engine = lake.engine().await;
+    let asked = "SELECT * FROM events WHERE requestParameters['bucketName'] = 'payroll'";
+    for (time, expected) in [
+        ("", "whether data events were recorded cannot be told: events of versions before 1.07"),
+        (" AND eventTime < '2018-01-01'", "recorded in that time cannot be told"),
+        (" AND eventTime > '2024-01-01'", "no data events were recorded in that time"),
+    ] {
+        let notes = ask(&engine, &format!("{asked}{time}")).await.notes;
+        assert!(matches!(notes.as_slice(), [note] if note.contains(expected)), "{time}: {notes:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_table_says_that_it_is() {
+    let lake = lake().await;
+    let engine = lake.engine().await;
+    for (sql, expected) in [
+        ("SELECT count(*) FROM insights", "the store `default` holds no Insights events: "),
+        ("SELECT * FROM insights WHERE insightType = 'x'", "`CloudTrail-Insight/`"),
+        ("SELECT max(eventTime) FROM aggregated", "holds no aggregated events: "),
+        ("SELECT count(*) FROM digests", "holds no digests: "),
+        // An answer with rows says nothing of a table that gave none.
+        ("SELECT count(*), (SELECT count(*) FROM insights) FROM events", "no Insights events"),
+    ] {
+        let notes = ask(&engine, sql).await.notes;
+        assert!(matches!(notes.as_slice(), [note] if note.contains(expected)), "{sql}: {notes:?}");
+    }
+
     let empty = TestLake::empty().await;
-    let read = ask(&empty.engine().await, "SELECT count(*) FROM events").await;
-    assert_eq!(lines(&read), ["0"]);
-    assert_eq!(read.notes, ["the store `default` holds no events yet"]);
+    for (rejects, expected) in [
+        (&[][..], "the store `default` holds no events yet"),
+        (
+            &[b"{}".as_slice(), b"[]"][..],
+            "the store `default` holds no events: 1 object was rejected, as a whole or in part; \
+             `system.rejects` says why",
+        ),
+    ] {
+        if !rejects.is_empty() {
+            empty.commit("default", &[], rejects).await;
+        }
+        let engine = empty.engine().await;
+        for sql in ["SELECT count(*) FROM events", "SELECT * FROM system.coverage"] {
+            assert_eq!(ask(&engine, sql).await.notes, [expected], "{sql}");
+        }
+    }
 }

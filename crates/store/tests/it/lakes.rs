@@ -61,9 +61,11 @@ async fn stores_have_names_of_their_own() {
     }
     let names: Vec<String> = lake.stores().await.unwrap().into_iter().map(|s| s.name).collect();
     assert_eq!(names, ["2021_07", "a-1", "b"]);
-    for name in ["", "system", "A", "../x", "a/b", "-a", &"x".repeat(65)] {
+    let long = "x".repeat(65);
+    for name in ["", "system", "information_schema", "A", "../x", "a/b", "-a", &long] {
         let error = lake.create_store(name, &spec(), at(0)).await.unwrap_err();
         assert!(matches!(error, Error::StoreName { .. }), "{name}");
+        assert!(error.hint().unwrap().contains("`information_schema`"), "{name}");
         assert!(matches!(lake.store(name).await, Err(Error::NoStore { .. })), "{name}");
     }
 }

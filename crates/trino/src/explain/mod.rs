@@ -10,7 +10,7 @@ use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 
 use self::known::{correlated, known};
-use crate::names::nearest;
+use crate::names::{edit_distance, nearest};
 use crate::{Kind, Names, SqlError};
 
 /// More than one row where a value stands, in Trino's words.
@@ -81,12 +81,15 @@ fn unknown_column(
                 SqlError::new(Kind::UnknownName, format!("column `{}` does not exist", field.name));
             let valid = valid_fields.iter().map(|column| column.name.as_str());
             let near = nearest(&field.name, valid).or_else(|| names.nearest(&field.name));
+            let compared = place.is_some_and(|(line, column, _)| is_compared(sql, line, column));
             match near {
-                Some(near) => unknown.with_hint(format!("did you mean `{near}`?")),
-                None if field.name.contains('-') => {
+                Some(near) if !compared || is_mistyped(&field.name, near) => {
+                    unknown.with_hint(format!("did you mean `{near}`?"))
+                }
+                _ if compared || field.name.contains('-') => {
                     unknown.with_hint(format!("text stands in single quotes: '{}'", field.name))
                 }
-                None => unknown,
+                _ => unknown,
             }
         }
         SchemaError::AmbiguousReference { field } => SqlError::new(
@@ -104,6 +107,29 @@ fn unknown_column(
                 .with_hint("give one of them another name: `x AS y`")
         }
     }
+}
+
+/// Returns whether something is compared with what stands at a place, as a text would be.
+fn is_compared(sql: &str, line: usize, column: usize) -> bool {
+    let mut lines = sql.lines();
+    let above = lines.by_ref().take(line.saturating_sub(1)).flat_map(|line| [line, "\n"]);
+    let mut before: String = above.collect();
+    before.extend(lines.next().unwrap_or_default().chars().take(column.saturating_sub(1)));
+    let before = before.trim_end().to_lowercase();
+    let is_in_list = before.rsplit_once('(').is_some_and(|(operator, list)| {
+        operator.trim_end().ends_with(" in") && !list.contains(')')
+    });
+    match before.ends_with(['(', ',']) {
+        true => is_in_list,
+        false => before.ends_with(['=', '<', '>']) && !before.ends_with("->"),
+    }
+}
+
+/// Returns whether `word` is `name` but for a letter or two: a longer way off it is another word.
+fn is_mistyped(word: &str, name: &str) -> bool {
+    let letters = |text: &str| text.to_lowercase().chars().collect::<Vec<_>>();
+    let (word, name) = (letters(word), letters(name));
+    edit_distance(&word, &name) <= (word.len() / 5).max(1)
 }
 
 /// Returns the characters of the statement at a place.

@@ -18,12 +18,17 @@ pub(crate) fn bind(statement: &mut Statement, parameters: &Parameters) -> Result
     if binder.next < parameters.positional.len() {
         let (given, asked) = (parameters.positional.len(), binder.next);
         let message = format!("{given} positional parameters are given, {asked} `?` stand");
-        return Err(SqlError::new(Kind::Parameter, message));
+        return Err(SqlError::new(Kind::Parameter, message)
+            .with_hint("write a `?` for each value, or leave the value out"));
     }
     match parameters.named.keys().find(|name| !binder.used.contains(name.as_str())) {
         Some(name) => {
-            let message = format!("parameter `{name}` is given, but `:{name}` does not stand");
-            Err(SqlError::new(Kind::Parameter, message))
+            let message =
+                format!("parameter `{name}` is given, but `:{name}` is not in the statement");
+            Err(SqlError::new(Kind::Parameter, message).with_hint(match binder.used.first() {
+                Some(used) => format!("the statement asks for `:{used}`"),
+                None => format!("write `:{name}` where its value belongs, or leave it out"),
+            }))
         }
         None => Ok(()),
     }
