@@ -1,21 +1,27 @@
 #!/usr/bin/env python3
 """Many clients over every protocol of `traillake serve`, each answer checked, and prints Markdown.
 
-usage: clients.py --traillake PATH --lake LAKE --work FOLDER [--clients 200] [--queries 20000]
-                  [--processes 2] [--memory 2GB] [--seed 1]
+usage: clients.py --traillake PATH --lake LAKE --work FOLDER [--clients 200] [--users 20]
+                  [--queries 20000] [--processes 2] [--memory 2GB] [--seed 1]
 
-LAKE holds a generated trail. About twenty shapes of audit query, with constants found in the lake,
-are asked by clients that each keep to one of four protocols (TrailLake's own, CloudTrail Lake's,
-Athena's, Trino's). Every answer is compared, by a hash of its rows, with the one the command line
-gave before. A client of a small query measures its time while the others scan. The server's memory is
-that of its process, sampled twice a second, against the limit it was given. Needs no package.
+LAKE holds a generated trail; WORK must be empty or new. About twenty shapes of audit query, with
+constants found in the lake, are asked by clients that each keep to one of four protocols (TrailLake's
+own, CloudTrail Lake's, Athena's, Trino's) and to one of the users, with a token or a signature of that
+user. Each statement carries a text of its own into every row of its answer, so that an answer that
+reached somebody else is seen; what is left is compared, in its order, with what the command line gave
+before. At the end the server's history has to hold every statement under the user who asked. The
+server's peak memory is held against its limit. Beside them, a process of its own asks a small query
+again and again and measures. Needs no package. Exit code 1 when anything is off.
 """
 import argparse
+import collections
 import hashlib
+import hmac
 import http.client
 import json
 import multiprocessing
 import os
+import queue
 import random
 import re
 import subprocess
@@ -44,7 +50,7 @@ SHAPES = {
     "new access": "SELECT eventID, eventName, requestParameters['userName'] AS u FROM events WHERE eventName IN ('CreateAccessKey', 'CreateUser') ORDER BY eventID LIMIT 1000",
     "nobody": "SELECT eventID FROM events WHERE userIdentity.accessKeyId = 'AKIA{nonce}' LIMIT 1",
     "ten thousand": "SELECT eventID, eventName FROM events ORDER BY eventTime, eventID LIMIT 10000",
-    "numbers": "SELECT n FROM UNNEST(sequence(1, {many})) AS t(n)",
+    "many": "SELECT eventID FROM events ORDER BY eventTime, eventID LIMIT {many}",
 }
 CONSTANTS = {
     "who": "SELECT userIdentity.arn AS v FROM events WHERE userIdentity.arn IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 10",
@@ -59,19 +65,45 @@ SMALL = "of one key"
 
 
 def fingerprint(rows):
-    """A hash of rows of text (None for NULL), whatever their order."""
-    lines = sorted(json.dumps(row) for row in rows)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    """A hash of rows of text (None for NULL), in their order."""
+    return hashlib.sha256("\n".join(map(json.dumps, rows)).encode()).hexdigest()
 
 
 def text(value):
     return None if value is None else str(value)
 
 
+def tagged(sql, tag):
+    """The statement with a column more, whose value is the tag."""
+    return sql.replace(" FROM ", f", '{tag}' AS tag FROM ", 1)
+
+
+def signed(key, secret, service, host, headers, body):
+    """The headers of a POST to `/` with Signature Version 4.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html"""
+    at = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    headers = {**headers, "Host": host, "X-Amz-Date": at}
+    names = sorted(name.lower() for name in headers)
+    told = {name.lower(): value for name, value in headers.items()}
+    canonical = "\n".join(["POST", "/", "", *(f"{name}:{told[name]}" for name in names), "",
+                           ";".join(names), hashlib.sha256(body.encode()).hexdigest()])
+    scope = f"{at[:8]}/us-east-1/{service}/aws4_request"
+    to_sign = "\n".join(["AWS4-HMAC-SHA256", at, scope,
+                         hashlib.sha256(canonical.encode()).hexdigest()])
+    sealed = ("AWS4" + secret).encode()
+    for part in [*scope.split("/"), to_sign]:
+        sealed = hmac.new(sealed, part.encode(), hashlib.sha256).digest()
+    headers["Authorization"] = (f"AWS4-HMAC-SHA256 Credential={key}/{scope}, "
+                                f"SignedHeaders={';'.join(names)}, Signature={sealed.hex()}")
+    return headers
+
+
 class Client:
     def __init__(self, address, user):
+        self.address = address
         self.connection = http.client.HTTPConnection(address, timeout=600)
         self.user = user
+        self.bearer = {"Authorization": f"Bearer {user['token']}"}
 
     def call(self, method, path, body=None, headers=None):
         self.connection.request(method, path, body, headers or {})
@@ -87,19 +119,23 @@ class Own(Client):
 
     def rows(self, sql):
         answer = self.call("POST", "/v1/query", json.dumps({"sql": sql}),
-                           {"Content-Type": "application/json"})
+                           {"Content-Type": "application/json", **self.bearer})
         names = [column["name"] for column in answer["columns"]]
         return [[text(row[name]) for name in names] for row in answer["rows"]]
 
 
 class Aws(Client):
     def operation(self, target, **request):
-        return self.call("POST", "/", json.dumps(request), {
-            "Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": target})
+        body = json.dumps(request)
+        headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": target}
+        user = self.user
+        return self.call("POST", "/", body, signed(user["key"], user["secret"], self.service,
+                                                   self.address, headers, body))
 
 
 class Lake(Aws):
     name = "lake"
+    service = "cloudtrail"
     prefix = "CloudTrail_20131101."
 
     def rows(self, sql):
@@ -124,6 +160,7 @@ class Lake(Aws):
 
 class Athena(Aws):
     name = "athena"
+    service = "athena"
     prefix = "AmazonAthena."
 
     def rows(self, sql):
@@ -155,7 +192,7 @@ class Trino(Client):
     name = "trino"
 
     def rows(self, sql):
-        headers = {"X-Trino-User": self.user, "Content-Type": "text/plain"}
+        headers = {"X-Trino-User": self.user["name"], "Content-Type": "text/plain", **self.bearer}
         page, rows = self.call("POST", "/v1/statement", sql, headers), []
         while True:
             if "error" in page:
@@ -170,31 +207,56 @@ class Trino(Client):
 PROTOCOLS = [Own, Lake, Athena, Trino]
 
 
-def worker(number, arguments, address, questions, results):
+def ask(spoken, sql, expected, tag):
+    """Seconds that an answer took, and what was wrong with it."""
+    begun = time.monotonic()
+    try:
+        rows = spoken.rows(tagged(sql, tag))
+    except Exception as error:  # counted and shown: a client must not stop the others
+        return time.monotonic() - begun, f"failed: {type(error).__name__} {str(error)[:200]}"
+    took = time.monotonic() - begun
+    tags = {row.pop() for row in rows}
+    if tags - {tag}:
+        return took, f"somebody else's: {sorted(tags - {tag})[:3]}"
+    return took, "right" if fingerprint(rows) == expected else "wrong"
+
+
+def worker(number, arguments, address, users, questions, results):
     """One process of clients; each sends its share of the questions, one after the other."""
     clients = range(number, arguments.clients, arguments.processes)
     found, lock = [], threading.Lock()
 
     def run(client):
         draw = random.Random(arguments.seed * 10_007 + client)
-        spoken = PROTOCOLS[client % len(PROTOCOLS)](address, f"client-{client}")
-        share = arguments.queries // arguments.clients
-        for _ in range(share):
+        # Not in step with the protocols: each user speaks all of them.
+        user = users[client // len(PROTOCOLS) % len(users)]
+        spoken = PROTOCOLS[client % len(PROTOCOLS)](address, user)
+        for n in range(arguments.queries // arguments.clients):
             shape, sql, expected = draw.choice(questions)
-            begun = time.monotonic()
-            try:
-                outcome = "right" if fingerprint(spoken.rows(sql)) == expected else "wrong"
-            except Exception as error:  # counted and shown: a client must not stop the others
-                outcome = f"failed: {type(error).__name__} {str(error)[:200]}"
-                spoken = type(spoken)(address, spoken.user)
+            took, outcome = ask(spoken, sql, expected, f"client-{client}-{n}")
+            if outcome.startswith("failed"):
+                spoken = type(spoken)(address, user)
             with lock:
-                found.append((spoken.name, shape, time.monotonic() - begun, outcome))
+                found.append((spoken.name, shape, took, outcome, user["name"]))
 
     threads = [threading.Thread(target=run, args=(client,)) for client in clients]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    results.put(found)
+
+
+def probe(arguments, address, user, questions, stop, results):
+    """Asks small queries, one after the other, while the others do as they do."""
+    small = [one for one in questions if one[0] == SMALL]
+    spoken, found, n = Own(address, user), [], 0
+    while not stop.is_set():
+        shape, sql, expected = small[n % len(small)]
+        took, outcome = ask(spoken, sql, expected, f"probe-{n}")
+        found.append(("probe", shape, took, outcome, user["name"]))
+        n += 1
+        stop.wait(0.05)
     results.put(found)
 
 
@@ -222,16 +284,37 @@ def questions(arguments):
     return drawn
 
 
-def watch(pid, peaks, stop):
-    while not stop.is_set():
-        try:
-            with open(f"/proc/{pid}/status") as status:
-                for line in status:
-                    if line.startswith("VmRSS"):
-                        peaks.append(int(line.split()[1]) * 1024)
-        except OSError:
-            return
-        stop.wait(0.5)
+def peak_of(pid):
+    """The most memory that a process ever had, in bytes."""
+    with open(f"/proc/{pid}/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+
+
+def bytes_of(size):
+    return float(size.rstrip("GMB")) * {"GB": 1e9, "MB": 1e6}[size.lstrip("0123456789.")]
+
+
+def make_users(arguments, state):
+    """Users, each with a token and an access key."""
+    def made(*words):
+        done = subprocess.run([arguments.traillake, *words, "--state", state, "--format", "json"],
+                              capture_output=True, check=True)
+        return json.loads(done.stdout)
+    users = []
+    for n in range(arguments.users):
+        name = f"user-{n}"
+        key = made("key", "add", name)
+        users.append({"name": name, "token": made("token", "add", name)["token"],
+                      "key": key["id"], "secret": key["secret"]})
+    return users
+
+
+def in_history(arguments, address, admin):
+    """How many statements of clients the server's own history has, by user, and how many ended well."""
+    sql = ("SELECT \"user\", count(*) AS n, count_if(status = 'FINISHED') AS done FROM system.queries "
+           "WHERE query LIKE '%''client-%' GROUP BY 1")
+    rows = Own(address, admin).rows(sql)
+    return {user: (int(n), int(done)) for user, n, done in rows}
 
 
 def percentile(times, share):
@@ -239,56 +322,95 @@ def percentile(times, share):
     return times[min(len(times) - 1, int(len(times) * share))] if times else float("nan")
 
 
-def report(found, seconds, peak, arguments):
-    wrong = [one for one in found if one[3] != "right"]
-    print(f"{len(found)} queries by {arguments.clients} clients in {seconds:.1f} s: "
-          f"{len(found) / seconds:.0f} queries/s, {len(found) - len(wrong)} right, {len(wrong)} not")
-    print(f"peak memory of the server {peak / 1e6:.0f} MB, limit of its queries {arguments.memory}\n")
+def report(found, seconds, peak, history, arguments):
+    """Prints what happened; returns whether all of it is as it has to be."""
+    probes = [one[2] for one in found if one[0] == "probe"]
+    off = [one for one in found if one[3] != "right"]
+    asked_by = collections.Counter(one[4] for one in found if one[0] != "probe")
+    queries = sum(asked_by.values())
+    kept = sum(history.get(user, (0, 0))[0] for user in asked_by)
+    print(f"{queries} queries by {arguments.clients} clients of {arguments.users} users in {seconds:.1f} s: "
+          f"{queries / seconds:.0f} queries/s, {len(off)} not right; the history has {kept}")
+    print(f"peak memory of the server {peak / 1e6:.0f} MB, limit of its queries {arguments.memory}")
+    print(f"a small query beside them, {len(probes)} times: median {percentile(probes, 0.5) * 1000:.0f} ms, "
+          f"p99 {percentile(probes, 0.99) * 1000:.0f} ms\n")
     print("| protocol | queries | median | p99 | p99 of a small query |\n|---|---:|---:|---:|---:|")
     for protocol in [spoken.name for spoken in PROTOCOLS]:
         times = [one[2] for one in found if one[0] == protocol]
         small = [one[2] for one in found if one[0] == protocol and one[1] == SMALL]
         print(f"| {protocol} | {len(times)} | {percentile(times, 0.5) * 1000:.0f} ms "
               f"| {percentile(times, 0.99) * 1000:.0f} ms | {percentile(small, 0.99) * 1000:.0f} ms |")
-    for one in wrong[:20]:
-        print(one, file=sys.stderr)
-    return not wrong
+    faults = [str(one) for one in off[:20]]
+    if queries != arguments.queries // arguments.clients * arguments.clients:
+        faults.append(f"{queries} queries were answered")
+    for user, n in asked_by.items():
+        if history.get(user) != (n, n):
+            faults.append(f"{user} asked {n} times; of the history's: {history.get(user)}")
+    if peak > 1.25 * bytes_of(arguments.memory):
+        faults.append(f"{peak / 1e6:.0f} MB are more than the limit and a quarter")
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    print(f"\nverdict: {'as it has to be' if not faults else 'OFF'}")
+    return not faults
 
 
-def main():
+def parse():
     arguments = argparse.ArgumentParser()
     for name in ("traillake", "lake", "work"):
         arguments.add_argument(f"--{name}", required=True)
     arguments.add_argument("--clients", type=int, default=200)
+    arguments.add_argument("--users", type=int, default=20)
     arguments.add_argument("--queries", type=int, default=20_000)
     arguments.add_argument("--processes", type=int, default=2)
     arguments.add_argument("--memory", default="2GB")
     arguments.add_argument("--seed", type=int, default=1)
-    arguments = arguments.parse_args()
+    return arguments.parse_args()
+
+
+def main():
+    arguments = parse()
     os.makedirs(arguments.work, exist_ok=True)
+    if os.listdir(arguments.work):
+        sys.exit(f"{arguments.work} is not empty")
     drawn = questions(arguments)
+    state = os.path.join(arguments.work, "state")
+    users = make_users(arguments, state)
+    done = subprocess.run([arguments.traillake, "token", "add", "auditor", "--role", "admin", "--state",
+                           state, "--format", "json"], capture_output=True, check=True)
+    admin = {"name": "auditor", "token": json.loads(done.stdout)["token"]}
     server = subprocess.Popen(
-        [arguments.traillake, "--lake", arguments.lake, "serve", "--no-auth", "--listen",
-         "127.0.0.1:0", "--state", os.path.join(arguments.work, "state"), "--memory",
-         arguments.memory], stderr=subprocess.PIPE, text=True)
+        [arguments.traillake, "--lake", arguments.lake, "serve", "--listen", "127.0.0.1:0", "--state",
+         state, "--memory", arguments.memory], stderr=subprocess.PIPE, text=True)
+    address = None
     for line in server.stderr:
         if "listening on " in line:
-            address = line.split("://")[1].strip()
+            address = line.split("://")[1].split()[0].rstrip("/")
             break
+    if address is None:
+        sys.exit("the server did not start")
     threading.Thread(target=server.stderr.read, daemon=True).start()
-    peaks, stop = [0], threading.Event()
-    threading.Thread(target=watch, args=(server.pid, peaks, stop), daemon=True).start()
     results, begun = multiprocessing.Queue(), time.monotonic()
-    workers = [multiprocessing.Process(target=worker, args=(n, arguments, address, drawn, results))
+    stop = multiprocessing.Event()
+    probing = multiprocessing.Process(target=probe, args=(arguments, address, users[0], drawn, stop, results))
+    workers = [multiprocessing.Process(target=worker, args=(n, arguments, address, users, drawn, results))
                for n in range(arguments.processes)]
-    for process in workers:
+    for process in [probing, *workers]:
         process.start()
-    found = [one for _ in workers for one in results.get()]
+    found, left = [], len(workers)
+    while left:
+        try:
+            found += results.get(timeout=5)
+            left -= 1
+        except queue.Empty:
+            if server.poll() is not None or not any(process.is_alive() for process in workers):
+                sys.exit("the server or a process of clients died")
     seconds = time.monotonic() - begun
     stop.set()
+    found += results.get(timeout=600)
+    peak, history = peak_of(server.pid), in_history(arguments, address, admin)
     server.terminate()
     server.wait()
-    sys.exit(0 if report(found, seconds, max(peaks), arguments) else 1)
+    sys.exit(0 if report(found, seconds, peak, history, arguments) else 1)
 
 
 if __name__ == "__main__":
