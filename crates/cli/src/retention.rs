@@ -264,7 +264,7 @@ pub async fn count(
     let engine = engine(lake, store, None, now).await?;
     // One whole condition, and nothing that goes on behind a parenthesis of its own.
     let bare = format!("SELECT count(*) FROM events WHERE {condition}\n");
-    engine.check(&bare, &Parameters::default(), now).await?;
+    engine.check(&bare, &Parameters::default(), engine.limits()).await?;
     let sql = format!("SELECT count(*) FROM events WHERE (\n{condition}\n)");
     let rows = crate::answers::rows(&engine, &sql, &Parameters::default()).await?;
     let count = rows.into_iter().next().and_then(|mut row| row.pop().flatten());

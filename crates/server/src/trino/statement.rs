@@ -21,7 +21,7 @@ use crate::auth::Identity;
 use crate::engines::names;
 use crate::error::{Error, Result};
 use crate::http::{Encrypted, Inner, Shared};
-use crate::queries::Asked;
+use crate::queries::{Asked, check_length};
 
 /// `POST /v1/statement`: a statement in, the address of its first page out.
 ///
@@ -79,6 +79,7 @@ async fn answer(
     sql: &str,
     base: &str,
 ) -> std::result::Result<Response, Told> {
+    check_length(sql)?;
     let own = &server.options.store;
     let stores = server.queries.engines().stores(identity, own).await?;
     let found = session.schema.as_ref().and_then(|schema| {

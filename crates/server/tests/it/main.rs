@@ -10,6 +10,7 @@ mod lake_fuzz;
 mod lake_lookup;
 mod lake_refusals;
 mod lake_sdk;
+mod long_statements;
 mod served;
 mod trino_fuzz;
 mod trino_rest;

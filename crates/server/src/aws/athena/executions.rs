@@ -13,7 +13,7 @@ use super::{
 };
 use crate::aws::Fault;
 use crate::engines::names;
-use crate::queries::Asked;
+use crate::queries::{self, Asked, STATEMENT_BYTES_MAX};
 
 /// Queries of a page of `ListQueryExecutions`, and of `BatchGetQueryExecution`.
 const PAGE_MAX: usize = 50;
@@ -46,7 +46,8 @@ pub(super) struct ResultConfiguration {
 
 /// `StartQueryExecution`.
 pub(super) async fn start(call: &Call<'_>, asked: Start) -> Answered {
-    check_length("QueryString", &asked.query_string, 1..=262_144)?;
+    check_length("QueryString", &asked.query_string, 1..=STATEMENT_BYTES_MAX)?;
+    queries::check_length(&asked.query_string).map_err(|error| fault(&error))?;
     if let Some(token) = &asked.client_request_token {
         check_length("ClientRequestToken", token, 32..=128)?;
     }
