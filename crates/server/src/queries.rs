@@ -173,6 +173,17 @@ impl Queries {
         begun.await.map_err(Error::state)?
     }
 
+    /// Remembers a statement that was refused before it could run: whoever tries names is seen.
+    pub(crate) async fn refused(self: &Arc<Self>, asked: &Asked, reason: &str) {
+        match self.submit(asked).await {
+            Ok(Submission { mut ending, .. }) => {
+                let error = Error::request(reason);
+                ending.end(outcome_of(&error, Told::default(), self.options.now())).await;
+            }
+            Err(error) => tracing::warn!("a refused statement is not remembered: {error}"),
+        }
+    }
+
     fn refuse_when_full(&self, asked: &Asked) -> Result<()> {
         let limit = self.options.waiting_per_user;
         match self.queue.is_full(&asked.identity.user) {
@@ -299,7 +310,8 @@ impl Queries {
     pub(crate) async fn record(&self, user: &str, id: &str) -> Result<QueryRecord> {
         let missing = || Error::not_found("query", id);
         let known = Uuid::parse_str(id).map_err(|_| missing())?;
-        self.state.query(user, known).await?.ok_or_else(missing)
+        let record = self.state.query(user, known).await?.ok_or_else(missing)?;
+        Ok(self.results.as_kept(record, self.options.now()))
     }
 
     /// Ends a query of that user; one that is over stays as it is.
