@@ -341,8 +341,8 @@ async fn a_hold_at_any_moment_keeps_all_that_has_not_left_by_then() {
     expire(&writer, &before(3)).await.unwrap();
     let calls = plain.calls();
     let (mut changed, mut overtaken, mut in_time) = (0, 0, 0);
-    for call in opened..calls.len() {
-        let why = format!("a hold before `{}`", calls[call]);
+    for (call, what) in calls.iter().enumerate().skip(opened) {
+        let why = format!("a hold before `{what}`");
         let disk = lake.fork();
         let there = Arc::new(Mutex::new(None));
         let (from, found) = (disk.clone(), there.clone());
@@ -384,8 +384,8 @@ async fn what_leaves_while_a_round_is_made_does_not_come_back_with_it() {
     let opened = plain.calls().len();
     commit(&writer, &more, 50).await.unwrap();
     let (mut deselected, calls) = (0, plain.calls());
-    for call in opened..calls.len() {
-        let why = format!("an expiry before `{}`", calls[call]);
+    for (call, what) in calls.iter().enumerate().skip(opened) {
+        let why = format!("an expiry before `{what}`");
         let disk = lake.fork();
         let from = disk.clone();
         let meanwhile = Meanwhile::before(call, move || async move {
