@@ -274,7 +274,6 @@ async fn two_upkeeps(seeds: Range<u64>) {
         refused += turns.lost(0) + turns.lost(1);
         check_aftermath(&disk, &rounds, &format!("seed {seed}")).await;
     }
-    println!("{refused} commits of folds lost, {rebased} rounds rebased, {folded} files folded");
     assert!(
         refused > 2 && rebased > 2,
         "{refused} commits of folds lost, {rebased} rounds rebased"
