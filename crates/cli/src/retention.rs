@@ -28,7 +28,7 @@ use crate::times::show_second;
 
 /// The most that leaves at once when nobody looks.
 const STEP_MAX: TimeDelta = TimeDelta::days(31);
-/// How often it is begun again because files were rewritten meanwhile.
+/// How often it is begun again because files were rewritten or settings changed meanwhile.
 const ATTEMPTS_MAX: u32 = 5;
 /// Records that holds may keep past retention: each takes some 20 bytes of memory.
 const HELD_MAX: usize = 20_000_000;
@@ -111,27 +111,28 @@ pub async fn due(
     settings: &Settings,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Option<Leaving>> {
-    let found = look(lake, store, settings, now).await?;
-    Ok(found.map(|(_, before, due)| leaving(before, &due)))
+    let writer = lake.writer(&store.name, &traillake_ingest::store_spec(), now).await?;
+    let found = look(lake, store, settings, &writer, now).await?;
+    Ok(found.map(|(before, due)| leaving(before, &due)))
 }
 
 fn leaving(before: DateTime<Utc>, due: &DueExpiry) -> Leaving {
     Leaving { before, tables: due.tables(), held: due.held() }
 }
 
-/// Returns what is past retention, with the writer that can take it out.
+/// Returns what is past retention by `settings`, and since when.
 async fn look(
     lake: &Lake,
     store: &StoreInfo,
     settings: &Settings,
+    writer: &StoreWriter,
     now: DateTime<Utc>,
-) -> anyhow::Result<Option<(StoreWriter, DateTime<Utc>, DueExpiry)>> {
+) -> anyhow::Result<Option<(DateTime<Utc>, DueExpiry)>> {
     let Some(before) = settings.cutoff(now) else { return Ok(None) };
-    let writer = lake.writer(&store.name, &traillake_ingest::store_spec(), now).await?;
     let state = writer.latest().await?;
     let expiry = expiry(lake, store, settings, (before, now), &state).await?;
     let due = writer.expiry_due(&state, expiry).await?;
-    Ok(Some((writer, before, due)))
+    Ok(Some((before, due)))
 }
 
 /// Takes out of a store what is past its retention; none when nothing ever leaves it. With `watched`
@@ -152,7 +153,8 @@ pub async fn expire(
 }
 
 fn is_overtaken(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref::<Error>(), Some(Error::NotLive { .. }))
+    let error = error.downcast_ref::<Error>();
+    matches!(error, Some(Error::NotLive { .. } | Error::SettingsChanged { .. }))
 }
 
 async fn expire_once(
@@ -161,9 +163,10 @@ async fn expire_once(
     now: DateTime<Utc>,
     watched: bool,
 ) -> anyhow::Result<Option<Leaving>> {
-    // As it is set now: a hold may have been put in force since.
-    let settings = lake.store_info(&store.name).await?.settings;
-    let Some((writer, before, due)) = look(lake, store, &settings, now).await? else {
+    // As it is set now; a hold that comes later ends this.
+    let writer = lake.writer(&store.name, &traillake_ingest::store_spec(), now).await?;
+    let settings = &writer.info().settings;
+    let Some((before, due)) = look(lake, store, settings, &writer, now).await? else {
         return Ok(None);
     };
     if !watched {
@@ -261,7 +264,7 @@ pub async fn count(
     let engine = engine(lake, store, None, now).await?;
     // One whole condition, and nothing that goes on behind a parenthesis of its own.
     let bare = format!("SELECT count(*) FROM events WHERE {condition}\n");
-    engine.check(&bare, &Parameters::default(), now).await?;
+    engine.check(&bare, &Parameters::default(), engine.limits()).await?;
     let sql = format!("SELECT count(*) FROM events WHERE (\n{condition}\n)");
     let rows = crate::answers::rows(&engine, &sql, &Parameters::default()).await?;
     let count = rows.into_iter().next().and_then(|mut row| row.pop().flatten());

@@ -61,10 +61,11 @@ pub async fn tend(
     let (spec, now, started) = (traillake_ingest::store_spec(), Utc::now(), Instant::now());
     let mut tended = Tended { store: store.name.clone(), ..Tended::default() };
     if let Some(until) = store.settings.restorable_until() {
-        tended.deletion = Some(match until <= now {
+        tended.deletion = Some(match store.settings.is_to_go(now) {
             true if how == How::Show => "would be removed".to_owned(),
             true if lake.remove_store(store, now).await? => "removed".to_owned(),
-            _ => format!("to be deleted after {}", show_second(until)),
+            true => "restored meanwhile".to_owned(),
+            false => format!("to be deleted after {}", show_second(until)),
         });
         return Ok(tended);
     }

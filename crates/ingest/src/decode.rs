@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringArray};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use arrow::datatypes::Int64Type;
 use arrow::error::ArrowError;
-use traillake_cloudtrail::schema::{EVENT_TIME, OBJECT};
+use traillake_cloudtrail::schema::OBJECT;
 use traillake_cloudtrail::{
     Batch, Decoder, Inspected, Kind, Limits, ObjectFault, ObjectKey, ObjectSummary,
 };
@@ -93,8 +93,6 @@ pub(crate) struct DecodeOptions {
 pub(crate) struct Taking {
     /// Those that all of these take.
     pub(crate) selectors: Vec<Selectors>,
-    /// Those that are no older, microseconds since 1970: what has expired does not come back.
-    pub(crate) from: Option<i64>,
 }
 
 impl Taking {
@@ -110,11 +108,6 @@ impl Taking {
             taken = Some(both.unwrap_or(mask));
         };
         self.selectors.iter().for_each(|selectors| also(selectors.select(kind, rows)));
-        let times = rows.column_by_name(EVENT_TIME).filter(|_| kind != Kind::Digest);
-        let times = times.and_then(|times| times.as_primitive_opt::<TimestampMicrosecondType>());
-        if let (Some(from), Some(times)) = (self.from, times) {
-            also(times.iter().map(|time| Some(time.is_none_or(|time| time >= from))).collect());
-        }
         taken.filter(|taken| taken.true_count() < taken.len())
     }
 }

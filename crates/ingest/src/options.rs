@@ -57,6 +57,8 @@ pub struct IngestOptions {
     pub selection: Selection,
     /// Records that are taken in, of those that the store takes; none: all of them.
     pub selectors: Option<Selectors>,
+    /// Leaves out objects past retention, where new ones are refused else: nobody chose them.
+    pub leaves_out_expired: bool,
     /// How long a bucket may send nothing before a request is given up, and made again.
     pub patience: Duration,
     /// Brings in a bucket's oldest month first, not its newest.
@@ -81,6 +83,7 @@ impl IngestOptions {
             rehash: false,
             selection: Selection::default(),
             selectors: None,
+            leaves_out_expired: false,
             patience: Duration::from_secs(60),
             oldest_first: false,
             is_recent: false,

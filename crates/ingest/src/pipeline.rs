@@ -64,8 +64,8 @@ pub async fn ingest(
     now: fn() -> DateTime<Utc>,
 ) -> Result<Report> {
     let (mut report, began) = (Report::default(), now());
-    let taking = retention::taking(&writer, &options).await?;
-    retention::check(&writer, &sources, &options, cancel, began).await?;
+    let taking = retention::taking(&writer, &options)?;
+    let before = retention::cutoff(&writer, &sources, &options, cancel, began).await?;
     let Opened { groups, lookings } = open(sources, &options).await?;
     // A long run is told of before it ends, for until then its places are not looked at.
     if options.selection.since.is_none_or(|since| since < began - LONG) {
@@ -73,7 +73,7 @@ pub async fn ingest(
     }
     for group in groups {
         let (writer, options, taking) = (writer.clone(), &options, &taking);
-        let run = Run { writer, options, taking, progress, cancel, now };
+        let run = Run { writer, options, taking, before, progress, cancel, now };
         report = run.bring_in(group, report).await?;
         if cancel.is_cancelled() {
             break;
@@ -84,7 +84,11 @@ pub async fn ingest(
         report.objects.close();
         return Ok(report);
     }
-    let done = lookings.iter().map(|looking| looking.done(&options.selection, &report, began));
+    let mut looked = options.selection.clone();
+    if report.objects.past_retention > 0 {
+        looked.since = looked.since.max(before);
+    }
+    let done = lookings.iter().map(|looking| looking.done(&looked, &report, began));
     keep(done, &writer).await;
     Ok(report)
 }
@@ -103,6 +107,8 @@ struct Run<'a> {
     writer: Arc<StoreWriter>,
     options: &'a IngestOptions,
     taking: &'a Taking,
+    /// What was delivered before is past retention.
+    before: Option<DateTime<Utc>>,
     progress: &'a dyn Progress,
     cancel: &'a CancelFlag,
     now: fn() -> DateTime<Utc>,
@@ -115,15 +121,15 @@ impl Run<'_> {
         sources: Vec<Arc<dyn LogSource>>,
         mut report: Report,
     ) -> Result<Report> {
-        let Run { writer, options, taking, progress, cancel, now } = self;
+        let Run { writer, options, taking, before, progress, cancel, now } = self;
         let mut listing = list_and_tell(sources, options, progress, cancel).await?;
         begin(&mut report, &mut listing, progress);
         let Listing { sources, objects, .. } = listing;
         let planned_at = writer.token();
         let is_newest_first = sources.iter().any(|source| source.is_newest_first());
         let order = if is_newest_first { Order::NewestDay } else { Order::Reading };
-        let objects =
-            subtract_ledger(&writer, objects, (order, options), &mut report.objects).await?;
+        let (how, counts) = ((order, options), &mut report.objects);
+        let objects = subtract_ledger(&writer, objects, how, before, counts).await?;
         progress.planned(objects.count, objects.bytes);
 
         let settled = Settled::default();

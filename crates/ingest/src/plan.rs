@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use traillake_cloudtrail::ObjectKey;
 use traillake_store::{KnownObject, StoreWriter};
@@ -233,14 +234,15 @@ fn open_blocking(sources: Vec<Source>, options: &IngestOptions) -> Result<Opened
     Ok(Opened { groups, lookings })
 }
 
-/// Returns the objects that the ledger does not know in an order, and counts those it does.
-/// With `rehash` all are returned.
+/// Returns the objects that the ledger does not know in an order, and counts those it does, and those
+/// that were delivered `before` what the store keeps. With `rehash` all known ones are returned.
 ///
 /// No watermark decides: a file that arrives years late is as new as any other.
 pub(crate) async fn subtract_ledger(
     writer: &StoreWriter,
     listed: Objects,
     (order, options): (Order, &IngestOptions),
+    before: Option<DateTime<Utc>>,
     counts: &mut ObjectCounts,
 ) -> Result<Objects> {
     let mut unknown = Objects::new(options.temp_dir.clone(), order);
@@ -252,6 +254,10 @@ pub(crate) async fn subtract_ledger(
                 counts.known += 1;
                 continue;
             }
+            if standing != Standing::Known && is_delivered_before(&listed.object, before) {
+                counts.past_retention += 1;
+                continue;
+            }
             listed.object.before = known.map(|known| Before {
                 sha256: known.sha256,
                 same_stamp: standing == Standing::Known,
@@ -260,6 +266,12 @@ pub(crate) async fn subtract_ledger(
         }
     }
     Ok(unknown)
+}
+
+/// Returns whether its key says so; one without a date says nothing.
+fn is_delivered_before(object: &SourceObject, before: Option<DateTime<Utc>>) -> bool {
+    let delivered_at = ObjectKey::parse(&object.key).and_then(|key| key.delivered_at);
+    delivered_at.zip(before).is_some_and(|(at, before)| at < before)
 }
 
 /// Returns the next objects with what the ledger knows of each.

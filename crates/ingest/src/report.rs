@@ -67,6 +67,8 @@ pub struct ObjectCounts {
     pub ignored: u64,
     /// Outside the selection.
     pub left_out: u64,
+    /// New or changed, and delivered before what the store keeps: not read.
+    pub past_retention: u64,
     /// Not reached, because the run was asked to stop.
     pub unreached: u64,
 }
@@ -74,7 +76,7 @@ pub struct ObjectCounts {
 impl ObjectCounts {
     /// Returns how many of what was found are logs that the run was about.
     pub fn logs(&self) -> u64 {
-        self.found - self.ignored - self.left_out
+        self.found - self.ignored - self.left_out - self.past_retention
     }
 
     /// Returns whether everything found is accounted for.
@@ -90,7 +92,7 @@ impl ObjectCounts {
     fn reached(&self) -> u64 {
         let in_ledger = self.known + self.read + self.changed + self.copies + self.empty;
         let not_taken = self.rejected + self.failed + self.elsewhere;
-        in_ledger + not_taken + self.ignored + self.left_out
+        in_ledger + not_taken + self.ignored + self.left_out + self.past_retention
     }
 }
 

@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arrow::datatypes::FieldRef;
-use chrono::{DateTime, Utc};
 use datafusion::execution::session_state::SessionState;
 use tokio::time::Instant;
 use traillake_store::{Lake, Pin as StorePin, Store, StoreInfo, Traffic};
@@ -23,8 +22,9 @@ use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::options::{EngineOptions, Lookup, QueryLimits, SystemTable, names_of};
 use crate::pins::Pin;
+use crate::planning::planned_aside;
 use crate::resolve::{Resolved, SYSTEM_TABLES, parts_of};
-use crate::run::{self, run};
+use crate::run;
 use crate::{resolve, runtime, show};
 
 /// Answers statements about one lake. Cheap to clone.
@@ -177,7 +177,7 @@ impl Engine {
         if names_stores(sql) && self.inner.lake.forget() {
             return self.whole().await?.answer(sql, parameters, within).await;
         }
-        match self.answer(sql, parameters, within).await {
+        match self.answer(sql, parameters, within.clone()).await {
             // Another version may have made tables with more columns, and stores may be new.
             Err(error) if error.is_unknown_name() && self.may_know_less() => {
                 self.whole().await?.answer(sql, parameters, within).await
@@ -208,31 +208,45 @@ impl Engine {
         within: QueryLimits,
     ) -> Result<Answer> {
         let mut limits = Limits::start(within.rows_max, within.timeout);
-        let prepared = self.inner.prepare(sql, parameters, within.now);
-        let prepared = limits.within(prepared).await??;
-        run(prepared, limits).await
+        let (inner, sql, parameters) = self.asked(sql, parameters);
+        let planning = planned_aside(within.turn, async move {
+            let prepared = inner.prepare(&sql, &parameters, within.now).await?;
+            run::plan(prepared).await
+        });
+        let planned = limits.within(planning).await???;
+        run::run(planned, limits).await
     }
 
-    /// Says whether a statement can be run, without running it; `now` is the present it would be run
-    /// in. Returns the stores it would read, the session's first.
+    /// Says whether a statement can be run, without running it; `within` has the present it would be
+    /// run in. Returns the stores it would read, the session's first.
     ///
     /// # Errors
-    /// What is wrong with the statement, a lake that cannot be read.
+    /// What is wrong with the statement, a lake that cannot be read, too long a time.
     pub async fn check(
         &self,
         sql: &str,
         parameters: &Parameters,
-        now: DateTime<Utc>,
+        within: QueryLimits,
     ) -> Result<Vec<String>> {
-        let prepared = self.inner.prepare(sql, parameters, now).await?;
-        run::check(&prepared)?;
-        Ok(prepared.snapshots.into_iter().map(|snapshot| snapshot.store).collect())
+        let mut limits = Limits::start(within.rows_max, within.timeout);
+        let (inner, sql, parameters) = self.asked(sql, parameters);
+        let checking = planned_aside(within.turn, async move {
+            let prepared = inner.prepare(&sql, &parameters, within.now).await?;
+            run::check(&prepared)?;
+            Ok(prepared.snapshots.into_iter().map(|snapshot| snapshot.store).collect())
+        });
+        limits.within(checking).await??
+    }
+
+    /// What a thread of its own takes along.
+    fn asked(&self, sql: &str, parameters: &Parameters) -> (Arc<Inner>, String, Parameters) {
+        (Arc::clone(&self.inner), sql.to_owned(), parameters.clone())
     }
 
     /// The limits that [`Engine::query`] asks within.
     pub fn limits(&self) -> QueryLimits {
         let EngineOptions { now, timeout, rows_max, .. } = self.inner.options;
-        QueryLimits { now, timeout, rows_max }
+        QueryLimits { now, timeout, rows_max, turn: None }
     }
 
     /// The stores that can be asked.

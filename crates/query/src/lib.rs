@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `engine` | what happens to a statement, step by step? |
 //! | `options` | what is an engine told? |
+//! | `planning` | on which thread is a statement planned? |
 //! | `definitions` | what of the scripts that define Athena's tables? |
 //! | `resolve` | which table does a name mean? |
 //! | `pins` | which snapshot of which store, and what tables are made over it? |
@@ -13,7 +14,7 @@
 //! | `system_tables`, `directory`, `show` | what does the lake know about itself? |
 //! | `hidden` | which columns does `*` leave out? |
 //! | `mentions` | which table's events does a search search? |
-//! | `gate` | does the plan only read? |
+//! | `gate`, `size` | does the plan only read, and is it small enough to be worked on? |
 //! | `stored_ranges` | which stored times does a condition on text or days come to? |
 //! | `late` | which values are made for result rows only? |
 //! | `store_table`, `prune`, `scan`, `meter` | which files are read, and how much of them? |
@@ -39,12 +40,14 @@ mod meter;
 mod notes;
 mod options;
 mod pins;
+mod planning;
 mod prune;
 mod resolve;
 mod run;
 mod runtime;
 mod scan;
 mod show;
+mod size;
 mod store_table;
 mod stored_ranges;
 mod system_tables;

@@ -1,5 +1,6 @@
 //! What an engine is told: where it looks, its limits, and the tables and names beside the lake's.
 
+use std::any::Any;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +57,7 @@ pub struct EngineOptions {
 }
 
 /// What one statement is asked with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct QueryLimits {
     /// The present: what `now()` says.
     pub now: DateTime<Utc>,
@@ -64,6 +65,9 @@ pub struct QueryLimits {
     pub timeout: Option<Duration>,
     /// The most rows its answer may have.
     pub rows_max: Option<u64>,
+    /// The right to use a thread; kept until no thread plans the statement any more, which may be
+    /// after it was given up.
+    pub turn: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 /// What it means that somebody looked at places that logs come from.

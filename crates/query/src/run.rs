@@ -11,7 +11,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{StreamExt, stream};
 
-use crate::answer::{Answer, Finish, Notes, Statistics};
+use crate::answer::{Answer, Finish, Notes, SnapshotName, Statistics};
 use crate::engine::{Prepared, What};
 use crate::error::{Error, InOurWords, Result, file_named};
 use crate::explain::{self, Explained, Outcome};
@@ -32,16 +32,61 @@ pub(crate) struct Run {
     pub(crate) explain: Option<bool>,
 }
 
-/// Starts what was prepared.
-pub(crate) async fn run(prepared: Prepared, limits: Limits) -> Result<Answer> {
+/// A statement with everything decided, before anything is read.
+pub(crate) struct Planned {
+    what: Ready,
+    pins: Arc<Pins>,
+    snapshots: Vec<SnapshotName>,
+    notes: Notes,
+    words: InOurWords,
+}
+
+enum Ready {
+    Rows(RecordBatch),
+    Plan(Box<Optimized>),
+}
+
+struct Optimized {
+    optimized: LogicalPlan,
+    physical: Arc<dyn ExecutionPlan>,
+    finish: Finish,
+    state: SessionState,
+    explain: Option<bool>,
+}
+
+/// Plans what was prepared.
+pub(crate) async fn plan(prepared: Prepared) -> Result<Planned> {
     let Prepared { what, state, pins, snapshots, notes, words } = prepared;
+    let what = match what {
+        What::Rows(rows) => Ready::Rows(rows),
+        What::Plan(run) => {
+            let optimized = optimize(*run, state).await.map_err(|error| words.error(error))?;
+            Ready::Plan(Box::new(optimized))
+        }
+    };
+    Ok(Planned { what, pins, snapshots, notes, words })
+}
+
+async fn optimize(run: Run, state: SessionState) -> Result<Optimized, DataFusionError> {
+    let finish = Finish::new(run.plan.schema().as_arrow(), run.headers, run.late);
+    let optimized = state.optimize(&run.plan)?;
+    let physical = state.query_planner().create_physical_plan(&optimized, &state).await?;
+    Ok(Optimized { optimized, physical, finish, state, explain: run.explain })
+}
+
+/// Starts what was planned.
+pub(crate) async fn run(planned: Planned, limits: Limits) -> Result<Answer> {
+    let Planned { what, pins, snapshots, notes, words } = planned;
     let (meter, scans) = (Arc::clone(&pins.meter), Arc::clone(&pins.scans));
     let (schema, batches) = match what {
-        What::Rows(rows) => (rows.schema(), stream::iter([Ok(rows)]).boxed()),
-        What::Plan(run) => {
-            let analyze = run.explain;
-            let running = start(*run, state, pins, Arc::clone(&notes), words, limits).await?;
-            match analyze {
+        Ready::Rows(rows) => (rows.schema(), stream::iter([Ok(rows)]).boxed()),
+        Ready::Plan(plan) => {
+            let Optimized { optimized, physical, finish, state, explain } = *plan;
+            let batches = execute_stream(Arc::clone(&physical), state.task_ctx());
+            let batches = batches.map_err(|error| words.error(error))?;
+            let after = After { optimized, physical, state, pins, notes: Arc::clone(&notes) };
+            let running = Running { batches, finish, limits, words, after };
+            match explain {
                 None => {
                     let schema = Arc::clone(running.finish.schema());
                     (schema, stream::unfold(Some(running), Running::step).boxed())
@@ -63,24 +108,6 @@ pub(crate) fn check(prepared: &Prepared) -> Result<()> {
         optimized.map_err(|error| prepared.words.error(error))?;
     }
     Ok(())
-}
-
-async fn start(
-    run: Run,
-    state: SessionState,
-    pins: Arc<Pins>,
-    notes: Notes,
-    words: InOurWords,
-    mut limits: Limits,
-) -> Result<Running> {
-    let finish = Finish::new(run.plan.schema().as_arrow(), run.headers, run.late);
-    let optimized = state.optimize(&run.plan).map_err(|e| words.error(e))?;
-    let planning = state.query_planner().create_physical_plan(&optimized, &state);
-    let physical = limits.within(planning).await?.map_err(|e| words.error(e))?;
-    let batches = execute_stream(Arc::clone(&physical), state.task_ctx());
-    let batches = batches.map_err(|e| words.error(e))?;
-    let after = After { optimized, physical, state, pins, notes };
-    Ok(Running { batches, finish, limits, words, after })
 }
 
 struct Running {

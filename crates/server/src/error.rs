@@ -1,5 +1,7 @@
 //! What can go wrong with a request, by what the asker is told. Each protocol has words of its own.
 
+use crate::excerpt::excerpt;
+
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -130,9 +132,10 @@ impl Error {
         }
     }
 
-    /// The message with the place in the statement; the hint stands apart.
+    /// The message with the place in the statement, of which it quotes what is around it; the hint
+    /// stands apart.
     pub fn message_alone(&self) -> String {
-        match self {
+        excerpt(&match self {
             Error::Query(error) => error.shown(),
             error => {
                 let mut text = error.to_string();
@@ -143,7 +146,7 @@ impl Error {
                 }
                 text
             }
-        }
+        })
     }
 }
 

@@ -4,14 +4,15 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray};
+use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use async_trait::async_trait;
 use traillake_query::SystemTable;
 
-use crate::state::{QueryRecord, State};
+use crate::state::{Listing, QueryRecord, State};
 
-/// Queries that the table can hold. It is never a shorter one: beyond them it says so.
-const QUERIES_MAX: u64 = 100_000;
+/// Queries that are read at once.
+const PAGE: u64 = 1_000;
 
 /// The table.
 pub(crate) struct History {
@@ -60,18 +61,21 @@ impl SystemTable for History {
         ]))
     }
 
+    /// All of them, a page at a time: how many there can be is bounded by what is kept.
     async fn rows(&self) -> Result<RecordBatch, String> {
-        let found =
-            self.state.queries(self.whose.as_deref(), None, (None, None), 0, QUERIES_MAX + 1);
-        let found = found.await;
-        let found = found.map_err(|error| error.to_string())?;
-        if found.len() as u64 > QUERIES_MAX {
-            return Err(format!(
-                "`system.queries` has more than {QUERIES_MAX} queries; `/v1/queries` lists them page \
-                 by page"
-            ));
+        let mut wanted = Listing { user: self.whose.clone(), limit: PAGE, ..Listing::default() };
+        let mut batches = Vec::new();
+        loop {
+            let page =
+                self.state.listed(wanted.clone()).await.map_err(|error| error.to_string())?;
+            let batch = RecordBatch::try_new(self.schema(), columns(&page.queries));
+            batches.push(batch.map_err(|error| error.to_string())?);
+            wanted.after = page.next();
+            if wanted.after.is_none() {
+                let all = concat_batches(&self.schema(), &batches);
+                return all.map_err(|error| error.to_string());
+            }
         }
-        RecordBatch::try_new(self.schema(), columns(&found)).map_err(|error| error.to_string())
     }
 }
 

@@ -5,6 +5,7 @@
 //! | module | the question it answers |
 //! |---|---|
 //! | `listen` | who may connect, over what, and how does it end? |
+//! | `places`, `patience` | may one more connect, and how long is it waited for? |
 //! | `options` | what is a server told? |
 //! | `auth` | who is asking, and what may they see? |
 //! | `http` | what does a path mean? (the routes, and TrailLake's own API) |
@@ -17,6 +18,7 @@
 //! | `followed` | how do the sources fare that are followed meanwhile? |
 //! | `results` | where are answers kept that are fetched later? |
 //! | `state` | what survives a restart? |
+//! | `excerpt` | how much of a statement does an error quote? |
 //! | `formats` | how is an answer written down? |
 //!
 //! Invariants: every protocol goes through `queries`, so that limits, history and cancel are the
@@ -26,6 +28,8 @@
 
 mod listen;
 mod options;
+mod patience;
+mod places;
 
 pub mod auth;
 mod aws;
@@ -44,6 +48,7 @@ mod results;
 mod state;
 
 mod error;
+mod excerpt;
 
 pub mod formats;
 

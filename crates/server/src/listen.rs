@@ -3,7 +3,7 @@
 //! A connection has so long to say what it wants, and none is kept that says nothing. With TLS the
 //! certificate is read again when its file changes, so that a renewal needs no restart.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -18,13 +18,14 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tower::Layer as _;
 
 use crate::error::{Error, Result};
 use crate::http::{Peer, Server};
+use crate::patience::Patient;
+use crate::places::Places;
 
 /// How long a client may take for TLS's greeting, and for a request's head.
 const GREETING_WITHIN: Duration = Duration::from_secs(15);
@@ -108,6 +109,7 @@ pub async fn bind(server: Server, address: &Address, tls: Option<&Tls>) -> Resul
 /// A socket that a server left behind is replaced; one that somebody listens on is not.
 #[cfg(unix)]
 async fn bind_unix(path: &Path) -> std::io::Result<tokio::net::UnixListener> {
+    use std::os::fd::AsFd as _;
     use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
     if let Ok(found) = path.symlink_metadata()
         && found.file_type().is_socket()
@@ -117,9 +119,17 @@ async fn bind_unix(path: &Path) -> std::io::Result<tokio::net::UnixListener> {
         }
         std::fs::remove_file(path)?;
     }
-    let listener = tokio::net::UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
+    let socket = tokio::net::UnixSocket::new_stream()?;
+    let owners = std::fs::Permissions::from_mode(0o600);
+    // On Linux the socket's file gets the mode that the socket has, and so there is no moment in
+    // which others can open it; elsewhere the mode comes after the file.
+    let bound_so = std::fs::File::from(socket.as_fd().try_clone_to_owned()?);
+    let set = bound_so.set_permissions(owners.clone());
+    socket.bind(path)?;
+    if set.is_err() || !cfg!(target_os = "linux") {
+        std::fs::set_permissions(path, owners)?;
+    }
+    socket.listen(1_024)
 }
 
 impl Bound {
@@ -130,9 +140,14 @@ impl Bound {
             Some(_) => server.router().layer(axum::Extension(crate::http::Encrypted)),
             None => server.router(),
         };
-        let places = Arc::new(Semaphore::new(server.options().connections_max));
+        let options = server.options();
+        let places = Places::new(options.connections_max, options.connections_of_one_max);
+        let patience = options.client_gone_after;
         let (closing, close) = tokio::sync::watch::channel(false);
         let mut connections = JoinSet::new();
+        // Ends with this call.
+        let mut beside = JoinSet::new();
+        beside.spawn(server.clone().keep_tidy());
         tokio::pin!(stop);
         loop {
             let accepted = tokio::select! {
@@ -140,7 +155,7 @@ impl Bound {
                 accepted = listener.accept() => accepted,
             };
             while connections.try_join_next().is_some() {}
-            let (stream, peer) = match accepted {
+            let (stream, address) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     // Too many open files, mostly: it passes.
@@ -149,11 +164,14 @@ impl Bound {
                     continue;
                 }
             };
-            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            let Some(place) = places.take(address) else {
                 server.metrics().connection_refused();
                 continue;
             };
             server.metrics().connected();
+            let stream: Box<dyn Stream> = Box::new(Patient::new(stream, patience));
+            let peer: Arc<str> =
+                address.map_or("unix".into(), |address| address.to_string().into());
             let service = axum::Extension(Peer(peer)).layer(router.clone());
             let close = close.clone();
             let acceptor = tls.as_ref().map(Certificate::acceptor);
@@ -174,16 +192,16 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 impl Listener {
-    /// The next connection, and the address that it comes from.
-    async fn accept(&self) -> std::io::Result<(Box<dyn Stream>, Arc<str>)> {
+    /// The next connection, and the address that it comes from; none for a socket of this machine.
+    async fn accept(&self) -> std::io::Result<(Box<dyn Stream>, Option<IpAddr>)> {
         Ok(match self {
             Listener::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                (Box::new(stream), peer.ip().to_canonical().to_string().into())
+                (Box::new(stream), Some(peer.ip().to_canonical()))
             }
             #[cfg(unix)]
-            Listener::Unix(listener) => (Box::new(listener.accept().await?.0), "unix".into()),
+            Listener::Unix(listener) => (Box::new(listener.accept().await?.0), None),
         })
     }
 }

@@ -11,18 +11,15 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use async_trait::async_trait;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use traillake_query::SystemTable;
 
-use crate::error::Result;
 use crate::state::{Login, LoginRecord, State};
 
 /// Rows that the table can hold. It is never a shorter one: beyond them it says so.
 const LOGINS_MAX: usize = 1_000_000;
 /// Refusals that are told apart in an hour: who is refused chooses what there is to tell.
 const REFUSALS_MAX: usize = 100;
-/// How long logins are kept.
-const KEPT: TimeDelta = TimeDelta::days(400);
 
 /// Notes logins.
 pub(crate) struct Logins {
@@ -42,13 +39,8 @@ struct Noted {
 }
 
 impl Logins {
-    /// Begins to note; forgets what was kept long enough.
-    ///
-    /// # Errors
-    /// When the state cannot be written.
-    pub(crate) async fn begin(state: &State, now: DateTime<Utc>) -> Result<Logins> {
-        state.forget_logins(now - KEPT).await?;
-        Ok(Logins { state: state.clone(), noted: Mutex::default() })
+    pub(crate) fn new(state: &State) -> Logins {
+        Logins { state: state.clone(), noted: Mutex::default() }
     }
 
     /// Notes that a credential was accepted, once a minute.

@@ -29,10 +29,20 @@ pub struct ServerOptions {
     pub results_bytes_max: u64,
     /// How long an answer is kept.
     pub results_kept: Duration,
+    /// How long queries and logins are remembered.
+    pub history_kept: Duration,
+    /// Bytes of remembered queries, above which the oldest go.
+    pub history_bytes_max: u64,
+    /// How often what is kept no longer is removed.
+    pub tidy_every: Duration,
     /// Connections at once; further ones are closed at once.
     pub connections_max: usize,
+    /// Connections of one address at once; those of this machine are not counted.
+    pub connections_of_one_max: usize,
     /// Bytes of a request's body.
     pub body_bytes_max: usize,
+    /// Bytes of the bodies that arrive at once; further ones wait.
+    pub bodies_bytes_max: usize,
     /// A client that takes nothing of an answer for so long went away.
     pub client_gone_after: Duration,
     /// Tells the time.
@@ -60,8 +70,13 @@ impl ServerOptions {
             rows_max: None,
             results_bytes_max: 10 << 30,
             results_kept: Duration::from_secs(7 * 24 * 3600),
+            history_kept: Duration::from_secs(400 * 24 * 3600),
+            history_bytes_max: 256 << 20,
+            tidy_every: Duration::from_secs(10 * 60),
             connections_max: 1_024,
+            connections_of_one_max: 512,
             body_bytes_max: 1 << 20,
+            bodies_bytes_max: 64 << 20,
             client_gone_after: Duration::from_secs(5 * 60),
             clock,
             followed: None,

@@ -4,12 +4,14 @@
 //! A query is either given as it runs ([`Queries::stream`]) or kept to be fetched later
 //! ([`Queries::keep`]).
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use chrono::{DateTime, Utc};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -44,12 +46,31 @@ pub(crate) struct Asked {
     pub(crate) rows_max: Option<u64>,
 }
 
+/// Bytes of a statement, as many as Athena's may have
+/// (<https://docs.aws.amazon.com/athena/latest/ug/service-limits.html>).
+pub(crate) const STATEMENT_BYTES_MAX: usize = 262_144;
+
+/// Refuses a statement that is too long, before it is looked at or remembered.
+///
+/// # Errors
+/// [`Error::Request`].
+pub(crate) fn check_length(sql: &str) -> Result<()> {
+    match sql.len() {
+        0..=STATEMENT_BYTES_MAX => Ok(()),
+        length => Err(Error::request(format!(
+            "the statement has {length} bytes; the limit is {STATEMENT_BYTES_MAX}"
+        ))),
+    }
+}
+
 /// All queries of a server.
 pub(crate) struct Queries {
     options: ServerOptions,
     state: State,
     engines: Engines,
     queue: Queue,
+    /// For those that are only checked, so that nobody waits for long queries to be told an id.
+    checks: Queue,
     results: Results,
     metrics: Arc<Metrics>,
     live: Mutex<HashMap<Uuid, Live>>,
@@ -72,10 +93,22 @@ impl Queries {
         metrics: Arc<Metrics>,
     ) -> Queries {
         let queue = Queue::new(options.queries_at_once, options.waiting_per_user);
+        let checks = Queue::new(options.queries_at_once, options.waiting_per_user);
         let results = Results::new(&options, &state);
         let (draining, stopping) = (CancellationToken::new(), CancellationToken::new());
         let live = Mutex::default();
-        Queries { options, state, engines, queue, results, metrics, live, draining, stopping }
+        Queries {
+            options,
+            state,
+            engines,
+            queue,
+            checks,
+            results,
+            metrics,
+            live,
+            draining,
+            stopping,
+        }
     }
 
     pub(crate) fn engines(&self) -> &Engines {
@@ -140,6 +173,17 @@ impl Queries {
         begun.await.map_err(Error::state)?
     }
 
+    /// Remembers a statement that was refused before it could run: whoever tries names is seen.
+    pub(crate) async fn refused(self: &Arc<Self>, asked: &Asked, reason: &str) {
+        match self.submit(asked).await {
+            Ok(Submission { mut ending, .. }) => {
+                let error = Error::request(reason);
+                ending.end(outcome_of(&error, Told::default(), self.options.now())).await;
+            }
+            Err(error) => tracing::warn!("a refused statement is not remembered: {error}"),
+        }
+    }
+
     fn refuse_when_full(&self, asked: &Asked) -> Result<()> {
         let limit = self.options.waiting_per_user;
         match self.queue.is_full(&asked.identity.user) {
@@ -164,8 +208,10 @@ impl Queries {
     /// # Errors
     /// What is wrong with it; the lake.
     pub(crate) async fn check(&self, asked: &Asked) -> Result<Vec<String>> {
+        let turn = self.checks.turn(&asked.identity.user).await?;
         let engine = self.engines.engine(&asked.identity, &asked.store).await?;
-        Ok(engine.check(&asked.sql, &asked.parameters, self.options.now()).await?)
+        let within = self.within(asked, self.options.now(), &Arc::new(turn));
+        Ok(engine.check(&asked.sql, &asked.parameters, within).await?)
     }
 
     /// Remembers a query. Whoever is dropped while this goes on leaves a query that was cancelled.
@@ -237,17 +283,24 @@ impl Queries {
         }
     }
 
-    async fn begin(&self, id: Uuid, asked: Asked) -> Result<(Answer, Turn)> {
+    async fn begin(&self, id: Uuid, asked: Asked) -> Result<(Answer, Arc<Turn>)> {
         let turn = self.queue.turn(&asked.identity.user).await?;
         let now = self.options.now();
         self.state.started(id, now).await?;
         let engine = self.engines.engine(&asked.identity, &asked.store).await?;
-        let within = QueryLimits {
+        // A statement that is given up while it is planned keeps its turn until its thread is free.
+        let turn = Arc::new(turn);
+        let within = self.within(&asked, now, &turn);
+        Ok((engine.query_within(&asked.sql, &asked.parameters, within).await?, turn))
+    }
+
+    fn within(&self, asked: &Asked, now: DateTime<Utc>, turn: &Arc<Turn>) -> QueryLimits {
+        QueryLimits {
             now,
             timeout: smaller(asked.timeout, self.options.timeout),
             rows_max: smaller(asked.rows_max, self.options.rows_max),
-        };
-        Ok((engine.query_within(&asked.sql, &asked.parameters, within).await?, turn))
+            turn: Some(Arc::clone(turn) as Arc<dyn Any + Send + Sync>),
+        }
     }
 
     /// Returns the query of that id, if it is that user's.
@@ -257,7 +310,8 @@ impl Queries {
     pub(crate) async fn record(&self, user: &str, id: &str) -> Result<QueryRecord> {
         let missing = || Error::not_found("query", id);
         let known = Uuid::parse_str(id).map_err(|_| missing())?;
-        self.state.query(user, known).await?.ok_or_else(missing)
+        let record = self.state.query(user, known).await?.ok_or_else(missing)?;
+        Ok(self.results.as_kept(record, self.options.now()))
     }
 
     /// Ends a query of that user; one that is over stays as it is.
@@ -317,7 +371,7 @@ pub(crate) struct Running {
     /// Whether the last rows were given.
     over: bool,
     ending: Ending,
-    _turn: Turn,
+    _turn: Arc<Turn>,
 }
 
 impl Running {
@@ -464,7 +518,7 @@ impl Drop for Ending {
     }
 }
 
-fn outcome_of(error: &Error, told: Told, now: chrono::DateTime<chrono::Utc>) -> Outcome {
+fn outcome_of(error: &Error, told: Told, now: DateTime<Utc>) -> Outcome {
     use traillake_query::Error as QueryError;
     let status = match error {
         Error::Cancelled => QueryStatus::Cancelled,

@@ -1,7 +1,10 @@
 //! Turns: so many statements run at once, and whoever waits is let in fairly, one user after the
 //! other, however many statements a user has sent.
+//!
+//! A statement can hold its turn for long: a client may take its time with the answer. So one more
+//! turn is kept for a user of whom none runs: nobody alone keeps all others waiting.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
@@ -16,19 +19,25 @@ pub(crate) struct Queue {
 }
 
 struct Line {
+    /// Turns that nobody has, the one that is kept included.
     free: usize,
+    /// How many turns users have, those who have none left out.
+    running: HashMap<String, usize>,
     /// Users who wait, the next first, each with those who wait in their name.
     users: VecDeque<(String, VecDeque<oneshot::Sender<Turn>>)>,
 }
 
 /// The right to run; given back when dropped.
 pub(crate) struct Turn {
-    line: Arc<Mutex<Line>>,
+    user: String,
+    /// None: it is not given back.
+    line: Option<Arc<Mutex<Line>>>,
 }
 
 impl Queue {
     pub(crate) fn new(at_once: usize, waiting_per_user: usize) -> Queue {
-        let line = Line { free: at_once.max(1), users: VecDeque::new() };
+        let free = at_once.max(1).saturating_add(1);
+        let line = Line { free, running: HashMap::new(), users: VecDeque::new() };
         Queue { waiting_per_user, line: Arc::new(Mutex::new(line)) }
     }
 
@@ -39,9 +48,9 @@ impl Queue {
     pub(crate) async fn turn(&self, user: &str) -> Result<Turn> {
         let called = {
             let mut line = locked(&self.line);
-            if line.free > 0 {
-                line.free -= 1;
-                return Ok(self.granted());
+            if line.may_run(user) {
+                line.take(user);
+                return Ok(Turn { user: user.to_owned(), line: Some(Arc::clone(&self.line)) });
             }
             let (call, called) = oneshot::channel();
             let limit = self.waiting_per_user;
@@ -77,32 +86,60 @@ impl Queue {
         };
         line.users.iter().map(|(_, calls)| waits(calls)).sum()
     }
+}
 
-    fn granted(&self) -> Turn {
-        Turn { line: Arc::clone(&self.line) }
+impl Line {
+    /// Whether `user` may have a turn now: the last one is for who has none.
+    fn may_run(&self, user: &str) -> bool {
+        self.free > 1 || self.free == 1 && !self.running.contains_key(user)
+    }
+
+    fn take(&mut self, user: &str) {
+        self.free -= 1;
+        *self.running.entry(user.to_owned()).or_default() += 1;
+    }
+
+    fn give_back(&mut self, user: &str) {
+        self.free += 1;
+        if let Some(count) = self.running.get_mut(user) {
+            *count -= 1;
+            if *count == 0 {
+                self.running.remove(user);
+            }
+        }
+    }
+
+    /// Takes the next call that may be answered out of the line, and puts its user at the end.
+    fn next_call(&mut self) -> Option<(String, oneshot::Sender<Turn>)> {
+        self.users.retain_mut(|(_, calls)| {
+            calls.retain(|call| !call.is_closed());
+            !calls.is_empty()
+        });
+        let place = self.users.iter().position(|(user, _)| self.may_run(user))?;
+        let (user, mut calls) = self.users.remove(place)?;
+        let call = calls.pop_front()?;
+        if !calls.is_empty() {
+            self.users.push_back((user.clone(), calls));
+        }
+        Some((user, call))
     }
 }
 
 impl Drop for Turn {
-    /// Calls the next user's next statement, and puts that user at the end of the line.
+    /// Calls the next user's next statement.
     fn drop(&mut self) {
-        let mut line = locked(&self.line);
-        while let Some((user, mut calls)) = line.users.pop_front() {
-            while let Some(call) = calls.pop_front() {
-                // A turn that is sent and never received is dropped with the channel, and so goes on
-                // to the next; one that could not be sent is this one, still.
-                match call.send(Turn { line: Arc::clone(&self.line) }) {
-                    Ok(()) => {
-                        if !calls.is_empty() {
-                            line.users.push_back((user, calls));
-                        }
-                        return;
-                    }
-                    Err(unsent) => std::mem::forget(unsent),
-                }
+        let Some(turns) = self.line.take() else { return };
+        let mut line = locked(&turns);
+        line.give_back(&self.user);
+        while let Some((user, call)) = line.next_call() {
+            let turn = Turn { user: user.clone(), line: Some(Arc::clone(&turns)) };
+            // A turn that is sent and never received is dropped with the channel, and so goes on to
+            // the next; one that could not be sent was never taken.
+            match call.send(turn) {
+                Ok(()) => line.take(&user),
+                Err(mut unsent) => unsent.line = None,
             }
         }
-        line.free += 1;
     }
 }
 
@@ -124,6 +161,8 @@ mod tests {
     async fn users_take_turns() {
         let queue = Queue::new(1, 10);
         let first = queue.turn("a").await.unwrap();
+        // The turn that is kept for others is taken too.
+        let _other = queue.turn("z").await.unwrap();
         let order = Arc::new(Mutex::new(Vec::new()));
         for name in ["a1", "a2", "a3", "b1", "c1", "b2"] {
             let (queue, order) = (queue.clone(), Arc::clone(&order));
@@ -142,9 +181,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn one_turn_is_kept_for_who_has_none() {
+        let queue = Queue::new(2, 10);
+        let mut of_a = vec![queue.turn("a").await.unwrap(), queue.turn("a").await.unwrap()];
+        let waiting = tokio::spawn({
+            let queue = queue.clone();
+            async move { queue.turn("a").await.unwrap() }
+        });
+        settle().await;
+        // It goes from one to the next, past who has turns already.
+        for user in ["b", "c", "b"] {
+            drop(queue.turn(user).await.unwrap());
+            assert_eq!((queue.waiting(), waiting.is_finished()), (1, false), "{user}");
+        }
+        of_a.pop();
+        of_a.push(waiting.await.unwrap());
+        assert_eq!(queue.waiting(), 0);
+        drop(of_a);
+        let line = locked(&queue.line);
+        assert_eq!((line.free, line.running.len()), (3, 0));
+    }
+
+    #[tokio::test]
     async fn who_leaves_the_line_takes_nobodys_turn() {
         let queue = Queue::new(1, 1);
         let first = queue.turn("a").await.unwrap();
+        let _other = queue.turn("z").await.unwrap();
         let waiting = tokio::spawn({
             let queue = queue.clone();
             async move { queue.turn("a").await.map(drop) }

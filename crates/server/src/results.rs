@@ -25,7 +25,7 @@ use crate::error::{Error, Result};
 use crate::formats::{self, Encoder, Sink};
 use crate::options::ServerOptions;
 use crate::queries::Running;
-use crate::state::State;
+use crate::state::{QueryRecord, State};
 
 /// Rows of a batch of a kept answer: the most that a page of any protocol holds.
 pub(crate) const BATCH_ROWS: usize = 1_000;
@@ -47,6 +47,14 @@ pub(crate) struct Results {
     state: State,
     bytes_max: u64,
     kept_for: Duration,
+    under_way: Arc<UnderWay>,
+}
+
+/// The files that are being written, all together.
+#[derive(Default)]
+struct UnderWay {
+    files: AtomicU64,
+    bytes: AtomicU64,
 }
 
 /// Rows of a kept answer.
@@ -62,6 +70,7 @@ impl Results {
             state: state.clone(),
             bytes_max: options.results_bytes_max,
             kept_for: options.results_kept,
+            under_way: Arc::default(),
         }
     }
 
@@ -74,7 +83,11 @@ impl Results {
         let id = running.id();
         let main = self.file(id, "arrow");
         let second = beside.map(|beside| (self.file(id, beside.ending), beside));
-        let kept = Kept { schema: Arc::clone(&running.schema), bytes_max: self.bytes_max };
+        let kept = Kept {
+            schema: Arc::clone(&running.schema),
+            bytes_max: self.bytes_max,
+            under_way: Arc::clone(&self.under_way),
+        };
         let (folder, (batches, arriving)) = (self.folder.clone(), mpsc::channel(BATCHES_AHEAD));
         let writing = tokio::task::spawn_blocking(move || {
             let files = kept.write(arriving, &main, second)?;
@@ -110,17 +123,30 @@ impl Results {
     /// When the state cannot be used.
     pub(crate) async fn sweep(&self, now: DateTime<Utc>) -> Result<()> {
         let kept = self.state.kept().await?;
-        let kept_for = chrono::TimeDelta::from_std(self.kept_for).unwrap_or(chrono::TimeDelta::MAX);
         let mut total: u64 = kept.iter().map(|(_, bytes, _)| bytes).sum();
+        total += self.under_way.bytes.load(Ordering::Relaxed);
         let mut gone = Vec::new();
         for (id, bytes, ended_at) in kept {
-            let old = now.signed_duration_since(ended_at) > kept_for;
-            if old || total > self.bytes_max {
+            if self.is_old(ended_at, now) || total > self.bytes_max {
                 total -= bytes;
                 gone.push(id);
             }
         }
         self.forget(gone).await
+    }
+
+    fn is_old(&self, ended_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        let kept_for = chrono::TimeDelta::from_std(self.kept_for).unwrap_or(chrono::TimeDelta::MAX);
+        now.signed_duration_since(ended_at) > kept_for
+    }
+
+    /// Returns the record without its kept answer when that was kept long enough: it is gone also
+    /// where nobody has removed it yet.
+    pub(crate) fn as_kept(&self, mut record: QueryRecord, now: DateTime<Utc>) -> QueryRecord {
+        if record.ended_at.is_some_and(|ended_at| self.is_old(ended_at, now)) {
+            record.result_bytes = 0;
+        }
+        record
     }
 
     /// Removes answers.
@@ -186,9 +212,18 @@ enum Arriving {
 struct Kept {
     schema: SchemaRef,
     bytes_max: u64,
+    under_way: Arc<UnderWay>,
 }
 
 impl Kept {
+    /// Whether an answer of so many bytes is one too large: by itself, or where all under way
+    /// together are too large and it is no smaller than most.
+    fn is_too_large(&self, bytes: u64) -> bool {
+        let files = self.under_way.files.load(Ordering::Relaxed);
+        let all = self.under_way.bytes.load(Ordering::Relaxed);
+        bytes > self.bytes_max || all > self.bytes_max && bytes.saturating_mul(files) >= all
+    }
+
     /// Writes all that arrives; returns the files, the main one last, not published yet. Blocks.
     fn write(
         &self,
@@ -196,12 +231,12 @@ impl Kept {
         main: &Path,
         second: Option<(PathBuf, Beside)>,
     ) -> Result<Vec<Partial>> {
-        let main = Partial::create(main)?;
+        let main = Partial::create(main, &self.under_way)?;
         let writer = FileWriter::try_new(main.sink(), &self.schema);
         let mut writer = writer.map_err(formats::Error::from)?;
         let mut second = match second {
             Some((path, beside)) => {
-                let file = Partial::create(&path)?;
+                let file = Partial::create(&path, &self.under_way)?;
                 let sink: Sink = Box::new(file.sink());
                 Some((file, (beside.encoder)(&self.schema, sink)?))
             }
@@ -215,7 +250,7 @@ impl Kept {
                 None => return Err(Error::Cancelled),
             };
             let beside = second.as_ref().map_or(0, |(file, _)| file.written());
-            if main.written() + beside > self.bytes_max {
+            if self.is_too_large(main.written() + beside) {
                 return Err(Error::TooLarge { limit_bytes: self.bytes_max });
             }
             if let Some((_, encoder)) = &mut second {
@@ -247,19 +282,44 @@ struct Partial {
     path: PathBuf,
     partial: PathBuf,
     file: Arc<Mutex<BufWriter<File>>>,
-    written: Arc<AtomicU64>,
+    written: Arc<Written>,
 }
 
 /// Writes into a file that somebody else publishes.
 struct Shared {
     file: Arc<Mutex<BufWriter<File>>>,
-    written: Arc<AtomicU64>,
+    written: Arc<Written>,
+}
+
+/// The bytes of a file under way, which count among those of all.
+struct Written {
+    bytes: AtomicU64,
+    all: Arc<UnderWay>,
+}
+
+impl Written {
+    fn begin(all: &Arc<UnderWay>) -> Written {
+        all.files.fetch_add(1, Ordering::Relaxed);
+        Written { bytes: AtomicU64::new(0), all: Arc::clone(all) }
+    }
+
+    fn add(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.all.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        self.all.files.fetch_sub(1, Ordering::Relaxed);
+        self.all.bytes.fetch_sub(*self.bytes.get_mut(), Ordering::Relaxed);
+    }
 }
 
 impl Write for Shared {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let count = self.file.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)?;
-        self.written.fetch_add(count as u64, Ordering::Relaxed);
+        self.written.add(count as u64);
         Ok(count)
     }
 
@@ -269,7 +329,7 @@ impl Write for Shared {
 }
 
 impl Partial {
-    fn create(path: &Path) -> Result<Partial> {
+    fn create(path: &Path, under_way: &Arc<UnderWay>) -> Result<Partial> {
         let mut partial = path.as_os_str().to_owned();
         partial.push(".partial");
         let partial = PathBuf::from(partial);
@@ -278,7 +338,7 @@ impl Partial {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = BufWriter::with_capacity(1 << 16, options.open(&partial)?);
-        let (file, written) = (Arc::new(Mutex::new(file)), Arc::default());
+        let (file, written) = (Arc::new(Mutex::new(file)), Arc::new(Written::begin(under_way)));
         Ok(Partial { path: path.to_path_buf(), partial, file, written })
     }
 
@@ -288,7 +348,7 @@ impl Partial {
 
     /// Bytes so far.
     fn written(&self) -> u64 {
-        self.written.load(Ordering::Relaxed)
+        self.written.bytes.load(Ordering::Relaxed)
     }
 }
 

@@ -109,6 +109,18 @@ pub enum Error {
         /// Its name.
         name: String,
     },
+    /// A store whose removal has begun: it can no longer be restored.
+    #[error("store `{name}` is being removed")]
+    BeingRemoved {
+        /// Its name.
+        name: String,
+    },
+    /// What a store is set to changed while something was done by it.
+    #[error("store `{store}` was set otherwise meanwhile")]
+    SettingsChanged {
+        /// Its name.
+        store: String,
+    },
     /// Files to remove are not live: another rewrite was there first.
     #[error("{count} files to remove from table `{table}` are no longer in it, first `{first}`")]
     NotLive {
@@ -180,6 +192,8 @@ impl Error {
             | Error::StoreName { .. }
             | Error::Setting { .. }
             | Error::PendingDeletion { .. }
+            | Error::BeingRemoved { .. }
+            | Error::SettingsChanged { .. }
             | Error::NotLive { .. }
             | Error::Input { .. } => ErrorKind::Refused,
             Error::NewerFormat { .. } | Error::TableFeatures { .. } => ErrorKind::Newer,
@@ -207,6 +221,10 @@ impl Error {
                  `system` and `information_schema` are taken"
             }
             Error::PendingDeletion { .. } => "`traillake store restore NAME` brings it back",
+            Error::BeingRemoved { .. } => {
+                "nobody can stop that; `traillake maintain` ends it, and the name is free again"
+            }
+            Error::SettingsChanged { .. } => "run it again, by what it is set to now",
             Error::Torn { .. } => {
                 "a lake copied while somebody writes to it is not whole; copy it again, or restore a \
                  whole backup"

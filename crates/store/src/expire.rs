@@ -10,6 +10,7 @@ mod examine;
 pub(crate) mod tombstone;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -18,12 +19,15 @@ pub(crate) use self::examine::staying;
 use self::examine::{Leaving, examine};
 pub use self::tombstone::{Tombstone, TombstoneFile};
 use crate::data_file::DataFile;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::lake::Lake;
 use crate::log::{TableLog, TableState};
-use crate::rewrite::Replacement;
+use crate::rewrite::{Replacement, fence};
 use crate::round::StoreWriter;
+use crate::settings;
 use crate::snapshot::{StoreSnapshot, TableSnapshot};
 use crate::spec::TableSpec;
+use crate::store::{StoreInfo, table_names};
 use crate::upkeep::{Group, Kept, fold};
 
 /// Files looked into at the same time.
@@ -111,17 +115,32 @@ impl StoreWriter {
         Ok(DueExpiry { expiry, tables })
     }
 
-    /// Takes out what is `due`, table by table. Ingest, queries and upkeep may go on meanwhile; dropped
-    /// at any moment, it leaves the store consistent.
+    /// Takes out what is `due` by the settings that this writer was opened with, table by table.
+    /// Ingest, queries and upkeep may go on meanwhile; dropped at any moment, it leaves the store
+    /// consistent.
     ///
     /// # Errors
-    /// [`crate::Error::NotLive`] when files have been rewritten since it was looked at: take a later
-    /// state, and find what is held in it. When files cannot be read or written.
+    /// [`crate::Error::NotLive`] when files have been rewritten since it was looked at, and
+    /// [`crate::Error::SettingsChanged`] when a hold may have been put in force: open the store
+    /// again, and find what is held in it. When files cannot be read or written.
     pub async fn expire(&self, due: &DueExpiry, now: DateTime<Utc>) -> Result<()> {
         for (table, leaving) in due.tables.iter().filter(|(_, leaving)| !leaving.is_empty()) {
             self.take_out(table, &due.expiry, leaving, now).await?;
         }
         Ok(())
+    }
+
+    /// Refuses to go on when the store is set otherwise than when it was opened. Asked before every
+    /// attempt at a commit, and on a state that was read before: a change that comes after this makes
+    /// commits of its own ([`Lake::set_store`]), which the attempt then loses to.
+    pub(crate) async fn check_settings(&self) -> Result<()> {
+        let (publisher, info) = (self.publisher(), self.info());
+        let listed = settings::listed(self.objects(), &publisher.layout).await?;
+        let now = settings::newest(self.objects(), &info.name, info.id, &listed).await?;
+        match now.number == info.settings.number {
+            true => Ok(()),
+            false => Err(Error::SettingsChanged { store: info.name.clone() }),
+        }
     }
 
     /// The tables that records leave: those with a time of their own.
@@ -195,6 +214,21 @@ impl StoreWriter {
     /// When its log cannot be read.
     pub async fn expired(&self, table: &str) -> Result<Expired> {
         crate::round::table_of(&self.pinned(), table)?.expired().await
+    }
+}
+
+impl Lake {
+    /// Ends what was begun on the tables of a store: no rewrite that was planned before this is
+    /// published after it.
+    pub(crate) async fn end_rewrites(&self, store: &StoreInfo, now: DateTime<Utc>) -> Result<()> {
+        for name in table_names(self.objects(), self.layout(), &store.name).await? {
+            let folder = self.layout().table(&store.name, &name);
+            let log = TableLog::new(&name, folder, self.objects().clone(), store.id)?;
+            if let Some(state) = log.load(None).await? {
+                fence(&log, &Arc::new(state), "SET STORE", now).await?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -32,7 +32,7 @@ pub(crate) use self::actions::{Addition, Commit, Entry};
 pub(crate) use self::replay::Tip;
 use crate::data_file::DataFile;
 use crate::error::{Error, Result};
-use crate::lake::get;
+use crate::lake::{get, remove_file};
 use crate::layout;
 use crate::snapshot::{ColumnStats, LiveFile};
 use crate::spec::TableSpec;
@@ -176,18 +176,19 @@ impl TableLog {
 
     /// Makes `commit` the version after `on`, or nothing. Once it says so, it is durable.
     pub(crate) async fn commit(&self, on: &TableState, commit: &Commit<'_>) -> CommitResult {
-        match self.can_follow(on.version()).await {
-            Ok(true) => {}
-            Ok(false) => return CommitResult::Conflict,
-            Err(error) => return CommitResult::Failed(error),
-        }
         let version = on.version() + 1;
         let bytes = Bytes::from(commit.lines(on.partition_column.as_deref()));
-        let mut last = None;
+        let (mut last, mut is_there) = (None, false);
         for attempt in 1..=ATTEMPTS_MAX {
+            // Between two attempts may lie a night in which the machine slept.
+            match self.can_follow(on.version()).await {
+                Ok(false) if !is_there => return CommitResult::Conflict,
+                Err(error) if !is_there => return CommitResult::Failed(error),
+                Ok(_) | Err(_) => {}
+            }
             // The same bytes for the same version: sending them again is harmless.
             let refused = match self.put_commit(version, bytes.clone()).await {
-                Ok(()) => return self.committed(version),
+                Ok(()) => return self.committed(version).await,
                 Err(error) => error,
             };
             // Whatever it says: a conditional put that was sent twice conflicts with itself, and a
@@ -197,12 +198,14 @@ impl TableLog {
                 object_store::Error::AlreadyExists { .. }
                     | object_store::Error::Precondition { .. }
             );
-            match self.read_commit(version).await {
+            let found = self.read_commit(version).await;
+            is_there = matches!(found, Ok(Some(_)));
+            match found {
                 Ok(Some(entry)) if entry.round != Some(commit.round) => {
                     return CommitResult::Conflict;
                 }
                 // Only a name that is taken is sure to survive; another error asks once more.
-                Ok(Some(_)) if taken => return self.committed(version),
+                Ok(Some(_)) if taken => return self.committed(version).await,
                 Err(error @ Error::Corrupt { .. }) => return CommitResult::Failed(error),
                 found => tracing::debug!(attempt, %refused, ?found, "a commit was not answered"),
             }
@@ -220,21 +223,16 @@ impl TableLog {
     /// Whether a commit put after `version` can be seen. It cannot once a checkpoint of a later
     /// version stands: commits behind it may be cleaned up, and their names are free again.
     async fn can_follow(&self, version: u64) -> Result<bool> {
-        let path = layout::commit_file(&self.folder, version);
-        let (checkpoint, head) = join(self.last_checkpoint(), self.objects.head(&path)).await;
-        match (checkpoint?, head) {
+        let (checkpoint, put_at) = join(self.last_checkpoint(), self.put_at(version)).await;
+        match (checkpoint?, put_at) {
             (Some(checkpoint), _) if checkpoint > version => Ok(false),
-            (Some(checkpoint), Err(object_store::Error::NotFound { .. }))
-                if checkpoint == version =>
-            {
-                Ok(true)
-            }
-            (_, Ok(_)) => Ok(true),
-            (_, Err(object_store::Error::NotFound { .. })) => {
+            (Some(checkpoint), Ok(None)) if checkpoint == version => Ok(true),
+            (_, Ok(Some(_))) => Ok(true),
+            (_, Ok(None)) => {
                 let reason = format!("version {version} was there and is gone");
                 Err(Error::corrupt(self.what(), reason))
             }
-            (_, Err(error)) => Err(Error::storage(format!("read `{path}`"), error)),
+            (_, Err(error)) => Err(error),
         }
     }
 
@@ -261,9 +259,51 @@ impl TableLog {
         self.objects.put_opts(&path, bytes.into(), PutMode::Create.into()).await.map(drop)
     }
 
-    fn committed(&self, version: u64) -> CommitResult {
-        self.durable.fetch_max(version, Ordering::Relaxed);
-        CommitResult::Committed(version)
+    /// A commit that was put: it stands, unless it came so late that nobody will ever see it.
+    async fn committed(&self, version: u64) -> CommitResult {
+        match self.came_too_late(version).await {
+            Ok(false) => {
+                self.durable.fetch_max(version, Ordering::Relaxed);
+                CommitResult::Committed(version)
+            }
+            Ok(true) => {
+                let path = layout::commit_file(&self.folder, version);
+                match remove_file(&self.objects, &path).await {
+                    Ok(()) => CommitResult::Conflict,
+                    Err(error) => CommitResult::Failed(error),
+                }
+            }
+            Err(error) => CommitResult::Failed(error),
+        }
+    }
+
+    /// Whether a commit of ours was put as `version` when that name was free again, behind a later
+    /// checkpoint: its writer slept between looking and putting.
+    async fn came_too_late(&self, version: u64) -> Result<bool> {
+        // Logs are cleaned up from the oldest on: while the one before stands, no name was freed.
+        if self.put_at(version - 1).await?.is_some() {
+            return Ok(false);
+        }
+        if self.last_checkpoint().await?.is_none_or(|last| last <= version) {
+            return Ok(false);
+        }
+        // The next one goes after this one, and was put after it, had this one been there in time.
+        let next = self.put_at(version + 1).await?;
+        Ok(match (self.put_at(version).await?, next) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(ours), Some(next)) => ours > next,
+        })
+    }
+
+    /// When the commit of `version` was put; none when there is no such file.
+    async fn put_at(&self, version: u64) -> Result<Option<DateTime<Utc>>> {
+        let path = layout::commit_file(&self.folder, version);
+        match self.objects.head(&path).await {
+            Ok(meta) => Ok(Some(meta.last_modified)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(Error::storage(format!("read `{path}`"), error)),
+        }
     }
 
     /// Makes sure that commits up to `version`, made by whomever, survive a power loss: what is

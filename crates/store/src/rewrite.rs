@@ -1,6 +1,7 @@
 //! Commits that replace files: upkeep stands on this.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
@@ -14,7 +15,7 @@ use crate::expire::Tombstone;
 use crate::history;
 use crate::lake::remove_file;
 use crate::layout;
-use crate::log::{Addition, Commit, CommitResult};
+use crate::log::{Addition, Commit, CommitResult, TableLog, TableState};
 use crate::round::StoreWriter;
 use crate::snapshot::{LiveFile, TableSnapshot};
 use crate::spec::TableSpec;
@@ -145,6 +146,7 @@ impl StoreWriter {
             let mut tokens = vec![(application.clone(), token)];
             let mut tombstone = None;
             if let Some(expires) = &mut expires {
+                self.check_settings().await?;
                 tokens.extend(expires.carried_on(log, &on).await?);
                 tombstone = Some(expires.write(log, on.version() + 1, rewrite, at).await?);
             }
@@ -192,32 +194,41 @@ impl StoreWriter {
     /// # Errors
     /// When the commit fails.
     pub(crate) async fn fence(&self, table: &TableSnapshot, now: DateTime<Utc>) -> Result<()> {
-        let log = table.log();
-        let (fence, application) = (Uuid::new_v4(), log.rewrites());
-        let mut on = table.state().clone();
-        loop {
-            let last = history::committed_at(log, &on).await?;
-            let token = i64::try_from(on.version()).unwrap_or(i64::MAX).saturating_add(1);
-            let commit = Commit {
-                operation: "VACUUM START",
-                round: fence,
-                at: last.map_or(now, |last| last.max(now)),
-                tokens: &[(application.clone(), token)],
-                tables: on.tables(),
-                adds: &[],
-                removes: &[],
-                data_change: false,
-            };
-            match log.commit(&on, &commit).await {
-                CommitResult::Committed(_) => return Ok(()),
-                CommitResult::Failed(error) => return Err(error),
-                CommitResult::Conflict => on = log.advance(&on).await?,
-            }
+        fence(table.log(), table.state(), "VACUUM START", now).await
+    }
+}
+
+/// Makes a commit without files: no rewrite planned on a state before it is published after it.
+pub(crate) async fn fence(
+    log: &TableLog,
+    state: &Arc<TableState>,
+    operation: &'static str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let (fence, application) = (Uuid::new_v4(), log.rewrites());
+    let mut on = state.clone();
+    loop {
+        let last = history::committed_at(log, &on).await?;
+        let token = i64::try_from(on.version()).unwrap_or(i64::MAX).saturating_add(1);
+        let commit = Commit {
+            operation,
+            round: fence,
+            at: last.map_or(now, |last| last.max(now)),
+            tokens: &[(application.clone(), token)],
+            tables: on.tables(),
+            adds: &[],
+            removes: &[],
+            data_change: false,
+        };
+        match log.commit(&on, &commit).await {
+            CommitResult::Committed(_) => return Ok(()),
+            CommitResult::Failed(error) => return Err(error),
+            CommitResult::Conflict => on = log.advance(&on).await?,
         }
     }
 }
 
-/// Whether vacuum began between two states of a table.
+/// Whether a [`fence`] stands between two states of a table.
 pub(crate) async fn fenced(before: &TableSnapshot, after: &TableSnapshot) -> Result<bool> {
     let log = after.log();
     for version in before.version() + 1..=after.version() {

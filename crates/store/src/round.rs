@@ -12,6 +12,7 @@
 //! two rounds can never both be number `t + 1`. A round whose `events` commit does not exist never
 //! happened; its files are swept up by vacuum.
 
+mod cutoffs;
 mod draft;
 pub(crate) mod manifest;
 mod publish;
@@ -28,6 +29,7 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 use uuid::Uuid;
 
+use self::cutoffs::Cutoffs;
 use self::draft::Draft;
 use self::publish::Publisher;
 use self::winners::Winners;
@@ -94,6 +96,7 @@ pub struct StoreWriter {
     tables: Vec<TableSpec>,
     pinned: Mutex<Arc<StoreSnapshot>>,
     inflated: InflatedIndex,
+    cutoffs: tokio::sync::Mutex<Cutoffs>,
     checkpoint_every: u64,
     /// Whose turn it is to commit; and the numbers of the rounds this writer has committed.
     turn: tokio::sync::Mutex<BTreeSet<i64>>,
@@ -124,6 +127,7 @@ impl StoreWriter {
             tables,
             pinned: Mutex::new(Arc::new(pinned)),
             inflated: InflatedIndex::default(),
+            cutoffs: tokio::sync::Mutex::default(),
             checkpoint_every,
             turn: tokio::sync::Mutex::default(),
         })
@@ -180,9 +184,10 @@ impl StoreWriter {
         self.inflated.find(&self.objects, &files, hashes).await
     }
 
-    /// Makes a round happen: drops duplicates, writes files, commits every table, rebases when
-    /// another ingester wins. When it returns an error, the round either happened whole or will
-    /// never have; opening the store for writing again, or the next round, settles which.
+    /// Makes a round happen: drops duplicates and, where retention is set, what has left the store
+    /// before; writes files, commits every table, rebases when another ingester wins. When it returns
+    /// an error, the round either happened whole or will never have; opening the store for writing
+    /// again, or the next round, settles which.
     ///
     /// # Errors
     /// [`Error::Input`]; when the storage fails.
@@ -201,6 +206,10 @@ impl StoreWriter {
             draft.give_way(&winners).await?;
             if draft.is_empty() {
                 return Ok(draft.receipt(pin.token, main_of(&pin)?.version(), rebased));
+            }
+            if self.info.settings.retention_days.is_some() {
+                let cutoffs = self.cutoffs.lock().await.at(&self.tables, &pin).await?;
+                draft.leave_out_before(cutoffs);
             }
             let id = Uuid::new_v4();
             let tables = draft.write(&pin).await?;

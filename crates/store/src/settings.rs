@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::lake::{check_format, get, put_new, remove_file};
+use crate::lake::{check_format, get, put_new};
 use crate::layout::{self, Layout};
 
 /// How long a store that is to be deleted can be restored (CloudTrail API, `DeleteEventDataStore`).
@@ -47,6 +47,8 @@ pub struct Settings {
     pub holds: BTreeMap<String, String>,
     /// When its deletion was asked for.
     pub deletion_requested_at: Option<DateTime<Utc>>,
+    /// When its removal began: the last change there is, nobody makes another.
+    pub removal_began_at: Option<DateTime<Utc>>,
     /// What a newer version has set, kept as it is.
     #[serde(flatten)]
     pub others: Map<String, Value>,
@@ -63,6 +65,7 @@ impl Default for Settings {
             selectors: None,
             holds: BTreeMap::new(),
             deletion_requested_at: None,
+            removal_began_at: None,
             others: Map::new(),
         }
     }
@@ -88,6 +91,13 @@ impl Settings {
     /// Until when the store can be restored; none when nobody wants it deleted.
     pub fn restorable_until(&self) -> Option<DateTime<Utc>> {
         self.deletion_requested_at.map(|at| at + DELETION_WAITS)
+    }
+
+    /// Whether the store may be removed at `now`. Where that has begun it goes on, whatever the clock
+    /// says.
+    pub fn is_to_go(&self, now: DateTime<Utc>) -> bool {
+        let is_over = self.restorable_until().is_some_and(|until| until <= now);
+        is_over || self.removal_began_at.is_some()
     }
 
     /// Refuses what no store can be set to.
@@ -160,11 +170,26 @@ pub(crate) async fn listed(
     Ok(listed.objects)
 }
 
+/// The settings of all stores that have had that name, in the order of their numbers.
+pub(crate) async fn files(
+    objects: &Arc<dyn ObjectStore>,
+    layout: &Layout,
+    name: &str,
+) -> Result<Vec<Path>> {
+    let listed = listed(objects, layout).await?;
+    let mut files: Vec<(u64, Path)> = listed
+        .into_iter()
+        .filter_map(|file| Some((layout::settings_number(&file.location, name)?, file.location)))
+        .collect();
+    files.sort_unstable();
+    Ok(files.into_iter().map(|(_, path)| path).collect())
+}
+
 /// Makes `change` to the settings of a store; what it then is set to. `change` is made again on what
 /// somebody else has changed meanwhile.
 ///
 /// # Errors
-/// What `change` says; [`Error::Setting`].
+/// What `change` says; [`Error::Setting`]; [`Error::BeingRemoved`] once a removal has begun.
 pub(crate) async fn change(
     objects: &Arc<dyn ObjectStore>,
     layout: &Layout,
@@ -175,6 +200,9 @@ pub(crate) async fn change(
     for _ in 0..ATTEMPTS_MAX {
         let listed = listed(objects, layout).await?;
         let before = newest(objects, name, id, &listed).await?;
+        if before.removal_began_at.is_some() {
+            return Err(Error::BeingRemoved { name: name.to_string() });
+        }
         let mut settings = before.clone();
         change(&mut settings)?;
         settings.check()?;
@@ -193,18 +221,4 @@ pub(crate) async fn change(
         }
     }
     Err(Error::Setting { reason: "others change it all the time".to_string() })
-}
-
-/// Removes all settings of a store of that name.
-pub(crate) async fn remove(
-    objects: &Arc<dyn ObjectStore>,
-    layout: &Layout,
-    name: &str,
-) -> Result<()> {
-    for file in listed(objects, layout).await? {
-        if layout::settings_number(&file.location, name).is_some() {
-            remove_file(objects, &file.location).await?;
-        }
-    }
-    Ok(())
 }

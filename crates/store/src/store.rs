@@ -100,9 +100,11 @@ impl StoreInfo {
 
     /// Refuses a store that is to be deleted.
     pub(crate) fn check_stays(&self) -> Result<()> {
-        match self.settings.deletion_requested_at {
-            Some(_) => Err(Error::PendingDeletion { name: self.name.clone() }),
-            None => Ok(()),
+        let name = self.name.clone();
+        match &self.settings {
+            Settings { removal_began_at: Some(_), .. } => Err(Error::BeingRemoved { name }),
+            Settings { deletion_requested_at: Some(_), .. } => Err(Error::PendingDeletion { name }),
+            _ => Ok(()),
         }
     }
 
@@ -141,6 +143,20 @@ async fn rounds_of(
     let Some(main) = spec.records.first() else { return Ok(None) };
     let folder = layout.table(name, main.name);
     TableLog::new(main.name, folder, objects.clone(), Uuid::nil())?.store_id().await
+}
+
+/// The tables there are in the folder of a store.
+pub(crate) async fn table_names(
+    objects: &Arc<dyn ObjectStore>,
+    layout: &Layout,
+    store: &str,
+) -> Result<Vec<String>> {
+    let folder = layout.store(store);
+    let listed = objects.list_with_delimiter(Some(&folder)).await;
+    let listed = listed.map_err(|error| Error::storage(format!("list `{folder}`"), error))?;
+    let names = listed.common_prefixes.iter().filter_map(|prefix| prefix.filename());
+    let is_table = |name: &&str| ![layout::ROUNDS, layout::EXPIRED].contains(name);
+    Ok(names.filter(is_table).map(str::to_owned).collect())
 }
 
 /// All tables of a store in the order of a round's commits: the main one first, whose commit is the
@@ -243,15 +259,6 @@ impl Store {
         Ok(StoreSnapshot::new(0, None, outlined))
     }
 
-    async fn table_names(&self) -> Result<Vec<String>> {
-        let folder = self.layout.store(&self.info.name);
-        let listed = self.objects.list_with_delimiter(Some(&folder)).await;
-        let listed = listed.map_err(|error| Error::storage(format!("list `{folder}`"), error))?;
-        let names = listed.common_prefixes.iter().filter_map(|prefix| prefix.filename());
-        let is_table = |name: &&str| ![layout::ROUNDS, layout::EXPIRED].contains(name);
-        Ok(names.filter(is_table).map(str::to_owned).collect())
-    }
-
     fn log(&self, table: &str) -> Result<TableLog> {
         let folder = self.layout.table(&self.info.name, table);
         TableLog::new(table, folder, self.objects.clone(), self.info.id)
@@ -316,7 +323,11 @@ impl Pin {
     /// # Errors
     /// As [`Pin::open`]; also when a table that the ledger tells of is missing.
     pub async fn open_all(&self) -> Result<StoreSnapshot> {
-        let mut names: BTreeSet<String> = self.store.table_names().await?.into_iter().collect();
+        let mut names: BTreeSet<String> =
+            table_names(&self.store.objects, &self.store.layout, &self.store.info.name)
+                .await?
+                .into_iter()
+                .collect();
         names.extend(self.told.iter().flat_map(|told| told.keys().cloned()));
         self.open(&names).await
     }

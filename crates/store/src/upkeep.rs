@@ -12,11 +12,14 @@
 //! seen by nobody before its commit, and that commit is made on a state in which its inputs live.
 
 mod fold;
+mod input;
+mod memory;
 mod merge;
 mod plan;
 mod read;
 #[cfg(test)]
 mod simulation;
+mod sizes;
 #[cfg(test)]
 mod tests;
 mod times;
@@ -38,7 +41,7 @@ use crate::rewrite::live;
 use crate::round::{StoreWriter, due_checkpoint};
 use crate::snapshot::{LiveFile, ScalarStat, TableSnapshot};
 use crate::spec::TableSpec;
-use crate::vacuum::Orphan;
+use crate::vacuum::{Orphan, listed};
 
 /// Folds make files that may be folded in turn; so often a table is looked at.
 const PASSES_MAX: usize = 8;
@@ -159,7 +162,7 @@ impl StoreWriter {
         let mut report = UpkeepReport::default();
         for table in pin.tables() {
             let mut told = TableUpkeep::of(table).await?;
-            let added = added_at(table).await?;
+            let added = added_at(table, now).await?;
             let pieces = pieces(self.spec_of(table)?, table, &added, now).await?;
             for group in plan::plan(pieces, now) {
                 let (folded, files) = (group.inputs.len() as u64, group.files());
@@ -187,7 +190,7 @@ impl StoreWriter {
         let spec = self.spec_of(table)?;
         let mut told = TableUpkeep::of(table).await?;
         let mut table = table.clone();
-        let added = added_at(&table).await?;
+        let added = added_at(&table, now).await?;
         // What failed once is left alone: the rest of the table need not wait for it.
         let mut failed: HashSet<Path> = HashSet::new();
         for _ in 0..PASSES_MAX {
@@ -255,7 +258,7 @@ impl StoreWriter {
         really: bool,
     ) -> Result<()> {
         let before = now - options.grace;
-        let mut orphans = self.orphans(before).await?;
+        let mut orphans = self.orphans(before, now).await?;
         if really && !orphans.is_empty() {
             match self.fence_all(&orphans, now).await {
                 // A full disk takes no commit. What a commit has removed nobody can publish again: it
@@ -264,7 +267,7 @@ impl StoreWriter {
                     let removed = self.removed_by_commits().await?;
                     orphans.retain(|orphan| removed.contains(&orphan.path));
                     self.remove_all(orphans, report, really).await;
-                    orphans = self.orphans(before).await?;
+                    orphans = self.orphans(before, now).await?;
                     if let Err(error) = self.fence_all(&orphans, now).await {
                         let told = report.tables.first_mut();
                         told.into_iter().for_each(|told| told.problems.push(error.spelled_out()));
@@ -274,7 +277,7 @@ impl StoreWriter {
                 fenced => fenced?,
             }
             let still: HashSet<Path> =
-                self.orphans(before).await?.into_iter().map(|orphan| orphan.path).collect();
+                self.orphans(before, now).await?.into_iter().map(|orphan| orphan.path).collect();
             orphans.retain(|orphan| still.contains(&orphan.path));
         }
         self.remove_all(orphans, report, really).await;
@@ -381,11 +384,26 @@ async fn keep_log_short(
 }
 
 /// When the live files of a table became part of it; nothing where no fold is possible.
-async fn added_at(table: &TableSnapshot) -> Result<HashMap<Path, DateTime<Utc>>> {
-    match table.files().await?.len() {
-        0 | 1 => Ok(HashMap::new()),
-        _ => table.log().added_at(table.state()).await,
+///
+/// Their commits say so. Times of commits only grow: after a clock that ran ahead once, all that follow
+/// say a time to come, and by them files would be young until then. Of such a file the time it was
+/// written counts. At worst it is folded a little early, which costs a rewrite and never a row.
+async fn added_at(
+    table: &TableSnapshot,
+    now: DateTime<Utc>,
+) -> Result<HashMap<Path, DateTime<Utc>>> {
+    if table.files().await?.len() < 2 {
+        return Ok(HashMap::new());
     }
+    let mut added = table.log().added_at(table.state()).await?;
+    if added.values().any(|at| *at > now) {
+        for file in listed(table.object_store(), table.prefix()).await? {
+            if let Some(at) = added.get_mut(&file.location).filter(|at| **at > now) {
+                *at = file.last_modified;
+            }
+        }
+    }
+    Ok(added)
 }
 
 /// The live files of a table, for planning. One that `added` does not know has come since.

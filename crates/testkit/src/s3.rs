@@ -230,9 +230,7 @@ impl Desk {
             Some(Spoiled::BrokenOff(bytes)) => broken_off(response, bytes).await,
             Some(Spoiled::Refused(..) | Spoiled::Told(..) | Spoiled::Late(_))
             | Some(Spoiled::Answered(_))
-            | None => {
-                response.map(|body| body.boxed_unsync())
-            }
+            | None => response.map(|body| body.boxed_unsync()),
         }
     }
 }

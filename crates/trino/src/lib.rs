@@ -7,6 +7,7 @@
 //! | [`names`] | how is this word spelled? |
 //! | `tokens` | which words, and where; bare UUIDs and ARNs; mistakes worth a hint |
 //! | `spellings` | what stands for words the parser does not read? |
+//! | `nesting` | how deep does the statement nest? |
 //! | `dialect` | what does the parser accept beyond sqlparser's generic SQL? |
 //! | [`parse`](mod@parse) | one read-only statement, with its headers as typed |
 //! | `rewrite` | what Trino writes, as DataFusion's planner wants it (one rewrite a file) |
@@ -30,6 +31,7 @@ mod json;
 mod json_path;
 pub mod map;
 pub mod names;
+mod nesting;
 pub mod parameters;
 pub mod parse;
 mod planner;

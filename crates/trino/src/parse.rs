@@ -10,9 +10,9 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use crate::dialect::TrinoDialect;
 use crate::explain::placed;
-use crate::rewrite::{self, headers::Headers, mistakes, recognise};
+use crate::rewrite::{self, conditions, headers::Headers, mistakes, recognise};
 use crate::tokens::{Tokens, tokenize};
-use crate::{Kind, Names, Parameters, SqlError};
+use crate::{Kind, Names, Parameters, SqlError, nesting};
 
 /// Nesting of expressions and queries at which parsing stops with an error.
 const DEPTH_MAX: usize = 100;
@@ -65,6 +65,7 @@ pub struct Parsed {
 /// [`SqlError`] with the place of the fault.
 pub fn parse(sql: &str, names: &Names) -> Result<Parsed, SqlError> {
     let Tokens { tokens, typed } = tokenize(sql, names)?;
+    nesting::check(&tokens)?;
     mistakes::check(&tokens)?;
     let words = statement_words(&tokens);
     let mut parser = Parser::new(&TrinoDialect)
@@ -76,6 +77,7 @@ pub fn parse(sql: &str, names: &Names) -> Result<Parsed, SqlError> {
     expect_end(&mut parser).map_err(|at| mistakes::after_the_end(at, &as_typed()))?;
 
     let mut notes = Vec::new();
+    conditions::balance(&mut statement);
     let headers = Headers::of(&statement, &typed);
     rewrite::apply(&mut statement, &typed, names, &mut notes)
         .map_err(|error| placed(error, names, sql))?;

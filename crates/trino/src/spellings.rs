@@ -71,9 +71,8 @@ fn json_arrows(tokens: &mut [TokenWithSpan]) {
 }
 
 /// `0x1F`, `0b101`, `0o17`, `1_000`.
-fn numbers(tokens: &mut Vec<TokenWithSpan>) {
-    let mut at = 0;
-    while at < tokens.len() {
+fn numbers(tokens: &mut [TokenWithSpan]) {
+    for at in 0..tokens.len() {
         if let Token::Number(digits, _) = &mut tokens[at].token {
             digits.retain(|c| c != '_');
         }
@@ -97,9 +96,8 @@ fn numbers(tokens: &mut Vec<TokenWithSpan>) {
         };
         if let Some(number) = number {
             tokens[at].token = Token::Number(number.to_string(), false);
-            tokens.drain(at + 1..at + taken);
+            tokens[at + 1..at + taken].iter_mut().for_each(|rest| rest.token = space());
         }
-        at += 1;
     }
 }
 
@@ -264,12 +262,14 @@ fn values_subqueries(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
 
 /// `x ISNULL`, `x NOTNULL` of PostgreSQL.
 fn null_tests(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let called: Vec<bool> = (0..tokens.len())
-        .map(|at| {
-            let mut after = tokens[at + 1..].iter().map(|token| &token.token);
-            after.find(|token| !is_space(token)) == Some(&Token::LParen)
-        })
-        .collect();
+    let mut called = vec![false; tokens.len()];
+    let mut before_parenthesis = false;
+    for (at, token) in tokens.iter().enumerate().rev() {
+        called[at] = before_parenthesis;
+        if !is_space(&token.token) {
+            before_parenthesis = token.token == Token::LParen;
+        }
+    }
     let mut out = Vec::with_capacity(tokens.len());
     for (token, called) in tokens.into_iter().zip(called) {
         let word = match &token.token {

@@ -156,6 +156,7 @@ async fn intakes(session: &Session, args: &IngestArgs) -> anyhow::Result<Vec<Int
         selectors: args.select.as_deref().map(selectors).transpose()?,
         oldest_first: args.oldest_first,
         rehash: args.rehash,
+        follows: args.follow,
         jobs: args.jobs.map(usize::from),
         memory_bytes: args.memory,
         ..Intake::default()

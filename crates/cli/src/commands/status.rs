@@ -47,8 +47,11 @@ pub async fn run(session: &Session, args: StatusArgs) -> anyhow::Result<Outcome>
     let sources = stored::stored(&lake).await?;
     for store in &stores {
         if let Some(until) = store.settings.restorable_until() {
-            text +=
-                &format!("\nstore {}, to be deleted after {}\n", store.name, show_second(until));
+            let how = match store.settings.removal_began_at {
+                Some(at) => format!("being removed since {}", show_second(at)),
+                None => format!("to be deleted after {}", show_second(until)),
+            };
+            text += &format!("\nstore {}, {how}\n", store.name);
             described.push(as_json(store));
             continue;
         }

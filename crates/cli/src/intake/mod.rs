@@ -20,6 +20,7 @@ use traillake_store::Lake;
 use crate::buckets::{self, BucketArgs};
 use crate::failure::Problem;
 use crate::interrupt::Interrupt;
+use crate::quantities::count_of;
 use crate::session::Session;
 use crate::{lakes, machine};
 
@@ -59,6 +60,8 @@ pub struct Intake {
     pub oldest_first: bool,
     /// Read known objects again.
     pub rehash: bool,
+    /// Whether it goes on, with whatever comes.
+    pub follows: bool,
     /// Objects decoded at once, where a flag says so.
     pub jobs: Option<usize>,
     /// Memory in bytes, where a flag says so.
@@ -177,6 +180,8 @@ impl Intake {
         let recent = Utc::now() - TimeDelta::days(RECENT_DAYS);
         options.is_recent = self.selection.since.is_some_and(|since| since >= recent);
         options.selectors = self.selectors.clone();
+        // Nobody chose these objects one by one.
+        options.leaves_out_expired = self.follows || self.name.is_some();
         options
     }
 
@@ -229,6 +234,10 @@ async fn run(
     let result = run.await;
     let record = listener.stop();
     let report = result?;
+    if report.objects.past_retention > 0 {
+        let objects = count_of(report.objects.past_retention, "object");
+        session.talk.say(&format!("left out {objects}: delivered before what the store keeps"));
+    }
     if let Some(record) = record {
         record.finish(&report, Utc::now())?;
     }

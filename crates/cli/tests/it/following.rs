@@ -197,7 +197,9 @@ fn answer(stream: TcpStream, received: &AtomicUsize) -> Option<()> {
         }
         requests.read_exact(&mut vec![0; length]).ok()?;
         let body = match target.as_str() {
-            "AmazonSQS.ReceiveMessage" if received.fetch_add(1, Ordering::Relaxed) % 2 == 0 => {
+            "AmazonSQS.ReceiveMessage"
+                if received.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) =>
+            {
                 r#"{"Messages":[{"MessageId":"m","ReceiptHandle":"r",
                     "Body":"{\"Event\":\"s3:TestEvent\"}"}]}"#
             }

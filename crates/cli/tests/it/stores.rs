@@ -67,6 +67,10 @@ fn retention_shows_first_what_would_go_and_then_takes_it_and_nothing_else() {
     let refused = here.run(&["ingest", "logs"]).exited(2);
     assert!(refused.stderr.contains("were delivered before"), "{}", refused.stderr);
     assert!(refused.stderr.contains("--since"), "{}", refused.stderr);
+    // Where nobody chose the objects the old ones stop nothing.
+    here.run(&["source", "add", "trail", "logs"]).done();
+    let told = here.run(&["ingest", "trail"]).done();
+    assert!(told.stderr.contains("left out"), "{}", told.stderr);
     assert_eq!(count(&here, "SELECT count(*) FROM system.objects"), 0);
 }
 

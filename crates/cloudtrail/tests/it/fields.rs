@@ -119,9 +119,12 @@ const EVENT_COLUMNS: &[(&str, &str)] = &[
     ("annotation", "an"),
 ];
 
+/// Columns with their values.
+type Columns = &'static [(&'static str, &'static str)];
+
 /// What each version added (the CloudTrail User Guide, "Record contents"): members and their
 /// columns. The first had what every call has, and no identity of an event.
-const SINCE: &[(&str, &str, &[(&str, &str)])] = &[
+const SINCE: &[(&str, &str, Columns)] = &[
     (
         "1.0",
         r#""userIdentity":{"type":"IAMUser","principalId":"AIDA1","arn":"arn:aws:iam::012345678901:user/alice","accountId":"012345678901","accessKeyId":"AKIA1","userName":"alice"},"eventTime":"2013-11-13T10:20:30Z","eventSource":"ec2.amazonaws.com","eventName":"StopInstances","awsRegion":"us-west-2","sourceIPAddress":"192.0.2.7","userAgent":"EC2ConsoleBackend","errorCode":"Client.UnauthorizedOperation","errorMessage":"You are not authorized","requestParameters":{"instancesSet":{"items":[{"instanceId":"i-1"}]},"force":false},"responseElements":{"n":0},"additionalEventData":{"a":1}"#,

@@ -70,6 +70,36 @@ async fn objects_past_retention_are_refused_before_anything_is_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_chose_is_left_out_where_it_is_past_retention() {
+    let mut bench = Bench::new();
+    let (first, second) = (key(1, "old"), key(2, "old too"));
+    bench.put(&first, gzip(log(0..3)));
+    bench.ingest().await;
+    bench.put(&second, gzip(log(3..4)));
+    let young = key(3, "young").replace("2024/05/06", "2025/06/01").replace("20240506", "20250601");
+    bench.put(&young, gzip(log(4..6).replace("2024-05-06", "2025-06-01")));
+    bench.set(|settings| settings.retention_days = Some(90)).await;
+    let refused = bench.try_ingest(bench.sources()).await.unwrap_err();
+    assert!(matches!(refused, Error::PastRetention { objects: 1, .. }), "{refused:?}");
+    // Whoever follows goes on: the young one comes in, however often the old one is met.
+    bench.options.leaves_out_expired = true;
+    for (read, known) in [(1, 1), (0, 2)] {
+        let objects = bench.ingest().await.objects;
+        assert_eq!((objects.read, objects.known, objects.past_retention), (read, known, 1));
+        assert_eq!(objects.logs(), read + known, "{objects:?}");
+    }
+    // What was known and has changed stops nobody, whoever asks for it.
+    bench.options.leaves_out_expired = false;
+    std::fs::remove_file(bench.logs().join(second)).unwrap();
+    bench.put(&first, gzip(log(0..9)));
+    bench.put("undated.json.gz", gzip(log(10..11)));
+    let report = bench.ingest().await;
+    assert_eq!((report.objects.read, report.objects.past_retention), (1, 1), "{report:?}");
+    assert!(report.is_clean(), "{report:?}");
+    assert_eq!(bench.rows("objects").await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_has_expired_does_not_come_back_and_what_is_known_is_no_import() {
     let bench = Bench::new();
     bench.put(&key(1, "one"), gzip(log(0..3)));

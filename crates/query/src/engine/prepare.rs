@@ -32,7 +32,7 @@ use crate::resolve::{
 };
 use crate::run::Run;
 use crate::scan::ScanLog;
-use crate::{definitions, gate, hidden, late, mentions, show, stored_ranges, views};
+use crate::{definitions, gate, hidden, late, mentions, show, size, stored_ranges, views};
 
 /// A statement ready to run.
 pub(crate) struct Prepared {
@@ -122,6 +122,8 @@ impl Inner {
     ) -> Result<Run> {
         let statement = parsed.statement.clone();
         let planned = state.statement_to_plan(statement).await.map_err(|e| words.error(e))?;
+        // Whatever walks the whole plan comes after its size.
+        size::check(&planned).map_err(|error| Error::sql(error, &words.sql))?;
         gate::check(&planned).map_err(|error| Error::sql(error, &words.sql))?;
         let (plan, analyze) = match (planned, parsed.kind) {
             (LogicalPlan::Explain(inner), StatementKind::Explain { analyze }) => {

@@ -72,11 +72,13 @@ fn aggregates_nothing(plan: &Arc<dyn ExecutionPlan>) -> bool {
     plan.children().into_iter().any(aggregates_nothing)
 }
 
-/// Returns that tables the statement reads are empty; and where it is `about_nothing`, what may
-/// explain that nothing was found.
+/// Returns that tables the statement reads are empty, unless it found something in others; and where
+/// it is `about_nothing`, what may explain that nothing was found.
 pub(crate) async fn notes(state: &SessionState, pins: &Pins, about_nothing: bool) -> Vec<Note> {
     let scans = scans(&pins.scans);
-    let tables = scans.iter().filter(|scan| scan.files == 0);
+    let finds_elsewhere = !about_nothing
+        && scans.iter().any(|scan| scan.files > 0 && delivered(&scan.table).is_some());
+    let tables = scans.iter().filter(|scan| scan.files == 0 && !finds_elsewhere);
     let empty: BTreeSet<_> = tables.filter_map(|scan| delivered(&scan.table)).collect();
     // A note is a courtesy: when a look-up fails, the answer still stands.
     let mut found = Vec::new();

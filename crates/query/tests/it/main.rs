@@ -10,6 +10,7 @@ mod late;
 mod mentions;
 mod minimum;
 mod names;
+mod nesting;
 mod outlived;
 mod pruning;
 mod refusals;

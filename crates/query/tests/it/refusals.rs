@@ -206,7 +206,7 @@ async fn what_is_wrong_with_a_statement_is_known_without_running_it() {
     let check = async |sql: &str, values: &[&str]| {
         let positional = values.iter().map(|value| Value::Text((*value).to_string())).collect();
         let parameters = Parameters { positional, ..Parameters::default() };
-        engine.check(sql, &parameters, crate::lake::now()).await
+        engine.check(sql, &parameters, engine.limits()).await
     };
     for (sql, values) in [
         ("SELECT eventNme FROM events", &[][..]),

@@ -108,30 +108,58 @@ enum Claim<'a> {
     Nothing,
 }
 
-/// Returns who sent a request with that head and body, and the id of the credential they did it with.
+/// Who a request is from, as far as its head alone can tell: looked at before a body is read.
+pub(crate) enum Claimed {
+    /// It carries a token that is valid now.
+    Known(Credential),
+    /// It was signed a moment ago in the name of an access key: with which body is still to be seen.
+    Signed(signature::Signature, Credential),
+}
+
+/// Returns who a request with that head says it is from.
 ///
 /// # Errors
-/// [`Error::Unknown`] when it carries nothing, or nothing that is valid now.
-pub(crate) async fn identify(
-    state: &State,
-    head: &Parts,
-    body: &[u8],
-    now: DateTime<Utc>,
-) -> Result<(Identity, String)> {
-    let credential = match claim(head)? {
-        Claim::Token(token) => tokens::check(state, &token, now).await?,
+/// [`Error::Unknown`] when it carries nothing, or nothing that can be valid now.
+pub(crate) async fn claimed(state: &State, head: &Parts, now: DateTime<Utc>) -> Result<Claimed> {
+    match claim(head)? {
+        Claim::Token(token) => Ok(Claimed::Known(tokens::check(state, &token, now).await?)),
         Claim::Signature(text) => {
             let signature = signature::Signature::parse(text)?;
-            let key = known(state, &signature.access_key, CredentialKind::AccessKey, now).await?;
-            let secret = tokens::secret_of(state, &key.id);
-            signature.verify(&secret, head, body, now)?;
-            key
+            signature.check_head(head, now)?;
+            let found = state.credential(&signature.access_key).await?;
+            let found = found.filter(|(key, _)| key.kind == CredentialKind::AccessKey);
+            let (key, _) = found.ok_or_else(signature::no_match)?;
+            Ok(Claimed::Signed(signature, key))
         }
-        Claim::Nothing => return Err(Error::unknown("the request carries no credentials")),
-    };
-    state.credential_used(&credential, now).await;
-    let id = credential.id.clone();
-    Ok((Identity::of(credential), id))
+        Claim::Nothing => Err(Error::unknown("the request carries no credentials")),
+    }
+}
+
+impl Claimed {
+    /// Returns who sent the request, now that its body is there, and the id of the credential they
+    /// did it with.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] when the body or the head is not what was signed, or the access key has
+    /// ended: that is told to nobody who does not have its secret.
+    pub(crate) async fn identify(
+        self,
+        state: &State,
+        head: &Parts,
+        body: &[u8],
+        now: DateTime<Utc>,
+    ) -> Result<(Identity, String)> {
+        let credential = match self {
+            Claimed::Known(credential) => credential,
+            Claimed::Signed(signature, key) => {
+                signature.verify(&tokens::secret_of(state, &key.id), head, body, now)?;
+                still_valid(key, now)?
+            }
+        };
+        state.credential_used(&credential, now).await;
+        let id = credential.id.clone();
+        Ok((Identity::of(credential), id))
+    }
 }
 
 /// Returns the user and the id of the credential that a request names, right or wrong, where there
@@ -158,20 +186,6 @@ fn claim(head: &Parts) -> Result<Claim<'_>> {
         "aws4-hmac-sha256" => Ok(Claim::Signature(rest)),
         _ => Err(Error::unknown("`Authorization` must be Bearer, Basic or AWS4-HMAC-SHA256")),
     }
-}
-
-/// Returns the credential of that id and kind, if it is valid now.
-async fn known(
-    state: &State,
-    id: &str,
-    kind: CredentialKind,
-    now: DateTime<Utc>,
-) -> Result<Credential> {
-    let found = state.credential(id).await?;
-    let (credential, _) = found
-        .filter(|(credential, _)| credential.kind == kind)
-        .ok_or_else(|| Error::unknown("the access key is not known"))?;
-    still_valid(credential, now)
 }
 
 fn still_valid(credential: Credential, now: DateTime<Utc>) -> Result<Credential> {

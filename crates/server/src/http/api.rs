@@ -6,11 +6,12 @@ use axum::response::Json;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::Shared;
 use crate::auth::{Identity, Role};
 use crate::error::{Error, Result};
-use crate::state::QueryRecord;
+use crate::state::{Listing, QueryRecord};
 
 /// Queries of a page, unless asked for fewer.
 const PAGE: u64 = 100;
@@ -18,38 +19,67 @@ const PAGE_MAX: u64 = 1_000;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Listing {
+pub(super) struct OfQueries {
     offset: Option<u64>,
     limit: Option<u64>,
     protocol: Option<String>,
     everybody: Option<bool>,
+    from: Option<String>,
+    until: Option<String>,
+    /// The `next` of the page before.
+    after: Option<String>,
 }
 
 /// `GET /v1/queries`: the asker's, newest first; with `everybody=true` those of all users, for an
-/// administrator of all stores.
+/// administrator of all stores. A page has `limit` queries, or fewer where their texts are long;
+/// `next` is what `after` is to be for those behind them, and null behind the last.
 pub(super) async fn queries(
     State(server): Shared,
     Extension(identity): Extension<Identity>,
-    Query(listing): Query<Listing>,
+    Query(wanted): Query<OfQueries>,
 ) -> Result<Json<Value>> {
-    let limit = listing.limit.unwrap_or(PAGE);
+    let limit = wanted.limit.unwrap_or(PAGE);
     if !(1..=PAGE_MAX).contains(&limit) {
         return Err(Error::request(format!("`limit` must be from 1 to {PAGE_MAX}")));
     }
-    let offset = listing.offset.unwrap_or(0);
-    let protocol = listing.protocol.as_deref();
-    let state = &server.state;
-    let whose = match listing.everybody {
+    let user = match wanted.everybody {
         Some(true) if identity.sees_everybody() => None,
         Some(true) => {
             let reason = "the queries of everybody are for administrators of all stores";
             return Err(Error::forbidden(reason));
         }
-        _ => Some(identity.user.as_str()),
+        _ => Some(identity.user),
     };
-    let found = state.queries(whose, protocol, (None, None), offset, limit).await?;
-    let queries: Vec<Value> = found.iter().map(described).collect();
-    Ok(Json(json!({ "queries": queries })))
+    let after = wanted.after.as_deref().map(|text| {
+        place(text).ok_or_else(|| Error::request("`after` is no `next` of a page of queries"))
+    });
+    let listing = Listing {
+        user,
+        protocol: wanted.protocol,
+        from: time_of("from", wanted.from)?,
+        until: time_of("until", wanted.until)?,
+        after: after.transpose()?,
+        offset: wanted.offset.unwrap_or(0).min(1 << 40),
+        limit,
+    };
+    let page = server.state.listed(listing).await?;
+    let queries: Vec<Value> = page.queries.iter().map(described).collect();
+    let next = page.next().map(|(time, id)| format!("{time}-{id}"));
+    Ok(Json(json!({ "queries": queries, "next": next })))
+}
+
+fn time_of(name: &str, text: Option<String>) -> Result<Option<DateTime<Utc>>> {
+    let read = text.map(|text| match DateTime::parse_from_rfc3339(&text) {
+        Ok(time) => Ok(time.to_utc()),
+        Err(_) => Err(Error::request(format!("`{name}={text}` is no time as in RFC 3339"))),
+    });
+    read.transpose()
+}
+
+/// Reads a place in the history: a time in microseconds, and the id of a query.
+fn place(text: &str) -> Option<(i64, Uuid)> {
+    let (time, id) = text.split_once('-')?;
+    Some((time.parse().ok()?, Uuid::parse_str(id).ok()?))
 }
 
 /// `GET /v1/queries/{id}`.

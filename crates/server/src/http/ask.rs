@@ -17,7 +17,7 @@ use super::body::{Buffer, Sending};
 use crate::auth::Identity;
 use crate::error::{Error, Result};
 use crate::formats::{self, ArrowIpc, Csv, Encoder, ParquetFile, Style};
-use crate::queries::{Asked, Running};
+use crate::queries::{Asked, Running, check_length};
 
 /// How an answer is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -184,6 +184,7 @@ async fn answer(
     question: Question,
     headers: &HeaderMap,
 ) -> Result<Response> {
+    check_length(&question.sql)?;
     let format = question.format.or_else(|| Format::accepted(headers)).unwrap_or(Format::Json);
     let timeout = question.timeout.map(|seconds| {
         Duration::try_from_secs_f64(seconds)

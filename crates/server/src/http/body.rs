@@ -10,6 +10,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures::stream;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
 use crate::formats::{Encoder, Sink};
@@ -68,6 +69,7 @@ impl Sending {
 
     /// Sends piece after piece. When the client goes away the query is dropped, which cancels it.
     async fn send(mut self, pieces: mpsc::Sender<io::Result<Bytes>>, patience: Duration) {
+        let cancelled = self.running.cancellation();
         loop {
             let step = tokio::select! {
                 () = pieces.closed() => return,
@@ -76,10 +78,10 @@ impl Sending {
             let bytes = self.buffer.take();
             let failure = match step {
                 Ok(true) if bytes.is_empty() => continue,
-                Ok(true) => match tokio::time::timeout(patience, pieces.send(Ok(bytes))).await {
-                    Ok(Ok(())) => continue,
-                    Ok(Err(_)) => return,
-                    Err(_) => Error::ClientGone { limit: patience },
+                Ok(true) => match give(&pieces, bytes, patience, &cancelled).await {
+                    Ok(true) => continue,
+                    Ok(false) => return,
+                    Err(error) => error,
                 },
                 Ok(false) => {
                     self.running.finished(0).await;
@@ -116,5 +118,21 @@ impl Sending {
                 Ok(false)
             }
         }
+    }
+}
+
+/// Gives a piece to the client; false when it went away. A query that waits for its client can be
+/// cancelled too.
+async fn give(
+    pieces: &mpsc::Sender<io::Result<Bytes>>,
+    piece: Bytes,
+    patience: Duration,
+    cancelled: &CancellationToken,
+) -> Result<bool> {
+    tokio::select! {
+        biased;
+        given = pieces.send(Ok(piece)) => Ok(given.is_ok()),
+        () = cancelled.cancelled() => Err(Error::Cancelled),
+        () = tokio::time::sleep(patience) => Err(Error::ClientGone { limit: patience }),
     }
 }

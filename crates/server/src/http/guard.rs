@@ -1,10 +1,11 @@
-//! What every request passes first: where it comes from, how large it is, who sends it.
+//! What every request passes first: where it comes from, who sends it, how large it is. What is not
+//! let in is not kept in memory: its body is read only to be thrown away.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::middleware::Next;
@@ -12,6 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures::FutureExt as _;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use tokio::sync::Semaphore;
 
 use super::{Inner, Peer, reply};
 use crate::auth::{self, Identity};
@@ -19,6 +21,8 @@ use crate::error::{Error, Result};
 
 /// How long a request's body may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(30);
+/// Bytes of a body that take one permit of the room for bodies.
+const ROOM_UNIT: usize = 1 << 10;
 /// What tells nothing about the lake, and is asked by what watches processes.
 const OPEN: [&str; 1] = ["/health"];
 
@@ -29,8 +33,8 @@ pub(super) async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    let (mut head, body) = request.into_parts();
-    let admitted = admit(&server, &head, body).await;
+    let (mut head, mut body) = request.into_parts();
+    let admitted = admit(&server, &head, &mut body).await;
     match admitted {
         Ok((identity, body)) => {
             head.extensions.insert(identity);
@@ -50,20 +54,26 @@ pub(super) async fn guard(
                 let (whose, now) = (auth::named(&server.state, &head).await, server.options.now());
                 server.logins.refused(whose, address_of(&head), reason, now).await;
             }
+            discard(&mut body, server.options.body_bytes_max).await;
             reply::refusal(&head, &error)
         }
     }
 }
 
-async fn admit(server: &Inner, head: &Parts, body: Body) -> Result<(Identity, Bytes)> {
+async fn admit(server: &Inner, head: &Parts, body: &mut Body) -> Result<(Identity, Bytes)> {
     auth::check_origin(head, &server.options.hosts)?;
     let limit = server.options.body_bytes_max;
-    let body = read(body, limit).await?;
-    if server.options.no_auth || OPEN.contains(&head.uri.path()) {
-        return Ok((Identity::anybody(), body));
+    if OPEN.contains(&head.uri.path()) {
+        discard(body, limit).await;
+        return Ok((Identity::anybody(), Bytes::new()));
+    }
+    if server.options.no_auth {
+        return Ok((Identity::anybody(), read(body, limit, &server.room).await?));
     }
     let now = server.options.now();
-    let (identity, credential) = auth::identify(&server.state, head, &body, now).await?;
+    let claimed = auth::claimed(&server.state, head, now).await?;
+    let body = read(body, limit, &server.room).await?;
+    let (identity, credential) = claimed.identify(&server.state, head, &body, now).await?;
     server.logins.accepted(&identity.user, &credential, address_of(head), now).await;
     Ok((identity, body))
 }
@@ -73,17 +83,59 @@ fn address_of(head: &Parts) -> &str {
     head.extensions.get::<Peer>().map_or("", |peer| &peer.0)
 }
 
-async fn read(body: Body, limit: usize) -> Result<Bytes> {
-    let collected = tokio::time::timeout(BODY_WITHIN, Limited::new(body, limit).collect()).await;
-    match collected {
+/// The room that all bodies together have while they arrive.
+pub(super) struct Room {
+    permits: Semaphore,
+    /// All of them.
+    units: u32,
+}
+
+impl Room {
+    pub(super) fn new(bytes: usize) -> Room {
+        let units = units(bytes).max(1);
+        Room { permits: Semaphore::new(units as usize), units }
+    }
+}
+
+fn units(bytes: usize) -> u32 {
+    let most = Semaphore::MAX_PERMITS.min(u32::MAX as usize);
+    bytes.div_ceil(ROOM_UNIT).min(most) as u32
+}
+
+async fn read(body: &mut Body, limit: usize, room: &Room) -> Result<Bytes> {
+    let too_large = || Error::request(format!("the request's body has more than {limit} bytes"));
+    let told = body.size_hint();
+    if told.lower() > limit as u64 {
+        return Err(too_large());
+    }
+    let most = told.upper().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(limit);
+    let wanted = units(most.min(limit)).min(room.units);
+    let collected = tokio::time::timeout(BODY_WITHIN, async {
+        let _room = room.permits.acquire_many(wanted).await;
+        Limited::new(body, limit).collect().await
+    });
+    match collected.await {
         Err(_) => Err(Error::request(format!(
             "the request's body took longer than {} s",
             BODY_WITHIN.as_secs()
         ))),
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(Error::request(format!("the request's body has more than {limit} bytes")))
-        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(error)) => Err(Error::request(format!("the request's body broke off: {error}"))),
     }
+}
+
+/// Reads the rest of a body, up to `limit` bytes, and keeps nothing of it: who still sends would not
+/// read why it is refused.
+async fn discard(body: &mut Body, limit: usize) {
+    let rest = async {
+        let mut bytes = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            bytes += frame.data_ref().map_or(0, Bytes::len);
+            if bytes > limit {
+                return;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(BODY_WITHIN, rest).await;
 }

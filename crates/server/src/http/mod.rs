@@ -26,6 +26,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post};
+use chrono::{DateTime, TimeDelta};
 use traillake_query::Engine;
 
 pub(crate) use metrics::Metrics;
@@ -51,9 +52,24 @@ pub(crate) struct Inner {
     pub(crate) queries: Arc<Queries>,
     pub(crate) metrics: Arc<Metrics>,
     logins: Logins,
+    room: guard::Room,
     pub(crate) trino: Arc<crate::trino::Exchanges>,
     /// No other server works on the same state.
     _lock: std::fs::File,
+}
+
+impl Inner {
+    /// Removes answers, queries and logins that are kept no longer.
+    async fn tidy(&self) -> Result<()> {
+        let (options, results) = (&self.options, self.queries.results());
+        let now = options.now();
+        let kept = TimeDelta::from_std(options.history_kept).unwrap_or(TimeDelta::MAX);
+        let before = now.checked_sub_signed(kept).unwrap_or(DateTime::UNIX_EPOCH);
+        results.sweep(now).await?;
+        let forgotten = self.state.forget_queries(before, options.history_bytes_max).await?;
+        results.forget(forgotten).await?;
+        self.state.forget_logins(before).await
+    }
 }
 
 /// Among the extensions of a request that came over TLS.
@@ -87,10 +103,24 @@ impl Server {
             Arc::clone(&metrics),
         ));
         queries.results().remove_strays().await?;
-        queries.results().sweep(options.now()).await?;
-        let (trino, logins) = (Arc::default(), Logins::begin(&state, options.now()).await?);
-        let inner = Inner { options, state, queries, metrics, logins, trino, _lock: lock };
+        let (trino, logins) = (Arc::default(), Logins::new(&state));
+        let room = guard::Room::new(options.bodies_bytes_max);
+        let inner = Inner { options, state, queries, metrics, logins, room, trino, _lock: lock };
+        inner.tidy().await?;
         Ok(Server { inner: Arc::new(inner) })
+    }
+
+    /// Removes what is kept no longer, from time to time and when much was written. Never ends.
+    pub(crate) async fn keep_tidy(self) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(self.inner.options.tidy_every) => {}
+                () = self.inner.state.has_grown() => {}
+            }
+            if let Err(error) = self.inner.tidy().await {
+                tracing::warn!("what is kept no longer could not be removed: {error}");
+            }
+        }
     }
 
     /// Returns what answers requests.

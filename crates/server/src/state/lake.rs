@@ -31,7 +31,7 @@ impl State {
         let micros = |at: Option<DateTime<Utc>>| at.map(|at| at.timestamp_micros());
         let (from, until) = (micros(wanted.range.0), micros(wanted.range.1));
         let (time, id) = wanted.after.map(|(time, id)| (time, id.to_string())).unzip();
-        self.work(move |connection| {
+        self.read(move |connection| {
             let sql = format!(
                 "SELECT {COLUMNS} FROM queries \
                  WHERE user = ?1 AND protocol = 'lake' AND details ->> 'operation' = 'StartQuery' \
@@ -67,7 +67,7 @@ impl State {
         alias: &str,
     ) -> Result<Option<QueryRecord>> {
         let (user, alias) = (user.to_owned(), alias.to_owned());
-        self.work(move |connection| {
+        self.read(move |connection| {
             let sql = format!(
                 "SELECT {COLUMNS} FROM queries \
                  WHERE user = ?1 AND protocol = 'lake' AND details ->> 'alias' = ?2 \

@@ -72,7 +72,7 @@ impl State {
         user: Option<String>,
         limit: usize,
     ) -> Result<Vec<LoginRecord>> {
-        self.work(move |connection| {
+        self.read(move |connection| {
             let whose = if user.is_some() { "user = ?1" } else { "?1 IS NULL" };
             let mut statement = connection.prepare_cached(&format!(
                 "SELECT accepted, user, credential, address, reason, first_at, last_at, requests \

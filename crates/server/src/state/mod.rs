@@ -4,16 +4,20 @@
 //! here is written before the client is told.
 
 mod credentials;
+mod history;
 mod lake;
 mod logins;
 mod queries;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
+use tokio::sync::Notify;
 
 pub use credentials::{Credential, CredentialKind, NewCredential};
+pub(crate) use history::Listing;
 pub(crate) use lake::Started;
 pub(crate) use logins::{Login, LoginRecord};
 pub(crate) use queries::{Outcome, QueryRecord, QueryStatus, Submitted};
@@ -21,7 +25,9 @@ pub(crate) use queries::{Outcome, QueryRecord, QueryStatus, Submitted};
 use crate::error::{Error, Result};
 
 /// The version of the tables below, kept in the file.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
+/// Bytes of statements after which it is time to look whether the history has become too large.
+const GROWN: usize = 16 << 20;
 
 const TABLES: &str = "
 CREATE TABLE credentials (
@@ -70,7 +76,17 @@ CREATE INDEX queries_kept ON queries (ended_at, id) WHERE result_bytes > 0;
 pub struct State {
     folder: PathBuf,
     connection: Arc<Mutex<Connection>>,
+    /// Reads what is long, so that nobody's credentials and no query's end wait for it.
+    reading: Arc<Mutex<Connection>>,
     key: Arc<[u8; 32]>,
+    growth: Arc<Growth>,
+}
+
+/// How much was written since somebody last asked.
+#[derive(Default)]
+struct Growth {
+    bytes: AtomicUsize,
+    much: Notify,
 }
 
 impl State {
@@ -94,8 +110,16 @@ impl State {
         // than the last moments, never the file.
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         migrate(&connection)?;
-        let connection = Arc::new(Mutex::new(connection));
-        Ok(State { folder: folder.to_path_buf(), connection, key: Arc::new(key) })
+        let reading = Connection::open(&path)?;
+        reading.busy_timeout(std::time::Duration::from_secs(10))?;
+        reading.pragma_update(None, "query_only", true)?;
+        Ok(State {
+            folder: folder.to_path_buf(),
+            connection: Arc::new(Mutex::new(connection)),
+            reading: Arc::new(Mutex::new(reading)),
+            key: Arc::new(key),
+            growth: Arc::default(),
+        })
     }
 
     /// Makes this process the only server on this state; the lock ends with the value.
@@ -136,17 +160,33 @@ impl State {
         &self.key
     }
 
+    /// Waits until much was written.
+    pub(crate) async fn has_grown(&self) {
+        self.growth.much.notified().await;
+    }
+
+    fn grew(&self, bytes: usize) {
+        let before = self.growth.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if before + bytes >= GROWN {
+            self.growth.bytes.store(0, Ordering::Relaxed);
+            self.growth.much.notify_one();
+        }
+    }
+
     /// Does `work` on the database, off the threads that serve.
     async fn work<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let connection = Arc::clone(&self.connection);
-        let done = tokio::task::spawn_blocking(move || {
-            let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-            work(&connection)
-        });
-        done.await.map_err(Error::state)?
+        off_thread(&self.connection, work).await
+    }
+
+    /// Reads what may be long; writes do not wait for it.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        off_thread(&self.reading, work).await
     }
 
     /// Does `work` on the database at once: for commands, which serve nobody.
@@ -155,12 +195,24 @@ impl State {
     }
 }
 
+async fn off_thread<T: Send + 'static>(
+    connection: &Arc<Mutex<Connection>>,
+    work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let connection = Arc::clone(connection);
+    let done = tokio::task::spawn_blocking(move || {
+        work(&connection.lock().unwrap_or_else(PoisonError::into_inner))
+    });
+    done.await.map_err(Error::state)?
+}
+
 fn migrate(connection: &Connection) -> Result<()> {
     let version = || connection.pragma_query_value(None, "user_version", |row| row.get(0));
     let found: i64 = version()?;
     let missing = match found {
-        0 => format!("{TABLES} {}", logins::TABLE),
-        1 => logins::TABLE.to_owned(),
+        0 => [TABLES, logins::TABLE, history::INDEX].concat(),
+        1 => [logins::TABLE, history::INDEX].concat(),
+        2 => history::INDEX.to_owned(),
         VERSION => return Ok(()),
         newer => {
             return Err(Error::state(format!(

@@ -114,6 +114,7 @@ impl State {
     /// Remembers a query. When its client token is known already, the query of that token is
     /// returned and nothing is remembered.
     pub(crate) async fn submit(&self, new: Submitted) -> Result<Option<QueryRecord>> {
+        self.grew(new.sql.len());
         self.work(move |connection| {
             if let Some(token) = &new.client_token {
                 let known = by_client_token(connection, &new.user, new.protocol, token)?;
@@ -161,40 +162,10 @@ impl State {
     /// Returns the query of that id, if it is that user's.
     pub(crate) async fn query(&self, user: &str, id: Uuid) -> Result<Option<QueryRecord>> {
         let user = user.to_owned();
-        self.work(move |connection| {
+        self.read(move |connection| {
             let sql = format!("SELECT {COLUMNS} FROM queries WHERE id = ? AND user = ?");
             let mut statement = connection.prepare_cached(&sql)?;
             Ok(statement.query_row(params![id.to_string(), user], read).optional()?)
-        })
-        .await
-    }
-
-    /// Returns queries of a user (none: of everybody), newest first: those of `protocol` (of all when none is named)
-    /// that were submitted in `[from, until)`, `limit` of them after the first `offset`.
-    pub(crate) async fn queries(
-        &self,
-        user: Option<&str>,
-        protocol: Option<&str>,
-        range: (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
-        offset: u64,
-        limit: u64,
-    ) -> Result<Vec<QueryRecord>> {
-        let (user, protocol) = (user.map(str::to_owned), protocol.map(str::to_owned));
-        let micros = |at: Option<DateTime<Utc>>| at.map(|at| at.timestamp_micros());
-        let (from, until) = (micros(range.0), micros(range.1));
-        self.work(move |connection| {
-            let whose = if user.is_some() { "user = ?1" } else { "?1 IS NULL" };
-            let sql = format!(
-                "SELECT {COLUMNS} FROM queries WHERE {whose} AND (?2 IS NULL OR protocol = ?2) \
-                 AND (?3 IS NULL OR submitted_at >= ?3) AND (?4 IS NULL OR submitted_at < ?4) \
-                 ORDER BY submitted_at DESC, id LIMIT ?5 OFFSET ?6"
-            );
-            let mut statement = connection.prepare_cached(&sql)?;
-            let found = statement.query_map(
-                params![user, protocol, from, until, limit as i64, offset as i64],
-                read,
-            )?;
-            Ok(found.collect::<Result<_, _>>()?)
         })
         .await
     }
@@ -214,7 +185,7 @@ impl State {
 
     /// Returns the queries with kept answers, oldest first, with their bytes and when they ended.
     pub(crate) async fn kept(&self) -> Result<Vec<(Uuid, u64, DateTime<Utc>)>> {
-        self.work(|connection| {
+        self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT id, result_bytes, ended_at FROM queries \
                  WHERE result_bytes > 0 ORDER BY ended_at, id",
@@ -280,11 +251,11 @@ fn by_client_token(
     Ok(statement.query_row(params![user, protocol, token], read).optional()?)
 }
 
-fn time(micros: i64) -> DateTime<Utc> {
+pub(super) fn time(micros: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(micros).unwrap_or_default()
 }
 
-fn uuid(row: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {
+pub(super) fn uuid(row: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {
     Ok(Uuid::parse_str(&row.get::<_, String>(column)?).unwrap_or_default())
 }
 

@@ -23,6 +23,7 @@ pub(super) enum Meant {
 }
 
 /// A query to run.
+#[derive(Default)]
 pub(super) struct Statement {
     pub(super) sql: String,
     pub(super) parameters: Parameters,

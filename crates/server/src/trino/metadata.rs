@@ -18,7 +18,7 @@ use super::words::{Token, TokenKind, tokens};
 use crate::auth::Identity;
 use crate::error::Result;
 use crate::http::Inner;
-use crate::state::QueryRecord;
+use crate::state::{Listing, QueryRecord};
 
 /// Queries that `system.runtime.queries` has.
 const QUERIES: u64 = 100;
@@ -52,10 +52,9 @@ pub(super) async fn complete(
     for table in &found.wanted {
         let query = match table.query {
             "" => {
-                let range = (None, None);
-                let records =
-                    server.state.queries(Some(&identity.user), None, range, 0, QUERIES).await?;
-                let (query, values) = queries(&records);
+                let user = Some(identity.user.clone());
+                let newest = Listing { user, limit: QUERIES, ..Listing::default() };
+                let (query, values) = queries(&server.state.listed(newest).await?.queries);
                 parameters.named.extend(values);
                 query
             }

@@ -21,7 +21,7 @@ use crate::auth::Identity;
 use crate::engines::names;
 use crate::error::{Error, Result};
 use crate::http::{Encrypted, Inner, Shared};
-use crate::queries::Asked;
+use crate::queries::{Asked, check_length};
 
 /// `POST /v1/statement`: a statement in, the address of its first page out.
 ///
@@ -79,6 +79,7 @@ async fn answer(
     sql: &str,
     base: &str,
 ) -> std::result::Result<Response, Told> {
+    check_length(sql)?;
     let own = &server.options.store;
     let stores = server.queries.engines().stores(identity, own).await?;
     let found = session.schema.as_ref().and_then(|schema| {
@@ -91,7 +92,16 @@ async fn answer(
     };
     let mut schemas: Vec<String> = stores.iter().map(|info| info.name.clone()).collect();
     schemas.extend(["system", "information_schema"].map(str::to_owned));
-    let statement = match commands::read(sql, session, &schemas)? {
+    let meant = match commands::read(sql, session, &schemas) {
+        Ok(meant) => meant,
+        Err(fault) => {
+            let typed = Statement { sql: sql.to_owned(), ..Statement::default() };
+            let refused = as_asked(identity, session, store, (sql, typed));
+            server.queries.refused(&refused, &fault.message).await;
+            return Err(fault.into());
+        }
+    };
+    let statement = match meant {
         Meant::Answered(answered) => return Err(Told::Answered(Box::new(answered))),
         Meant::Query(statement) => statement,
         Meant::ColumnsOf(statement) => {
@@ -119,7 +129,16 @@ async fn asked(
     (typed, statement): (&str, Statement),
 ) -> Result<(super::faults::Shift, Asked)> {
     let statement = metadata::complete(statement, server, identity, session, &store).await?;
-    let asked = Asked {
+    Ok((statement.shift, as_asked(identity, session, store, (typed, statement))))
+}
+
+fn as_asked(
+    identity: &Identity,
+    session: &Session,
+    store: String,
+    (typed, statement): (&str, Statement),
+) -> Asked {
+    Asked {
         identity: identity.clone(),
         protocol: "trino",
         store,
@@ -129,8 +148,7 @@ async fn asked(
         details: json!({"user": session.user, "source": session.source, "statement": typed}),
         timeout: session.timeout(),
         rows_max: None,
-    };
-    Ok((statement.shift, asked))
+    }
 }
 
 /// `DESCRIBE OUTPUT`: the columns that a query would have.

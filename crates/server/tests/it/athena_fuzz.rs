@@ -120,6 +120,11 @@ async fn every_body_gets_an_answer() {
                 false => drop(members.insert(name, anything(&mut random, 0))),
             }
         }
+        if random.chance(0.05) {
+            let link = random.pick(&["+1", "::varchar", " UNION ALL SELECT 1", " OR true", "[1]"]);
+            let sql = format!("SELECT 1{}", link.repeat(random.below(20_000) as usize));
+            body["QueryString"] = json!(sql);
+        }
         let told = format!("{operation} {body}");
         let (status, answer) = within(&told, call(&served, operation, &body)).await;
         match status {

@@ -61,7 +61,10 @@ fn value(known: Vec<String>) -> impl Strategy<Value = Value> {
         "\u{0}",
         "🦀",
     ];
-    let words: Vec<String> = words.into_iter().map(str::to_owned).chain(known).collect();
+    let long =
+        ["+1", "::varchar", " OR true", "["].map(|link| format!("SELECT 1{}", link.repeat(999)));
+    let words: Vec<String> =
+        words.into_iter().map(str::to_owned).chain(long).chain(known).collect();
     let scalar = prop_oneof![
         4 => prop::sample::select(words).prop_map(Value::from),
         1 => any::<String>().prop_map(Value::from),

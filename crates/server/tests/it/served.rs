@@ -1,6 +1,7 @@
 //! A small lake, a server on it, and requests as bytes on a socket.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use chrono::Utc;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use traillake_ingest::{CancelFlag, IngestOptions, Silent, Source, ingest, store_spec};
 use traillake_query::{Engine, EngineOptions, Rebuild};
@@ -55,12 +57,22 @@ impl Bench {
         State::open(&self.folder.path().join("state")).unwrap()
     }
 
+    /// A file of the server's state.
+    pub fn state_file(&self, name: &str) -> PathBuf {
+        self.folder.path().join("state").join(name)
+    }
+
     /// Makes a token of a user who may see `stores`.
     pub fn token(&self, user: &str, stores: Option<&[&str]>) -> String {
+        self.token_with(user, Role::Read, stores)
+    }
+
+    /// Makes a token of a role.
+    pub fn token_with(&self, user: &str, role: Role, stores: Option<&[&str]>) -> String {
         let new = NewCredential {
             kind: CredentialKind::Token,
             user: user.to_owned(),
-            role: Role::Read,
+            role,
             stores: stores.map(|stores| stores.iter().map(|name| (*name).to_owned()).collect()),
             expires_at: None,
         };
@@ -73,6 +85,15 @@ impl Bench {
     }
 
     pub async fn serve_with(&self, change: impl FnOnce(&mut ServerOptions)) -> Served {
+        self.serve_until(Duration::ZERO, change).await
+    }
+
+    /// Starts a server that gives what is under way `grace` when it is stopped.
+    pub async fn serve_until(
+        &self,
+        grace: Duration,
+        change: impl FnOnce(&mut ServerOptions),
+    ) -> Served {
         let lake = self.lake().await;
         let options = EngineOptions {
             store: "default".into(),
@@ -98,8 +119,14 @@ impl Bench {
         let server = Server::new(engine, self.state(), options).await.unwrap();
         let bound = bind(server, &Address::Tcp(([127, 0, 0, 1], 0).into()), None).await.unwrap();
         let Address::Tcp(address) = bound.address.clone() else { unreachable!() };
-        let serving = tokio::spawn(bound.serve(std::future::pending(), Duration::ZERO));
-        Served { address, serving, token: None }
+        let (stop, stopped) = oneshot::channel::<()>();
+        let stopped = async move {
+            if stopped.await.is_err() {
+                std::future::pending().await
+            }
+        };
+        let serving = tokio::spawn(bound.serve(stopped, grace));
+        Served { address, serving, stop, token: None }
     }
 }
 
@@ -121,6 +148,7 @@ impl Rebuild for Original {
 pub struct Served {
     pub address: SocketAddr,
     serving: JoinHandle<()>,
+    stop: oneshot::Sender<()>,
     /// What requests carry.
     pub token: Option<String>,
 }
@@ -130,6 +158,38 @@ impl Served {
     pub async fn kill(self) {
         self.serving.abort();
         let _ = self.serving.await;
+    }
+
+    /// Asks the server to stop; returns what ends with it.
+    pub fn stop(self) -> JoinHandle<()> {
+        let _ = self.stop.send(());
+        self.serving
+    }
+
+    /// Gets a path; returns the status and the body.
+    pub async fn get(&self, path: &str) -> (u16, Value) {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(self.head("GET", path, "Connection: close\r\n").as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        parts(path, answer)
+    }
+
+    /// Gets a path that must be there.
+    pub async fn got(&self, path: &str) -> Value {
+        let (status, answer) = self.get(path).await;
+        assert_eq!(status, 200, "{path}: {answer}");
+        answer
+    }
+
+    /// The head of a request, with the credentials that requests carry.
+    pub fn head(&self, method: &str, path: &str, more: &str) -> String {
+        let authorization = match &self.token {
+            Some(token) => format!("Authorization: Bearer {token}\r\n"),
+            None => String::new(),
+        };
+        let host = self.address;
+        format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{authorization}{more}\r\n")
     }
 
     /// Does one operation of CloudTrail; returns the status and the body.
@@ -175,24 +235,36 @@ impl Served {
 
     /// Sends bytes to a target of AWS's protocol; returns the status and the body.
     pub async fn post(&self, target: &str, body: &str) -> (u16, Value) {
-        let authorization = match &self.token {
-            Some(token) => format!("Authorization: Bearer {token}\r\n"),
-            None => String::new(),
-        };
-        let request = format!(
-            "POST / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nX-Amz-Target: {target}\r\n\
-             Content-Type: application/x-amz-json-1.1\r\n{authorization}Content-Length: {}\r\n\r\n\
-             {body}",
-            self.address,
+        let more = format!(
+            "Connection: close\r\nX-Amz-Target: {target}\r\n\
+             Content-Type: application/x-amz-json-1.1\r\nContent-Length: {}\r\n",
             body.len()
         );
         let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let request = self.head("POST", "/", &more) + body;
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.unwrap();
-        let answer = String::from_utf8(answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, serde_json::from_str(body).unwrap_or_else(|_| panic!("{target}: {body}")))
+        parts(target, answer)
     }
+}
+
+/// The status and the JSON of an answer, whole or in chunks.
+pub fn parts(what: &str, answer: Vec<u8>) -> (u16, Value) {
+    let answer = String::from_utf8(answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    let chunked = head.to_lowercase().contains("transfer-encoding: chunked");
+    let body = if chunked { dechunked(body) } else { body.to_owned() };
+    (status, serde_json::from_str(&body).unwrap_or_else(|_| panic!("{what}: {body}")))
+}
+
+fn dechunked(mut rest: &str) -> String {
+    let mut body = String::new();
+    while let Some((size, after)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size, 16).unwrap();
+        body += &after[..size];
+        rest = after[size..].trim_start_matches("\r\n");
+    }
+    body
 }

@@ -44,7 +44,11 @@ fn spoiled(text: &'static str) -> impl Strategy<Value = String> {
 }
 
 fn request() -> impl Strategy<Value = (String, Vec<(&'static str, String)>)> {
-    let statement = prop::sample::select(STATEMENTS.to_vec()).prop_flat_map(spoiled);
+    let long = ["+1", "::varchar", " UNION SELECT 1"]
+        .map(|link| format!("SELECT 1{}", link.repeat(9_999)));
+    let long = long.map(|sql| &*sql.leak());
+    let statements: Vec<&'static str> = STATEMENTS.into_iter().chain(long).collect();
+    let statement = prop::sample::select(statements).prop_flat_map(spoiled);
     let header = prop::sample::select(HEADERS.to_vec());
     let header = header.prop_flat_map(|(name, value)| (Just(name), spoiled(value)));
     (statement, prop::collection::vec(header, 0..4))

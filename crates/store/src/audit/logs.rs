@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::finding::OfTable;
 use super::guarded;
 use super::names::Listed;
+use super::tombstones::Removal;
 use crate::error::{Error, Result};
 use crate::history;
 use crate::lake::get;
@@ -35,6 +36,10 @@ pub(super) struct AuditedLog {
     pub is_torn: bool,
     /// Files that later commits add.
     pub pending: HashSet<Path>,
+    /// The commits up to that state that took rows out, by version.
+    pub removals: BTreeMap<u64, Removal>,
+    /// The first version whose commit is there.
+    pub first: u64,
     /// The last round there is, which may still be under way.
     pub newest: i64,
 }
@@ -60,6 +65,7 @@ struct Replay {
     files: BTreeMap<String, crate::log::Addition>,
     rounds: BTreeMap<i64, (Option<Uuid>, Option<DateTime<Utc>>)>,
     pending: HashSet<Path>,
+    removals: BTreeMap<u64, Removal>,
     token: i64,
     /// The version under audit.
     until: u64,
@@ -129,8 +135,12 @@ pub(super) async fn audit(
         None => (None, Vec::new()),
     };
     let newest = state.as_deref().map_or(0, TableState::token).max(replay.token);
-    let Replay { rounds, pending, .. } = replay;
-    Ok(Some(AuditedLog { log, state, files, rounds, is_torn: false, pending, newest }))
+    let Replay { rounds, pending, removals, .. } = replay;
+    let first = versions.first().copied().unwrap_or(u64::MAX);
+    let is_torn = false;
+    let audited =
+        AuditedLog { log, state, files, rounds, is_torn, pending, removals, first, newest };
+    Ok(Some(audited))
 }
 
 /// Versions follow one another; those behind a checkpoint may have been cleaned up, oldest first.
@@ -196,6 +206,8 @@ async fn commit(
         let added = entry.adds.iter().map(|add| layout::absolute(log.folder(), &add.path));
         replay.pending.extend(added);
     } else {
+        let removal = Removal::of(log, &entry, &replay.files);
+        replay.removals.extend(removal.map(|removal| (version, removal)));
         files_of(&entry, &path, replay, findings);
     }
 }

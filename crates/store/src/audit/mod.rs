@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `names` | the names in the store's folder against the names there can be |
 //! | `logs` | the commits of a table against each other, and against its checkpoints |
+//! | `tombstones` | what the log says has left against what was written down |
 //! | `rounds` | the tables against each other: rounds, manifests |
 //! | `files` | the log against the files: present, of their size, of their folder |
 //! | `footers` | the log against the footers: rows, statistics, slices |
@@ -26,6 +27,7 @@ mod logs;
 mod names;
 mod rounds;
 mod rows;
+mod tombstones;
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -195,6 +197,7 @@ impl<'a> StoreAudit<'a> {
         for (name, table) in &mut tables {
             let mut findings = self.findings.table(name);
             schema(table, &mut findings);
+            tombstones::audit(table, &mut findings).await?;
             files::audit(table, &listed, &mut findings).await;
             footers::audit(self.objects, table, &mut findings).await;
         }
@@ -216,6 +219,10 @@ impl<'a> StoreAudit<'a> {
         let ids = self.ids_of_rounds().await;
         let id = ids.first().copied();
         let what = match read {
+            Ok(Some(info)) if info.settings.removal_began_at.is_some() => {
+                self.findings.note(&path, "the store is being removed; upkeep goes on with that");
+                return Ok(None);
+            }
             Ok(Some(info)) if ids.is_empty() || ids.contains(&info.id) => {
                 if info.arn != StoreInfo::arn_of(info.id) {
                     self.findings.damage(&path, "its ARN is not that of its id");

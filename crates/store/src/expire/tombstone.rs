@@ -1,6 +1,6 @@
 //! What has left a table, written down: a file for each commit that took rows out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -151,6 +151,17 @@ pub(crate) async fn listed(log: &TableLog) -> Result<Vec<(Path, u64, Uuid)>> {
 /// cleaned up only such are left.
 async fn stands(log: &TableLog, version: u64, commit: Uuid) -> Result<bool> {
     Ok(log.read_commit(version).await?.is_none_or(|entry| entry.round == Some(commit)))
+}
+
+/// The versions before `end` for which there is a tombstone whose commit lost against another.
+pub(crate) async fn dead(log: &TableLog, end: u64) -> Result<HashSet<u64>> {
+    let mut dead = HashSet::new();
+    for (_, version, commit) in listed(log).await? {
+        if version < end && !stands(log, version, commit).await? {
+            dead.insert(version);
+        }
+    }
+    Ok(dead)
 }
 
 /// Removes tombstones whose commit lost against another, and will never be.

@@ -1,6 +1,6 @@
 //! What a log holds that nobody can ask for any more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
@@ -9,6 +9,7 @@ use object_store::{ObjectMeta, ObjectStore};
 
 use super::TableLog;
 use crate::error::{Error, Result};
+use crate::expire::tombstone;
 use crate::layout;
 
 impl TableLog {
@@ -40,7 +41,10 @@ impl TableLog {
         else {
             return Ok(Vec::new());
         };
-        let behind = commits.range(..base).take_while(|(version, _)| old(version));
+        // A commit that tells a tombstone for nothing from one that stands goes after it.
+        let dead: HashSet<u64> = tombstone::dead(self, base).await?;
+        let may_go = |version: &u64| old(version) && !dead.contains(version);
+        let behind = commits.range(..base).take_while(|(version, _)| may_go(version));
         let behind: Vec<Path> = behind.map(|(_, commit)| commit.location.clone()).collect();
         let all = behind.len() == commits.range(..base).count();
         let mut expired = behind;

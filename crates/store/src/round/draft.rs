@@ -12,6 +12,7 @@ use object_store::ObjectStore;
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::cutoffs::since;
 use super::manifest::TableAdds;
 use super::winners::Winners;
 use super::{ledger_of, table_of};
@@ -48,6 +49,8 @@ pub(super) struct Draft<'a> {
     sources: Vec<Source>,
     keys: Vec<String>,
     rejects: Vec<RejectRow>,
+    /// By table, the time before which rows are left out.
+    cutoffs: BTreeMap<&'static str, i64>,
     ids: Option<ObjectIds>,
     written: BTreeMap<Spot, Written>,
     bytes_written: u64,
@@ -56,6 +59,8 @@ pub(super) struct Draft<'a> {
 /// A source object and what is left of it in the round.
 struct Source {
     row: ObjectRow,
+    /// Records that whoever read it left out.
+    deselected: u64,
     fate: Fate,
 }
 
@@ -76,6 +81,8 @@ struct Written {
     files: Vec<DataFile>,
     variants: Vec<DataFile>,
     counts: Vec<Counts>,
+    /// Ordinals of the objects of rows that were left out, one for each.
+    left_out: Vec<u32>,
     /// Whether somebody else's files may change what is kept.
     stale: bool,
 }
@@ -97,8 +104,9 @@ impl<'a> Draft<'a> {
             return Err(refused(format!("a reject names object {}, which is none", reject.object)));
         }
         let keys = rows.iter().map(|row| row.object_key.clone()).collect();
-        let sources = rows.into_iter().map(|row| Source { row, fate: Fate::Here }).collect();
-        let (ids, written) = (None, BTreeMap::new());
+        let source = |row: ObjectRow| Source { deselected: row.deselected, row, fate: Fate::Here };
+        let sources = rows.into_iter().map(source).collect();
+        let (ids, written, cutoffs) = (None, BTreeMap::new(), BTreeMap::new());
         let bytes_written = 0;
         Ok(Draft {
             objects,
@@ -109,6 +117,7 @@ impl<'a> Draft<'a> {
             sources,
             keys,
             rejects,
+            cutoffs,
             ids,
             written,
             bytes_written,
@@ -216,6 +225,15 @@ impl<'a> Draft<'a> {
         Ok(!written.variants.is_empty() && theirs.iter().any(|file| file.partition == *month))
     }
 
+    /// Leaves out rows from before the time given for their table: such have left it. They count as
+    /// deselected.
+    pub(super) fn leave_out_before(&mut self, cutoffs: BTreeMap<&'static str, i64>) {
+        for ((_, table, _), written) in &mut self.written {
+            written.stale |= cutoffs.get(table) != self.cutoffs.get(table);
+        }
+        self.cutoffs = cutoffs;
+    }
+
     /// Forgets what was written: vacuum may have taken it.
     pub(super) fn write_anew(&mut self) {
         self.written.clear();
@@ -296,6 +314,10 @@ impl<'a> Draft<'a> {
         pin: &StoreSnapshot,
     ) -> Result<()> {
         let before = self.written.remove(&spot);
+        let (rows, left_out) = match self.cutoffs.get(spec.name) {
+            Some(cutoff) => since(*cutoff, spec, rows, ids)?,
+            None => (rows, Vec::new()),
+        };
         let (rows, variants, counts) = match spec.identity {
             None => (rows, Vec::new(), Vec::new()),
             Some(identity) => {
@@ -325,7 +347,8 @@ impl<'a> Draft<'a> {
             None => vec![self.write_file(pin, spec, spot.2.as_deref(), rows).await?],
         };
         let variants = self.write_months(pin, VARIANTS, variants).await?;
-        self.written.insert(spot, Written { digest, files, variants, counts, stale: false });
+        let written = Written { digest, files, variants, counts, left_out, stale: false };
+        self.written.insert(spot, written);
         Ok(())
     }
 
@@ -399,8 +422,12 @@ impl<'a> Draft<'a> {
     fn add_counts(&mut self) {
         for source in &mut self.sources {
             source.row.counts = Counts::default();
+            source.row.deselected = source.deselected;
         }
         for written in self.written.values() {
+            for ordinal in &written.left_out {
+                self.sources[*ordinal as usize].row.deselected += 1;
+            }
             for (source, counts) in self.sources.iter_mut().zip(&written.counts) {
                 let sum = &mut source.row.counts;
                 sum.stored += counts.stored;
@@ -477,6 +504,7 @@ impl Source {
 
     fn become_copy(&mut self, original: &str) {
         self.fate = Fate::Copy;
+        self.deselected = 0;
         let row = &mut self.row;
         (row.records, row.rejects, row.deselected) = (0, 0, 0);
         (row.first_event_at, row.last_event_at) = (None, None);

@@ -20,7 +20,7 @@ use crate::store::StoreInfo;
 /// Commits the rounds of one store.
 pub(crate) struct Publisher {
     pub(super) info: StoreInfo,
-    pub(super) layout: Layout,
+    pub(crate) layout: Layout,
     pub(super) objects: Arc<dyn ObjectStore>,
     /// In the order of commits: the main table first, the ledger last.
     pub(super) logs: Vec<TableLog>,

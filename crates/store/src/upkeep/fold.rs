@@ -2,7 +2,10 @@
 //!
 //! Rows are taken by windows of time, each of which becomes one slice of a new file. A window is in
 //! memory at a time, and it is made so small that it fits the budget: first by how many rows there
-//! are, counted from the time column alone; then, where those turn out large, by halving it.
+//! are, counted from the time column alone; then, where those turn out large, by halving it. One
+//! instant whose rows do not fit becomes files of its own, for slices of a file are disjoint in time.
+//!
+//! What is in memory is measured, not reckoned ([`Memory`]), and passes the budget by one batch at most.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,9 +15,10 @@ use arrow::compute::filter_record_batch;
 use object_store::ObjectStore;
 use object_store::path::Path;
 
+use super::memory::{HeldRows, Memory};
 use super::merge;
 use super::plan::Group;
-use super::read::Inputs;
+use super::read::{Inputs, batches};
 use super::times::Times;
 use crate::data_file::{DataFile, FileWriter, SLICE_ROWS};
 use crate::error::{Error, Result};
@@ -47,13 +51,28 @@ pub(crate) async fn fold(
     memory_bytes: usize,
     kept: &Kept<'_>,
 ) -> Result<Vec<DataFile>> {
-    let limit = memory_bytes / ROWS_SHARE;
+    let memory = Memory::of(memory_bytes / ROWS_SHARE);
+    let written = fold_within(objects, folder, table, group, inputs, &memory, kept).await;
+    tracing::debug!(table = table.name, bytes = memory.most(), "rows in memory at most");
+    written
+}
+
+/// As [`fold`], with so much memory for rows.
+pub(super) async fn fold_within(
+    objects: &Arc<dyn ObjectStore>,
+    folder: &Path,
+    table: &TableSpec,
+    group: &Group,
+    inputs: &[LiveFile],
+    memory: &Memory,
+    kept: &Kept<'_>,
+) -> Result<Vec<DataFile>> {
     let opened = Inputs::open(objects, table, inputs).await?;
     let mut output =
         Output { objects, folder, table, group, kept, file: None, done: Vec::new(), rows: 0 };
     match table.time_column {
-        Some(_) => by_time(&opened, group, limit, &mut output).await?,
-        None => merge::in_order(table, &opened, limit, &mut output).await?,
+        Some(_) => by_time(&opened, group, memory, &mut output).await?,
+        None => merge::in_order(table, &opened, memory, &mut output).await?,
     }
     output.end_file().await?;
     let leave = match kept {
@@ -82,8 +101,8 @@ pub(super) struct Output<'a> {
 
 impl Output<'_> {
     /// Adds rows as the next slice; `alone` says that there are no others.
-    pub async fn add(&mut self, rows: Vec<RecordBatch>, alone: bool) -> Result<()> {
-        let rows = self.kept_of(rows)?;
+    pub async fn add(&mut self, mut held: HeldRows<'_>, alone: bool) -> Result<()> {
+        let rows = self.kept_of(held.take())?;
         let count: u64 = rows.iter().map(|batch| batch.num_rows() as u64).sum();
         if count == 0 {
             return Ok(());
@@ -130,7 +149,7 @@ impl Output<'_> {
 async fn by_time(
     inputs: &Inputs,
     group: &Group,
-    limit: usize,
+    memory: &Memory,
     output: &mut Output<'_>,
 ) -> Result<()> {
     let all = i64::MIN..i64::MAX;
@@ -141,7 +160,7 @@ async fn by_time(
     let cut = cut.filter(|part| *part > 0);
     let mut aim = SLICE_ROWS;
     for parts in [0..cut.unwrap_or(0), cut.unwrap_or(0)..times.parts()] {
-        windows(inputs, &times, parts, limit, &mut aim, output).await?;
+        windows(inputs, &times, parts, memory, &mut aim, output).await?;
         output.end_file().await?;
     }
     Ok(())
@@ -153,7 +172,7 @@ async fn windows(
     inputs: &Inputs,
     times: &Times,
     parts: Range<usize>,
-    limit: usize,
+    memory: &Memory,
     aim: &mut usize,
     output: &mut Output<'_>,
 ) -> Result<()> {
@@ -162,9 +181,9 @@ async fn windows(
         let window = times.window(from, parts.end, *aim);
         let range = times.range(&window);
         let alone = times.are_all() && window.len() == times.parts();
-        if let Some((rows, bytes)) = inputs.rows(&range, limit).await? {
-            let count = rows.iter().map(RecordBatch::num_rows).sum::<usize>();
-            *aim = (limit / (bytes / count.max(1)).max(1)).clamp(1, SLICE_ROWS);
+        if let Some(rows) = inputs.rows(&range, memory).await? {
+            let row_bytes = rows.bytes() / rows.rows().max(1);
+            *aim = (memory.limit() / row_bytes.max(1)).clamp(1, SLICE_ROWS);
             output.add(rows, alone).await?;
             from = window.end;
         } else if let Some(part) = times.only(&window).filter(|_| times.divides()) {
@@ -172,16 +191,38 @@ async fn windows(
             let mut within = Times::of(&range, first, last);
             inputs.count(range, &mut within).await?;
             let all = 0..within.parts();
-            Box::pin(windows(inputs, &within, all, limit, aim, output)).await?;
+            Box::pin(windows(inputs, &within, all, memory, aim, output)).await?;
             from = window.end;
         } else if times.only(&window).is_none() {
             *aim = (*aim / 2).max(1);
         } else {
-            // One instant, which no slice divides.
-            let rows = inputs.rows(&range, usize::MAX).await?;
-            output.add(rows.map(|(rows, _)| rows).unwrap_or_default(), alone).await?;
+            instant(inputs, &range, memory, output).await?;
             from = window.end;
         }
     }
     Ok(())
+}
+
+/// Copies the rows of one instant, which do not fit into memory: to files of their own, each of one
+/// slice.
+async fn instant(
+    inputs: &Inputs,
+    range: &Range<i64>,
+    memory: &Memory,
+    output: &mut Output<'_>,
+) -> Result<()> {
+    output.end_file().await?;
+    let mut rows = HeldRows::none(memory);
+    for input in inputs.files() {
+        let mut batches = batches(input, range, memory);
+        while let Some(batch) = batches.next().await? {
+            rows.push(batch);
+            if memory.is_over() {
+                output.add(std::mem::replace(&mut rows, HeldRows::none(memory)), true).await?;
+                output.end_file().await?;
+            }
+        }
+    }
+    output.add(rows, true).await?;
+    output.end_file().await
 }

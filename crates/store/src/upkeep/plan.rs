@@ -1,8 +1,9 @@
 //! Which files to fold into which: sizes, times and ages in, groups out. Nothing is read here.
 //!
 //! Every fold makes files whose rows have been rewritten once more than the most often rewritten
-//! of its inputs; [`REWRITES_MAX`] is never passed, so how often an event is written again is bounded
-//! by what this file says, whatever arrives.
+//! of its inputs; no fold passes [`REWRITES_MAX`], so how often folds write an event again is bounded by
+//! what this file says, whatever arrives. Retention writes a file at its cut-off again, whatever its
+//! number, and counts on ([`Group::alone`]).
 //!
 //! - While a month goes on, its files are folded by *tiers*: small files that were rewritten equally
 //!   often, once together they are many times the largest of them. Minutes become half hours, half
@@ -11,7 +12,7 @@
 //!   late event does not stretch a file over the whole month.
 //! - Once a month is over and no file came for a day, what is small becomes one file, or a few that
 //!   follow one another in time. A file joins only when the others bring a tenth of it: late events
-//!   wait until they are worth it.
+//!   wait until they are worth it, beside it and however long (docs/decisions/0015-upkeep.md says why).
 
 use std::collections::BTreeMap;
 
@@ -21,7 +22,7 @@ use object_store::path::Path;
 use crate::layout;
 use crate::snapshot::LiveFile;
 
-/// How often a row is rewritten in its life, at most.
+/// How often a row is rewritten by folds in its life, at most.
 pub(super) const REWRITES_MAX: u32 = 4;
 /// A file of this size is folded no more, but for late events.
 pub(super) const FULL_BYTES: u64 = 128 << 20;
@@ -34,7 +35,7 @@ const FILE_BYTES: u64 = 384 << 20;
 const TIERS: [u64; 3] = [32, 32, 64];
 /// A tier is folded when it has so many times that many files, however their sizes differ.
 const TIER_FILES: usize = 4;
-/// Files of one fold, at most: each is open until the fold is over.
+/// Files of one fold, at most: the footer of each is in memory until the fold is over.
 const INPUTS_MAX: usize = 256;
 /// Bytes of one fold, at most: what an interruption costs.
 const INPUT_BYTES_MAX: u64 = 4 << 30;
@@ -76,7 +77,8 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// One file, written again.
+    /// One file, written again without what is past retention. That must leave whatever the file's
+    /// number is: this number may pass [`REWRITES_MAX`], and folds then leave the file alone.
     pub(crate) fn alone(file: &LiveFile) -> Group {
         Group {
             partition: file.partition.clone(),

@@ -9,8 +9,10 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use traillake_testkit::random::Random;
 
-use super::fold::{Kept, fold};
+use super::fold::{Kept, fold, fold_within};
+use super::memory::Memory;
 use super::plan::{Group, Piece};
 use crate::data_file::{self, DataFile};
 use crate::snapshot::LiveFile;
@@ -65,18 +67,7 @@ async fn folded(table: &TableSpec, cut: Option<i64>, memory: usize) -> Vec<(Data
         let rows = vec![rows(file, table)];
         inputs.push(data_file::write(&objects, &folder, table, MONTH, rows).await.unwrap().file);
     }
-    let piece = |file: &LiveFile| Piece {
-        path: file.path.clone(),
-        partition: file.partition.clone(),
-        size: file.size,
-        rows: file.rows,
-        rewrites: 0,
-        span: None,
-        added_at: DateTime::UNIX_EPOCH,
-    };
-    let inputs_of = inputs.iter().map(piece).collect();
-    let partition = MONTH.map(str::to_string);
-    let group = Group { partition, inputs: inputs_of, rewrites: 1, cut, file_bytes: 60_000 };
+    let group = group(&inputs, cut, 60_000);
     let written =
         fold(&objects, &folder, table, &group, &inputs, memory, &Kept::All).await.unwrap();
     let mut read = Vec::new();
@@ -89,6 +80,20 @@ async fn folded(table: &TableSpec, cut: Option<i64>, memory: usize) -> Vec<(Data
         read.push((file, Read { groups, batches }));
     }
     read
+}
+
+fn group(inputs: &[LiveFile], cut: Option<i64>, file_bytes: u64) -> Group {
+    let piece = |file: &LiveFile| Piece {
+        path: file.path.clone(),
+        partition: file.partition.clone(),
+        size: file.size,
+        rows: file.rows,
+        rewrites: 0,
+        span: None,
+        added_at: DateTime::UNIX_EPOCH,
+    };
+    let inputs = inputs.iter().map(piece).collect();
+    Group { partition: MONTH.map(str::to_string), inputs, rewrites: 1, cut, file_bytes }
 }
 
 struct Read {
@@ -162,5 +167,106 @@ async fn files_with_a_time_follow_one_another_and_late_rows_stand_apart() {
             (None, 1_048_576) => assert!(files.len() > 1, "{spans:?}"),
             (None, _) => assert_eq!((files.len(), files[0].1.groups), (1, 1)),
         }
+    }
+}
+
+/// Files of large rows: how many, rows of each, how many of those are large (the last, the others are
+/// small), bytes of one, whether all are of one text (of which a file has one in a dictionary), and
+/// microseconds from a row to the next.
+#[derive(Debug, Clone, Copy)]
+struct Large {
+    files: usize,
+    rows: usize,
+    large: usize,
+    bytes: usize,
+    alike: bool,
+    apart: i64,
+}
+
+impl Large {
+    fn text(self, row: usize, random: &mut Random) -> String {
+        let letter = |random: &mut Random| char::from(b'a' + random.below(26) as u8);
+        let bytes = if row + self.large < self.rows { 10 } else { self.bytes };
+        match self.alike {
+            true => "t".repeat(bytes),
+            false => (0..bytes).map(|_| letter(random)).collect(),
+        }
+    }
+
+    /// Rows of a file; in the order of names they alternate with those of all others.
+    fn rows(self, file: usize, table: &TableSpec) -> RecordBatch {
+        let mut random = Random::new(file as u64);
+        let of = || (0..self.rows).map(move |row| row * self.files + file);
+        let times = of().map(|n| n as i64 * self.apart);
+        let texts = (0..self.rows).map(|row| self.text(row, &mut random));
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(StringArray::from_iter_values(of().map(|n| format!("{n:06}")))),
+            Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC")),
+            Arc::new(StringArray::from_iter_values(texts)),
+        ];
+        RecordBatch::try_new(table.schema.clone(), columns).unwrap()
+    }
+}
+
+/// Folds such files with so much memory for rows; the most that was in memory, and how many files
+/// they have become.
+async fn check_memory(large: Large, by_time: bool, limit: usize) -> (usize, usize) {
+    let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let (folder, table, memory) = (Path::from("names"), table(by_time), Memory::of(limit));
+    let mut inputs: Vec<LiveFile> = Vec::new();
+    let mut expected = Vec::new();
+    for file in 0..large.files {
+        let rows = vec![large.rows(file, &table)];
+        expected.extend(Read { groups: 0, batches: rows.clone() }.texts("name"));
+        inputs.push(data_file::write(&objects, &folder, &table, MONTH, rows).await.unwrap().file);
+    }
+    let group = group(&inputs, None, u64::MAX);
+    let written = fold_within(&objects, &folder, &table, &group, &inputs, &memory, &Kept::All);
+    let written = written.await.unwrap();
+    let mut found = Vec::new();
+    for file in &written {
+        let bytes = objects.get(&file.file.path).await.unwrap().bytes().await.unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap().build().unwrap();
+        let batches: Vec<RecordBatch> = reader.map(|batch| batch.unwrap()).collect();
+        found.extend(Read { groups: 0, batches }.texts("name"));
+    }
+    if !by_time {
+        assert!(found.is_sorted(), "{large:?}");
+    }
+    expected.sort();
+    found.sort();
+    assert!(found == expected, "{large:?}: {} rows", found.len());
+    (memory.most(), written.len())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_holds_whatever_rows_are() {
+    let rejects =
+        Large { files: 24, rows: 15, large: 15, bytes: 10_000, alike: false, apart: 1_000_000 };
+    let small = Large { files: 40, rows: 500, large: 0, bytes: 10, ..rejects };
+    let some = Large { files: 3, rows: 4000, large: 60, bytes: 50_000, ..rejects };
+    let repeated = Large { files: 2, rows: 600, large: 600, bytes: 20_000, alike: true, ..rejects };
+    let instant = Large { apart: 0, ..repeated };
+    // What there is room for is a part of what there is, in some less than a row of each file.
+    for (large, by_time, limit) in [
+        (rejects, false, 1_000_000),
+        (rejects, false, 100_000),
+        (rejects, true, 200_000),
+        (small, false, 400_000),
+        (some, false, 1_500_000),
+        (repeated, false, 1_000_000),
+        (repeated, true, 1_000_000),
+        (instant, true, 1_000_000),
+    ] {
+        let (most, files) = check_memory(large, by_time, limit).await;
+        // A batch has an eighth of the room, or one row, and a buffer twice what is in it; where rows
+        // of a page differ, what the page has at most.
+        let page = if (1..large.rows).contains(&large.large) { 1 << 20 } else { 0 };
+        let batch = 2 * (limit / 8).max(large.bytes + 1_000) + page;
+        assert!(most <= limit + batch, "{large:?}: {most} bytes, {limit} are allowed");
+        assert!(most >= limit / 4, "{large:?}: {most} bytes of {limit} are used");
+        // Slices of a file are disjoint in time: one instant that is too much is several files.
+        let split = by_time && large.apart == 0;
+        assert_eq!(files > 1, split, "{large:?}: {files} files");
     }
 }

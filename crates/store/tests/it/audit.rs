@@ -10,7 +10,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use traillake_store::{Audit, AuditOptions, Error, Grade, Lake};
+use traillake_store::{Audit, AuditOptions, Error, Expiry, Grade, Lake};
 
 use crate::world::{self, Disk, audit, commit, commit_path, object, record, told};
 
@@ -419,6 +419,58 @@ async fn a_log_with_a_hole_and_a_store_without_its_file_are_named_and_the_rest_i
     let checkpointed = lake_with_checkpoints().await;
     checkpointed.delete(&commit_path("events", 30)).await;
     check(&checkpointed, true, &commit_path("events", 30), "it is missing").await;
+}
+
+#[tokio::test]
+async fn a_tombstone_that_is_gone_or_altered_is_named() {
+    let lake = lake().await;
+    let writer = world::writer(&lake).await.unwrap();
+    for (n, day) in [(10, 1), (11, 2)] {
+        let before = world::at(86_400 * day);
+        let expiry = Expiry { before, held: None, memory_bytes: 64 << 20 };
+        let due = writer.expiry_due(&writer.latest().await.unwrap(), expiry).await.unwrap();
+        writer.expire(&due, world::at(n)).await.unwrap();
+    }
+    assert!(audit(&lake, true).await.findings.is_empty(), "{}", told(&audit(&lake, true).await));
+    let tombstones = lake.paths("stores/default/expired").await;
+    assert!(tombstones.len() >= 4, "{tombstones:?}");
+    for path in &tombstones {
+        let disk = lake.fork();
+        disk.delete(path).await;
+        check(&disk, true, path, "it is missing").await;
+        let disk = lake.fork();
+        let bytes = disk.bytes(path).await;
+        disk.put(path, bytes[..bytes.len() - 1].to_vec()).await;
+        check(&disk, true, path, "damaged").await;
+        for (field, value, what) in [
+            ("/table", json!("others"), "it is of version"),
+            ("/version", json!(99), "it is of version 99"),
+            ("/at", json!("2030-01-01T00:00:00Z"), "its time is not"),
+            ("/before", json!("2030-01-01T00:00:00Z"), "its cut-off is not"),
+            ("/before", json!("2020-01-01T00:00:00Z"), "cannot be"),
+            ("/rows", json!(99), "it tells of 99 rows"),
+            ("/files/0/path", json!("part-another.parquet"), "its files are not those"),
+            ("/files/0/size", json!(7), "what the log does not"),
+            ("/files/0/xxh3", json!("00"), "what the log does not"),
+            ("/files/0/rows", json!(999), "what the log does not"),
+            ("/files/0/expired", json!(0), "and of"),
+            ("/files/0/last", json!(i64::MAX), "cannot be"),
+        ] {
+            let disk = lake.fork();
+            let mut tombstone: Value = serde_json::from_slice(&bytes).unwrap();
+            *tombstone.pointer_mut(field).unwrap() = value;
+            disk.put(path, tombstone.to_string()).await;
+            named(&audit(&disk, false).await, path, what);
+        }
+        let disk = lake.fork();
+        let mut tombstone: Value = serde_json::from_slice(&bytes).unwrap();
+        for field in ["/rows", "/files/0/expired", "/files/0/rows"] {
+            let count = tombstone.pointer_mut(field).unwrap();
+            *count = json!(count.as_u64().unwrap() + 1);
+        }
+        disk.put(path, tombstone.to_string()).await;
+        named(&audit(&disk, false).await, path, "and its commit took out");
+    }
 }
 
 #[tokio::test]

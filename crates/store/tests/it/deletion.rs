@@ -1,14 +1,15 @@
 //! What a store is set to, and how it goes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use traillake_store::{Error, Lake, Settings, StoreInfo};
 use traillake_testkit::faults::{Counted, Faults, Outcome};
 
+use crate::meanwhile::Meanwhile;
 use crate::turns::Turns;
 use crate::upkeep::{behind, lake_of, rounds};
-use crate::world::{self, Disk, STORE, audit, commit, object, objects, record, spec, told};
+use crate::world::{self, Disk, Object, STORE, audit, commit, object, objects, record, spec, told};
 
 fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000, 0).unwrap()
@@ -121,6 +122,8 @@ async fn a_store_to_be_deleted_is_neither_read_nor_written_and_comes_back_whole(
     let again = lake.delete_store(STORE, now() + TimeDelta::days(3)).await.unwrap();
     assert_eq!(again.settings.restorable_until(), info.settings.restorable_until());
     assert!(!lake.remove_store(&info, now() + TimeDelta::days(6)).await.unwrap());
+    let late = lake.restore_store(STORE, now() + TimeDelta::days(7)).await.unwrap_err();
+    assert!(late.to_string().contains("it could be restored until 2027-01-22"), "{late}");
     lake.restore_store(STORE, now()).await.unwrap();
     assert!(!lake.remove_store(&info, now() + TimeDelta::days(60)).await.unwrap());
     world::check_truth(&disk, &crate::upkeep::of(&rounds)).await;
@@ -163,8 +166,17 @@ async fn a_removal_that_is_cut_off_anywhere_goes_on_and_leaves_nothing() {
         // It is gone, or still one that is to be deleted: never one that somebody may read.
         for left in lake.stores().await.unwrap() {
             let read = lake.store_of(left.clone()).pin(None).await.map(drop);
-            assert!(matches!(read, Err(Error::PendingDeletion { .. })), "{step}: {read:?}");
-            assert!(lake.remove_store(&left, due).await.unwrap());
+            // The first change is the one that nobody takes back, whatever the clock says.
+            assert!(matches!(read, Err(Error::BeingRemoved { .. })), "{step}: {read:?}");
+            let written = lake.writer(STORE, &spec(), now()).await.map(drop);
+            assert!(matches!(written, Err(Error::BeingRemoved { .. })), "{step}: {written:?}");
+            let restored = lake.restore_store(STORE, now()).await;
+            assert!(matches!(restored, Err(Error::BeingRemoved { .. })), "{step}: {restored:?}");
+            let audit = audit(&disk, false).await;
+            assert!(audit.is_sound() && told(&audit).contains("being removed"), "{}", told(&audit));
+            assert_eq!(left.settings.status(), "PENDING_DELETION");
+            assert_eq!(left.settings.removal_began_at, Some(due));
+            assert!(lake.remove_store(&left, now()).await.unwrap());
         }
         assert!(lake.stores().await.unwrap().is_empty());
         // One of the same name is another store, and knows nothing of the first.
@@ -176,6 +188,79 @@ async fn a_removal_that_is_cut_off_anywhere_goes_on_and_leaves_nothing() {
         commit(&writer, &new, 1).await.unwrap();
         world::check_truth(&disk, &new.iter().collect::<Vec<_>>()).await;
     }
+}
+
+/// A lake whose store is to be deleted; who that is.
+async fn deleted(rounds: &[Vec<Object>]) -> (Disk, StoreInfo) {
+    let (disk, _) = lake_of(rounds).await;
+    let lake = open(&disk).await;
+    unprotect(&lake).await;
+    let info = lake.delete_store(STORE, now()).await.unwrap();
+    (disk, info)
+}
+
+/// The calls of an undisturbed removal.
+async fn calls_of_removal(disk: &Disk, info: &StoreInfo, due: DateTime<Utc>) -> Vec<String> {
+    let plain = Meanwhile::nothing();
+    assert!(open(&plain.on(&disk.fork())).await.remove_store(info, due).await.unwrap());
+    plain.calls()
+}
+
+#[tokio::test]
+async fn a_restore_at_any_moment_of_a_removal_saves_the_whole_store_or_is_refused() {
+    let rounds = rounds(2);
+    let (lake, info) = deleted(&rounds).await;
+    let due = now() + TimeDelta::days(8);
+    let calls = calls_of_removal(&lake, &info, due).await;
+    let (mut saved, mut refused) = (0, 0);
+    for (call, name) in calls.iter().enumerate() {
+        let disk = lake.fork();
+        let answer = Arc::new(Mutex::new(None));
+        let (from, told) = (disk.clone(), answer.clone());
+        let meanwhile = Meanwhile::before(call, move || async move {
+            // By a clock that is behind; by that of the removal it would be too late.
+            let restored = open(&from).await.restore_store(STORE, now()).await;
+            *told.lock().unwrap() = Some(restored);
+        });
+        let gone = open(&meanwhile.on(&disk)).await.remove_store(&info, due).await.unwrap();
+        let restored = answer.lock().unwrap().take().unwrap();
+        match restored {
+            Ok(restored) => {
+                assert!(!gone, "before `{name}`");
+                assert_eq!(restored.settings.status(), "ENABLED");
+                assert!(!open(&disk).await.remove_store(&info, due).await.unwrap());
+                world::check_truth(&disk, &crate::upkeep::of(&rounds)).await;
+                saved += 1;
+            }
+            Err(Error::BeingRemoved { .. } | Error::NoStore { .. }) => {
+                assert!(gone, "before `{name}`");
+                assert!(open(&disk).await.stores().await.unwrap().is_empty(), "before `{name}`");
+                refused += 1;
+            }
+            Err(error) => panic!("before `{name}`: {error}"),
+        }
+    }
+    assert!(saved >= 4 && refused > 20, "{saved} saved, {refused} refused of {calls:#?}");
+}
+
+#[tokio::test]
+async fn the_end_of_a_removal_takes_nothing_of_the_next_store_of_that_name() {
+    let (disk, info) = deleted(&rounds(1)).await;
+    let due = now() + TimeDelta::days(8);
+    let calls = calls_of_removal(&disk, &info, due).await;
+    let end = format!("delete stores/{STORE}.00000001.json");
+    let call = calls.iter().position(|call| *call == end).unwrap();
+    let from = disk.clone();
+    let meanwhile = Meanwhile::before(call, move || async move {
+        let lake = open(&from).await;
+        lake.writer(STORE, &spec(), now()).await.unwrap();
+        unprotect(&lake).await;
+    });
+    assert!(open(&meanwhile.on(&disk)).await.remove_store(&info, due).await.unwrap());
+    assert!(meanwhile.happened());
+    let next = open(&disk).await.store_info(STORE).await.unwrap();
+    assert_ne!(next.id, info.id);
+    assert!(!next.settings.termination_protection, "{next:?}");
 }
 
 #[tokio::test]

@@ -1,19 +1,23 @@
 //! Retention: what is past it leaves, and nothing else does, whatever interrupts it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use chrono::{TimeDelta, Utc};
 use traillake_store::{
-    Error, Expiry, Held, Result, StoreSnapshot, StoreWriter, TableExpiry, UpkeepOptions,
+    Error, Expiry, Held, Lake, Result, Settings, StoreSnapshot, StoreWriter, TableExpiry,
+    UpkeepOptions,
 };
 use traillake_testkit::faults::{Counted, Faults, Outcome};
 
+use crate::meanwhile::Meanwhile;
 use crate::turns::Turns;
 use crate::upkeep::{behind, lake_of, later, rounds, upkeep};
-use crate::world::{self, Disk, Ledger, Object, at, audit, commit, read, table_rows, told};
+use crate::world::{
+    self, Disk, Ledger, Object, STORE, at, audit, commit, object, read, record, table_rows, told,
+};
 
 /// The tables that records leave.
 const TABLES: [&str; 3] = ["events", "extras", "variants"];
@@ -203,6 +207,12 @@ async fn counts_are_carried_over_checkpoints_and_logs_that_were_shortened() {
     let snapshot = read(&disk).await;
     assert_eq!(snapshot.table("events").unwrap().expired().await.unwrap(), expired);
     check_sums(&disk, &snapshot, "shortened").await;
+    // What the log has forgotten the sums still tell.
+    let poorer = disk.fork();
+    let tombstones = disk.paths("stores/default/expired").await;
+    poorer.delete(tombstones.iter().find(|path| path.contains("/events-")).unwrap()).await;
+    let found = told(&audit(&poorer, false).await);
+    assert!(found.contains("rows have left the table, and 0 of them are told of"), "{found}");
     let all = rows(&snapshot).await;
     expire(&writer, &before(30)).await.unwrap();
     check(&disk, &from(&all, &before(30)), "and on").await;
@@ -310,4 +320,121 @@ async fn beside_upkeep_ingest_and_another_expiry() {
         check_sums(&disk, &snapshot, &format!("seed {seed}")).await;
     }
     assert!(overtaken > 2 && rebased > 2, "{overtaken} overtaken, {rebased} rebased");
+}
+
+async fn set(disk: &Disk, change: impl Fn(&mut Settings)) {
+    let lake = Lake::open_with(&disk.location, disk.options.clone()).await.unwrap();
+    let change = |settings: &mut Settings| {
+        change(settings);
+        Ok(())
+    };
+    lake.set_store(STORE, later(), change).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_hold_at_any_moment_keeps_all_that_has_not_left_by_then() {
+    let rounds = rounds(6);
+    let (lake, _) = lake_of(&rounds).await;
+    let plain = Meanwhile::nothing();
+    let writer = world::writer(&plain.on(&lake.fork())).await.unwrap();
+    let opened = plain.calls().len();
+    expire(&writer, &before(3)).await.unwrap();
+    let calls = plain.calls();
+    let (mut changed, mut overtaken, mut in_time) = (0, 0, 0);
+    for (call, what) in calls.iter().enumerate().skip(opened) {
+        let why = format!("a hold before `{what}`");
+        let disk = lake.fork();
+        let there = Arc::new(Mutex::new(None));
+        let (from, found) = (disk.clone(), there.clone());
+        let meanwhile = Meanwhile::before(call, move || async move {
+            set(&from, |settings| {
+                settings.holds.insert("case".to_string(), "true".to_string());
+            })
+            .await;
+            let rows = rows(&read(&from).await).await;
+            *found.lock().unwrap() = Some(rows);
+        });
+        let writer = world::writer(&meanwhile.on(&disk)).await.unwrap();
+        match expire(&writer, &before(3)).await {
+            Err(Error::SettingsChanged { .. }) => changed += 1,
+            Err(Error::NotLive { .. }) => overtaken += 1,
+            Ok(_) => in_time += 1,
+            Err(error) => panic!("{why}: {error}"),
+        }
+        let there = there.lock().unwrap().take().unwrap();
+        check(&disk, &there, &why).await;
+    }
+    assert!(changed > 5 && overtaken > 2, "{changed} changed, {overtaken} overtaken, {in_time}");
+}
+
+#[tokio::test]
+async fn what_leaves_while_a_round_is_made_does_not_come_back_with_it() {
+    let old: Vec<Object> = (0..4)
+        .map(|n| object(&format!("old {n}"), vec![record(&format!("{n}"), n, "v")]))
+        .collect();
+    // The same events in another object, and one that is young.
+    let records = vec![record("1", 1, "v"), record("2", 2, "other"), record("9", 9, "young")];
+    let more = [object("more", records)];
+    let (lake, writer) = lake_of(&[old]).await;
+    let settings = |settings: &mut Settings| settings.retention_days = Some(30);
+    set(&lake, settings).await;
+    drop(writer);
+    let plain = Meanwhile::nothing();
+    let writer = world::writer(&plain.on(&lake.fork())).await.unwrap();
+    let opened = plain.calls().len();
+    commit(&writer, &more, 50).await.unwrap();
+    let (mut deselected, calls) = (0, plain.calls());
+    for (call, what) in calls.iter().enumerate().skip(opened) {
+        let why = format!("an expiry before `{what}`");
+        let disk = lake.fork();
+        let from = disk.clone();
+        let meanwhile = Meanwhile::before(call, move || async move {
+            expire(&world::writer(&from).await.unwrap(), &before(5)).await.unwrap();
+        });
+        let writer = world::writer(&meanwhile.on(&disk)).await.unwrap();
+        let receipt = commit(&writer, &more, 50).await.unwrap();
+        assert!(meanwhile.happened(), "{why}");
+        deselected += receipt.objects.iter().map(|object| object.deselected).sum::<u64>();
+        let snapshot = read(&disk).await;
+        let left = rows(&snapshot).await;
+        let left: Vec<_> = left.iter().filter(|(table, ..)| *table == "events").collect();
+        assert_eq!(left.len(), 1, "{why}: {left:?}");
+        check_sums(&disk, &snapshot, &why).await;
+    }
+    assert!(deselected > 10, "{deselected}");
+}
+
+#[tokio::test]
+async fn a_tombstone_for_nothing_is_told_from_others_however_short_the_log() {
+    let (disk, writer) = lake_of(&rounds(3)).await;
+    // Killed between a tombstone and its commit; another commit takes that version.
+    let version = writer.snapshot().table("events").unwrap().version() + 1;
+    let plain = Arc::new(Faults::none(Counted::Changes));
+    expire(&world::writer(&behind(&disk.fork(), &plain)).await.unwrap(), &before(1)).await.unwrap();
+    let commit_of = format!("put {}", world::commit_path("events", version));
+    let step = plain.trace().iter().position(|step| *step == commit_of).unwrap();
+    let stop = Faults::stop_at(step as u64, Counted::Changes, Outcome::NotApplied);
+    let killed = world::writer(&behind(&disk, &Arc::new(stop))).await.unwrap();
+    expire(&killed, &before(1)).await.unwrap_err();
+    assert_eq!(disk.paths("stores/default/expired").await.len(), 1);
+    for n in 100..202 {
+        let one = [object(&format!("later {n}"), vec![record(&format!("{n}"), 39, "v")])];
+        commit(&writer, &one, n).await.unwrap();
+    }
+    // Killed after the log was shortened and before anything else.
+    let plain = Arc::new(Faults::none(Counted::Changes));
+    upkeep(&world::writer(&behind(&disk.fork(), &plain)).await.unwrap(), later()).await.unwrap();
+    let of_log = |step: &String| step.starts_with("delete") && step.contains("/_delta_log/");
+    let step = plain.trace().iter().rposition(of_log).unwrap();
+    let stop = Arc::new(Faults::stop_at(step as u64, Counted::Changes, Outcome::Applied));
+    let _ = upkeep(&world::writer(&behind(&disk, &stop)).await.unwrap(), later()).await;
+    assert!(stop.stopped());
+    check_sums(&disk, &read(&disk).await, "killed").await;
+    for _ in 0..2 {
+        let writer = world::writer(&disk).await.unwrap();
+        upkeep(&writer, later() + TimeDelta::days(60)).await.unwrap();
+        check_sums(&disk, &read(&disk).await, "tended").await;
+    }
+    assert!(disk.paths("stores/default/expired").await.is_empty());
+    assert!(!disk.holds(&world::commit_path("events", version)).await, "the log is short");
 }

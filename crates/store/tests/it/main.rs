@@ -11,6 +11,7 @@ mod interruptions;
 mod lakes;
 mod latest;
 mod looks;
+mod meanwhile;
 mod power;
 mod races;
 mod rebases;

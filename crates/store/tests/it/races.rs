@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use traillake_store::{ObjectState, Result, StoreWriter};
-use traillake_testkit::faults::{Counted, Faults};
+use traillake_testkit::faults::{Counted, Faults, Reply, Trouble};
 use traillake_testkit::random::Random;
 
+use crate::meanwhile::Meanwhile;
 use crate::turns::Turns;
+use crate::upkeep::behind;
 use crate::world::{self, Disk, Object, check_truth, commit, object, objects, read, record};
 
 /// Commits rounds of these objects in an order of its own; returns how often it was rebased.
@@ -199,7 +201,7 @@ async fn who_slept_while_the_log_was_cleaned_up_never_commits_into_the_past() {
     // Three who see the first round, and nothing of what comes then.
     let bob = world::writer(&disk).await.unwrap();
     let eve = world::writer(&disk).await.unwrap();
-    let (early, now) = (eve.snapshot(), read(&disk).await);
+    let (young, early, now) = (disk.fork(), eve.snapshot(), read(&disk).await);
     // They have planned something: a list that was never made cannot be once commits are gone.
     for snapshot in [&*bob.snapshot(), &*early, &now] {
         for table in snapshot.tables() {
@@ -229,6 +231,61 @@ async fn who_slept_while_the_log_was_cleaned_up_never_commits_into_the_past() {
     assert!(!disk.holds(&gone).await, "nobody put it again");
     // What was listed then still stands there, for whoever reads that state.
     assert_eq!(world::check_snapshot(&now, &seen[..1]).await, 1);
+    who_sleeps_while_a_commit_is_put(&young, &disk, &seen).await;
+}
+
+/// Between looking whether a commit can follow and putting it, `young` becomes `old`, whose log was
+/// cleaned up: the name is free, and nobody would ever see the commit.
+async fn who_sleeps_while_a_commit_is_put(young: &Disk, old: &Disk, seen: &[&Object]) {
+    let late = objects("late", 7, 1, 3);
+    let put = format!("put {}", world::commit_path("events", 2));
+    let plain = Meanwhile::nothing();
+    let writer = world::writer(&plain.on(&young.fork())).await.unwrap();
+    commit(&writer, &late, 140).await.unwrap();
+    let step = plain.calls().iter().position(|call| *call == put).unwrap();
+    // While the first attempt is put, and after it has failed.
+    for failed in [false, true] {
+        let disk = young.fork();
+        let (to, of) = (disk.clone(), old.clone());
+        let meanwhile = Meanwhile::before(step + usize::from(failed), move || async move {
+            become_as(&to, &of).await;
+        });
+        let inner = match failed {
+            false => disk.clone(),
+            true => {
+                let before = plain.calls()[..step].iter().filter(|call| is_change(call)).count();
+                let busy = Trouble::Fail { reply: Reply::Busy, applied: false };
+                let fails = Faults::none(Counted::Changes).with(before as u64, busy);
+                behind(&disk, &Arc::new(fails))
+            }
+        };
+        let writer = world::writer(&meanwhile.on(&inner)).await.unwrap();
+        for table in writer.snapshot().tables() {
+            table.files().await.unwrap();
+        }
+        let receipt = commit(&writer, &late, 140).await.unwrap();
+        assert!(meanwhile.happened());
+        assert_eq!((receipt.token, receipt.rebased), (104, 1), "failed: {failed}");
+        assert!(!disk.holds(&world::commit_path("events", 2)).await, "failed: {failed}");
+        let all: Vec<&Object> = seen.iter().copied().chain(&late).collect();
+        assert_eq!(check_truth(&disk, &all).await, 104);
+    }
+}
+
+fn is_change(call: &str) -> bool {
+    ["put ", "upload ", "delete ", "copy "].iter().any(|verb| call.starts_with(verb))
+}
+
+/// Makes a disk hold what another does.
+async fn become_as(disk: &Disk, other: &Disk) {
+    for path in disk.paths("").await {
+        if !other.holds(&path).await {
+            disk.delete(&path).await;
+        }
+    }
+    for path in other.paths("").await {
+        disk.put(&path, other.bytes(&path).await).await;
+    }
 }
 
 #[tokio::test]

@@ -1,13 +1,20 @@
 //! Commits that replace files, against one another and against rounds.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::TimestampMicrosecondType;
+use chrono::TimeDelta;
 use object_store::path::Path;
-use traillake_store::{Error, StoreWriter, TableSnapshot};
+use traillake_store::{Error, Expiry, Result, StoreWriter, TableSnapshot};
 use traillake_testkit::faults::{Counted, Faults, Reply, Trouble};
 
-use crate::world::{self, Disk, Object, at, check_truth, commit, objects, read, table_rows};
+use crate::upkeep::{behind, lake_of, later, rounds, upkeep};
+use crate::world::{
+    self, Disk, Ledger, Object, at, audit, check_truth, commit, commit_path, objects, read,
+    table_rows, told,
+};
 
 async fn lake_of_three_rounds() -> (Disk, StoreWriter, Vec<Object>) {
     let disk = Disk::memory();
@@ -160,15 +167,16 @@ async fn a_rewrite_whose_answer_is_lost_is_published_once() {
 async fn what_nothing_needs_is_listed_and_nothing_else() {
     let (disk, writer, all) = lake_of_three_rounds().await;
     let later = chrono::Utc::now() + chrono::TimeDelta::days(1);
-    assert_eq!(writer.orphans(later).await.unwrap(), []);
+    assert_eq!(writer.orphans(later, later).await.unwrap(), []);
     let snapshot = writer.snapshot();
     let events = snapshot.table("events").unwrap();
     let (inputs, rows) = whole(events).await;
     writer.rewrite(events, &inputs, rows, later).await.unwrap();
     // Removed just now, as the commit says: still needed by whoever reads an older state.
     let earlier = later - chrono::TimeDelta::hours(1);
-    assert_eq!(writer.orphans(earlier).await.unwrap(), []);
-    let orphans = writer.orphans(later + chrono::TimeDelta::hours(1)).await.unwrap();
+    assert_eq!(writer.orphans(earlier, later).await.unwrap(), []);
+    let after = later + chrono::TimeDelta::hours(1);
+    let orphans = writer.orphans(after, after).await.unwrap();
     let mut paths: Vec<Path> = orphans.into_iter().map(|orphan| orphan.path).collect();
     paths.sort();
     let mut expected = inputs.clone();
@@ -178,4 +186,93 @@ async fn what_nothing_needs_is_listed_and_nothing_else() {
         object_store::ObjectStoreExt::delete(events.object_store().as_ref(), path).await.unwrap();
     }
     check_truth(&disk, &all.iter().collect::<Vec<_>>()).await;
+}
+
+/// What is from before this day leaves.
+const KEPT_FROM: i64 = 6;
+
+async fn expire(writer: &StoreWriter) -> Result<()> {
+    let before = at(86_400 * KEPT_FROM);
+    let expiry = Expiry { before, held: None, memory_bytes: 64 << 20 };
+    let due = writer.expiry_due(&writer.latest().await?, expiry).await?;
+    writer.expire(&due, later()).await
+}
+
+/// Asserts that of `events` are there the records from a day on, each once; that rows present and
+/// expired are the rows ever stored; and that an audit finds nothing.
+async fn check_kept(disk: &Disk, rounds: &[Vec<Object>], from: i64, why: &str) {
+    let snapshot = read(disk).await;
+    let records = rounds.iter().flatten().flat_map(|object| &object.records);
+    let kept = records.filter(|record| {
+        record.table == "events" && record.day >= from && !record.value.starts_with('!')
+    });
+    let day = |record: &world::Record| at(86_400 * record.day).timestamp_micros();
+    let expected: BTreeSet<_> = kept.map(|record| (record.id.clone(), day(record))).collect();
+    let (mut found, mut present) = (BTreeSet::new(), 0);
+    for batch in table_rows(snapshot.table("events").unwrap()).await {
+        let ids = batch.column_by_name("id").unwrap().as_string::<i32>();
+        let times = batch.column_by_name("at").unwrap();
+        let times = times.as_primitive::<TimestampMicrosecondType>();
+        present += batch.num_rows();
+        found.extend((0..batch.num_rows()).map(|n| (ids.value(n).to_string(), times.value(n))));
+    }
+    assert_eq!((found.len(), &found), (present, &expected), "{why}");
+    let mut stored = 0;
+    for name in ["events", "extras"] {
+        let table = snapshot.table(name).unwrap();
+        stored += table.files().await.unwrap().iter().map(|file| file.rows).sum::<u64>();
+        stored += table.expired().await.unwrap().rows;
+    }
+    assert_eq!(stored, Ledger::of(&snapshot).await.stored as u64, "{why}: rows ever stored");
+    let audit = audit(disk, true).await;
+    assert!(audit.is_sound(), "{why}: {}", told(&audit));
+}
+
+/// A fold and an expiry of the same files. Each has written its files and is about to commit when the
+/// other does: who is second publishes nothing of that, looks again, and gets it done.
+#[tokio::test]
+async fn a_fold_and_an_expiry_of_the_same_files_never_both_publish() {
+    let rounds = rounds(24);
+    for fold_is_first in [true, false] {
+        let (disk, _) = lake_of(&rounds).await;
+        let version = read(&disk).await.table("events").unwrap().version();
+        let first = disk.clone();
+        let faults = Faults::none(Counted::Changes);
+        let commit = format!("put {}", commit_path("events", version + 1));
+        let second = Arc::new(faults.with_before(commit, move || {
+            // On a runtime of its own: this is called in the middle of a commit.
+            let work = std::thread::spawn(move || {
+                let runtime = tokio::runtime::Runtime::new().unwrap();
+                runtime.block_on(async {
+                    let writer = world::writer(&first).await.unwrap();
+                    if fold_is_first {
+                        let report = upkeep(&writer, later()).await.unwrap();
+                        assert!(report.tables[0].files_folded > 2, "{report:?}");
+                    } else {
+                        expire(&writer).await.unwrap();
+                    }
+                });
+            });
+            work.join().unwrap();
+        }));
+        let writer = world::writer(&behind(&disk, &second)).await.unwrap();
+        if fold_is_first {
+            let refused = expire(&writer).await.unwrap_err();
+            assert!(matches!(refused, Error::NotLive { .. }), "{refused}");
+            check_kept(&disk, &rounds, 0, "an expiry that was second").await;
+            expire(&writer).await.unwrap();
+        } else {
+            let report = upkeep(&writer, later()).await.unwrap();
+            assert!(report.is_clean(), "{report:?}");
+            assert!(report.tables[0].files_folded > 2, "{report:?}");
+        }
+        // What an expiry wrote is folded when a day is over.
+        let report = upkeep(&writer, later() + TimeDelta::days(2)).await.unwrap();
+        assert!(report.is_clean(), "{report:?}");
+        let events = read(&disk).await;
+        let events = events.table("events").unwrap();
+        assert!(events.version() > version + 2, "an expiry and a fold of each month");
+        assert_eq!(events.files().await.unwrap().len(), 2, "fold first: {fold_is_first}");
+        check_kept(&disk, &rounds, KEPT_FROM, &format!("fold first: {fold_is_first}")).await;
+    }
 }

@@ -268,7 +268,8 @@ impl Disk {
         Disk::of(Arc::new(InMemory::new()))
     }
 
-    fn of(memory: Arc<InMemory>) -> Disk {
+    /// A disk that is this memory.
+    pub fn of(memory: Arc<InMemory>) -> Disk {
         let inner = memory.clone();
         let mut disk = Disk::folder().wrapped(Arc::new(move |_| inner.clone()));
         std::fs::create_dir(&disk.location).unwrap(); // a lake is looked for in a folder

@@ -1,6 +1,7 @@
 //! What goes wrong, and at which step.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -73,17 +74,33 @@ pub struct Faults {
     planned: Vec<(u64, Trouble)>,
     random: Option<(f64, Mutex<Random>)>,
     delay: Option<(Duration, Mutex<Random>)>,
+    meanwhile: Mutex<Option<Meanwhile>>,
     trace: Mutex<Vec<String>>,
+    injected: AtomicU64,
     stopped: AtomicBool,
     full: AtomicBool,
+}
+
+/// What somebody else does just before a step.
+struct Meanwhile {
+    step: String,
+    work: Box<dyn FnOnce() + Send>,
+}
+
+impl fmt::Debug for Meanwhile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "meanwhile at `{}`", self.step)
+    }
 }
 
 impl Faults {
     /// Returns a plan without faults, which only counts.
     pub fn none(counted: Counted) -> Self {
-        let (trace, planned) = (Mutex::default(), Vec::new());
+        let (trace, planned, meanwhile) = (Mutex::default(), Vec::new(), Mutex::default());
         let (stopped, full) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { counted, planned, random: None, delay: None, trace, stopped, full }
+        let injected = AtomicU64::new(0);
+        let (random, delay) = (None, None);
+        Self { counted, planned, random, delay, meanwhile, trace, injected, stopped, full }
     }
 
     /// Returns a plan that stops at `step`.
@@ -111,6 +128,13 @@ impl Faults {
         self
     }
 
+    /// Lets somebody else work just before the first step that is spelled so (`verb path`): the call
+    /// waits until `work` is over. Forces an order that chance seldom makes.
+    pub fn with_before(self, step: String, work: impl FnOnce() + Send + 'static) -> Self {
+        let meanwhile = Mutex::new(Some(Meanwhile { step, work: Box::new(work) }));
+        Self { meanwhile, ..self }
+    }
+
     /// Returns `inner` under this plan.
     pub fn wrap(self: &Arc<Self>, inner: Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> {
         Arc::new(FaultyStore::new(inner, self.clone()))
@@ -119,6 +143,12 @@ impl Faults {
     /// Returns whether the stop has come.
     pub fn stopped(&self) -> bool {
         self.stopped.load(Ordering::SeqCst)
+    }
+
+    /// Returns the number of faults so far: stops, calls that failed, calls a full disk refused. What is
+    /// asked after a stop is not counted.
+    pub fn injected(&self) -> u64 {
+        self.injected.load(Ordering::SeqCst)
     }
 
     /// Returns the number of steps so far.
@@ -132,8 +162,16 @@ impl Faults {
         self.trace.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Counts the step and says what goes wrong with it; `Err` when all is over already.
+    /// Counts the step, says what goes wrong with it, and counts that; `Err` when all is over already.
     async fn enter(&self, verb: &str, path: &Path, change: bool) -> Result<Option<Trouble>> {
+        let trouble = self.trouble(verb, path, change).await?;
+        if let Some(Trouble::Stop(_) | Trouble::Fail { .. }) = trouble {
+            self.injected.fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(trouble)
+    }
+
+    async fn trouble(&self, verb: &str, path: &Path, change: bool) -> Result<Option<Trouble>> {
         if let Some((longest, random)) = &self.delay {
             let longest = longest.as_micros() as u64;
             let wait = random.lock().unwrap_or_else(PoisonError::into_inner).below(longest + 1);
@@ -145,6 +183,7 @@ impl Faults {
         if !change && self.counted == Counted::Changes {
             return Ok(None);
         }
+        self.work_before(&format!("{verb} {path}"));
         let step = {
             let mut trace = self.trace.lock().unwrap_or_else(PoisonError::into_inner);
             trace.push(format!("{verb} {path}"));
@@ -161,6 +200,15 @@ impl Faults {
             return Ok(puts.then_some(Trouble::Fail { reply: Reply::Full, applied: false }));
         }
         Ok(trouble.or_else(|| self.toss()))
+    }
+
+    fn work_before(&self, step: &str) {
+        let mut meanwhile = self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = meanwhile.take_if(|meanwhile| meanwhile.step == step);
+        drop(meanwhile); // the work may come by here itself
+        if let Some(Meanwhile { work, .. }) = due {
+            work();
+        }
     }
 
     fn toss(&self) -> Option<Trouble> {

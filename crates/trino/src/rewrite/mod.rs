@@ -7,6 +7,7 @@ mod aggregates;
 mod calls;
 mod casts;
 mod comparisons;
+pub(crate) mod conditions;
 mod fields;
 pub(crate) mod headers;
 pub(crate) mod json_calls;

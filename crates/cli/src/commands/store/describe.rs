@@ -12,9 +12,10 @@ use crate::times::show_second;
 pub fn list(stores: &[StoreInfo]) -> Report {
     let widest = stores.iter().map(|store| store.name.len()).max().unwrap_or(0);
     let lines = stores.iter().map(|store| {
-        let state = match store.settings.status() {
-            "ENABLED" => String::new(),
-            other => format!("  {other}"),
+        let state = match (store.settings.status(), store.settings.removal_began_at) {
+            (status, Some(_)) => format!("  {status}, being removed"),
+            ("ENABLED", None) => String::new(),
+            (other, None) => format!("  {other}"),
         };
         let (id, created) = (store.id, show_second(store.created_at));
         format!("{:<widest$}  {id}  created {created}{state}\n", store.name)
@@ -61,8 +62,12 @@ pub fn settings_text(settings: &Settings) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: &str| text += &format!("  {name:<10} {value}\n");
     line("status", settings.status());
-    if let Some(until) = settings.restorable_until() {
-        line("restorable", &format!("until {}", show_second(until)));
+    match (settings.removal_began_at, settings.restorable_until()) {
+        (Some(at), _) => {
+            line("restorable", &format!("no: being removed since {}", show_second(at)))
+        }
+        (None, Some(until)) => line("restorable", &format!("until {}", show_second(until))),
+        (None, None) => {}
     }
     match settings.retention_days {
         Some(days) => line("retention", &count_of(u64::from(days), "day")),
@@ -91,5 +96,6 @@ pub fn as_json(store: &StoreInfo) -> Value {
         "advanced_event_selectors": settings.selectors,
         "termination_protection_enabled": settings.termination_protection,
         "restorable_until": settings.restorable_until().map(|at| at.to_rfc3339()),
+        "removal_began_at": settings.removal_began_at.map(|at| at.to_rfc3339()),
     })
 }

@@ -13,7 +13,8 @@ use super::{
 };
 use crate::aws::Fault;
 use crate::engines::names;
-use crate::queries::Asked;
+use crate::queries::{self, Asked, STATEMENT_BYTES_MAX};
+use crate::state::Listing;
 
 /// Queries of a page of `ListQueryExecutions`, and of `BatchGetQueryExecution`.
 const PAGE_MAX: usize = 50;
@@ -46,7 +47,8 @@ pub(super) struct ResultConfiguration {
 
 /// `StartQueryExecution`.
 pub(super) async fn start(call: &Call<'_>, asked: Start) -> Answered {
-    check_length("QueryString", &asked.query_string, 1..=262_144)?;
+    check_length("QueryString", &asked.query_string, 1..=STATEMENT_BYTES_MAX)?;
+    queries::check_length(&asked.query_string).map_err(|error| fault(&error))?;
     if let Some(token) = &asked.client_request_token {
         check_length("ClientRequestToken", token, 32..=128)?;
     }
@@ -149,13 +151,17 @@ pub(super) async fn list(call: &Call<'_>, asked: List) -> Answered {
     let until_time = i64::try_from(until).ok().and_then(DateTime::from_timestamp_micros);
     let mut ids = Vec::new();
     loop {
-        let (state, user) = (call.server.queries.state(), &call.identity.user);
-        let range = (None, until_time);
-        let found =
-            state.queries(Some(user), Some(PROTOCOL), range, offset.min(1 << 40), LOOK).await;
-        let found = found.map_err(|error| fault(&error))?;
-        let last = (found.len() as u64) < LOOK;
-        for record in found {
+        let wanted = Listing {
+            user: Some(call.identity.user.clone()),
+            protocol: Some(PROTOCOL.to_owned()),
+            until: until_time,
+            offset: offset.min(1 << 40),
+            limit: LOOK,
+            ..Listing::default()
+        };
+        let page = call.server.queries.state().listed(wanted).await;
+        let page = page.map_err(|error| fault(&error))?;
+        for record in page.queries {
             if ids.len() == size {
                 let next = pages::token("executions", [until, offset]);
                 return Ok(json!({ "QueryExecutionIds": ids, "NextToken": next }));
@@ -165,7 +171,7 @@ pub(super) async fn list(call: &Call<'_>, asked: List) -> Answered {
                 ids.push(json!(record.id));
             }
         }
-        if last {
+        if !page.more {
             return Ok(json!({ "QueryExecutionIds": ids }));
         }
     }

@@ -25,14 +25,15 @@ mod start;
 mod stores;
 
 use axum::http::StatusCode;
-use serde_json::Value;
-use traillake_query::{Error as QueryError, ErrorKind};
+use serde_json::{Value, json};
+use traillake_query::{Error as QueryError, ErrorKind, Parameters};
 
 use self::request::Request;
 use super::{Answered, Fault};
 use crate::auth::Identity;
 use crate::error::Error;
 use crate::http::Inner;
+use crate::queries::Asked;
 
 /// The word under which these queries stand in the history.
 const PROTOCOL: &str = "lake";
@@ -53,7 +54,14 @@ pub(crate) async fn call(
 ) -> Answered {
     let call = Call { server, identity, request: Request::new(request) };
     match operation {
-        "StartQuery" => start::start_query(call).await,
+        "StartQuery" => {
+            let (asker, statement) = (call.identity.clone(), request["QueryStatement"].as_str());
+            let started = start::start_query(call).await;
+            if let (Err(fault), Some(sql)) = (&started, statement) {
+                remember_refused(server, asker, sql, fault).await;
+            }
+            started
+        }
         "DescribeQuery" => queries::describe_query(call).await,
         "GetQueryResults" => results::get_query_results(call).await,
         "CancelQuery" => queries::cancel_query(call).await,
@@ -68,6 +76,28 @@ pub(crate) async fn call(
             format!("`{operation}` is not supported here"),
         )),
     }
+}
+
+/// A statement that is wrong, or names what is not there, gets no id; the history tells of it.
+async fn remember_refused(server: &Inner, identity: Identity, sql: &str, fault: &Fault) {
+    let of_the_statement = ["InvalidQueryStatementException", "EventDataStoreNotFoundException"];
+    if !of_the_statement.contains(&fault.name) {
+        return;
+    }
+    let own = &server.options.store;
+    let store = server.queries.engines().usual_store(&identity, own).await;
+    let asked = Asked {
+        identity,
+        protocol: PROTOCOL,
+        store: store.unwrap_or_default(),
+        sql: sql.to_owned(),
+        parameters: Parameters::default(),
+        client_token: None,
+        details: json!({}),
+        timeout: None,
+        rows_max: None,
+    };
+    server.queries.refused(&asked, &fault.message).await;
 }
 
 /// Returns an error in CloudTrail's words.

@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::object::File;
 use super::{Answered, Identity, Inner, Refused, athena, location_of, xml};
 use crate::error::Error;
-use crate::state::QueryRecord;
+use crate::state::{Listing, QueryRecord};
 
 /// Keys of a page.
 const KEYS_MAX: usize = 1_000;
@@ -129,15 +129,17 @@ async fn objects(
     let kept = chrono::TimeDelta::from_std(server.options.results_kept).unwrap_or_default();
     let from = server.options.now().checked_sub_signed(kept);
     let mut objects = BTreeMap::new();
-    let mut offset = 0;
+    let mut wanted = Listing {
+        user: Some(identity.user.clone()),
+        protocol: Some(athena::PROTOCOL.to_owned()),
+        from,
+        limit: LOOK,
+        ..Listing::default()
+    };
     loop {
-        let range = (from, None);
-        let protocol = Some(athena::PROTOCOL);
-        let found =
-            server.state.queries(Some(&identity.user), protocol, range, offset, LOOK).await?;
-        offset += found.len() as u64;
-        let last = (found.len() as u64) < LOOK;
-        for record in found {
+        let page = server.state.listed(wanted.clone()).await?;
+        wanted.after = page.next();
+        for record in page.queries {
             if let Some(place) = location_of(&record)
                 && place.bucket == bucket
                 && place.key.starts_with(prefix)
@@ -145,7 +147,7 @@ async fn objects(
                 objects.insert(place.key, record);
             }
         }
-        if last {
+        if wanted.after.is_none() {
             return Ok(objects);
         }
     }

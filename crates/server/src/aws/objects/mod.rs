@@ -139,6 +139,8 @@ async fn query_at(
     let id = name.split('.').next().unwrap_or_default();
     let Ok(id) = Uuid::parse_str(id) else { return Ok(None) };
     let found = server.state.query(&identity.user, id).await?;
+    let now = server.options.now();
+    let found = found.map(|record| server.queries.results().as_kept(record, now));
     Ok(found.filter(|record| location_of(record).as_ref() == Some(place)))
 }
 
