@@ -12,8 +12,9 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 use crate::rewrite::mistakes::at_token;
 use crate::{Kind, SqlError};
 
-/// Levels that a statement may nest. Four times as many are planned within the stack of
-/// `traillake_query`'s thread by a build without optimizations, whose frames are the largest.
+/// Levels that a statement may nest. A build without optimizations, whose frames are the largest,
+/// plans as many set operations, the most expensive level, on half the stack of
+/// `traillake_query`'s thread.
 const LEVELS_MAX: usize = 250;
 /// Conditions that AND and OR may join between two brackets or commas: the parser's tree of them is
 /// dropped by recursion until it is balanced.

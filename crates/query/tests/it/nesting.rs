@@ -36,7 +36,6 @@ const DEEP: [Chain; 14] = [
     Chain("SELECT 'a'", "||'b'", ""),
     Chain("SELECT true", " = true", ""),
     Chain("SELECT true", " IS NULL", ""),
-    Chain("SELECT 1", " IS DISTINCT FROM 1", ""),
     Chain("SELECT 'a'", "::varchar", ""),
     Chain("SELECT requestParameters", "['a']", " FROM events"),
     Chain("SELECT userIdentity", ".arn", " FROM events"),
@@ -44,13 +43,15 @@ const DEEP: [Chain; 14] = [
     Chain("SELECT 1", " UNION ALL SELECT 1", ""),
     Chain("SELECT 1", " EXCEPT SELECT 2", ""),
     Chain("SELECT 1 FROM events", " CROSS JOIN events", ""),
+    // Leans to the right: the parser goes down with it.
+    Chain("SELECT 1", " IS DISTINCT FROM 1", ""),
     // Written twice by the engine.
     Chain("SELECT true", " BETWEEN false AND true", ""),
     // Columns that are called like words that begin a clause.
     Chain("SELECT 1", " + join + when + and + on", ""),
 ];
 /// Those of them that mean something.
-const ANSWERED: usize = 11;
+const ANSWERED: usize = 10;
 
 #[tokio::test]
 async fn what_nests_too_deeply_is_refused_before_anything_recurses() {
@@ -77,7 +78,7 @@ async fn what_nests_too_deeply_is_refused_before_anything_recurses() {
         let text = refused(&engine, &format!("SELECT {deep} FROM events")).await.to_string();
         assert_eq!(text, "the statement nests more than 250 levels deep");
     }
-    for open in ["(", "CASE WHEN ", "ARRAY[", "abs(", "-", "NOT ", "(SELECT ", "x -> "] {
+    for open in ["(", "CASE WHEN ", "ARRAY[", "abs(", "- ", "NOT ", "(SELECT ", "x -> "] {
         let error = refused(&engine, &format!("SELECT {}", open.repeat(100_000))).await;
         assert_eq!(error.kind(), ErrorKind::Statement, "{open}: {error:?}");
     }
