@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use arrow::array::RecordBatch;
 use futures::StreamExt as _;
-use traillake_query::{Answer, Engine, QueryLimits};
+use traillake_query::{Answer, Engine, NoteKind, QueryLimits};
 use traillake_trino::Parameters;
 
 use crate::failure::{Outcome, Problem};
@@ -33,6 +33,8 @@ pub struct Writing {
     pub csv_safe: bool,
     /// Say how long it took and what was read.
     pub timing: bool,
+    /// Say nothing of tables that hold nothing: whoever asked did not name them.
+    pub silent_of_empty: bool,
 }
 
 impl Writing {
@@ -142,7 +144,9 @@ async fn write(
         session.talk.say(&count_of(rows, "row"));
     }
     remarks.iter().for_each(|remark| session.talk.note(remark));
-    answer.notes().iter().for_each(|note| session.talk.note(&note.text));
+    let notes = answer.notes().into_iter();
+    let notes = notes.filter(|note| !(writing.silent_of_empty && note.kind == NoteKind::Empty));
+    notes.for_each(|note| session.talk.note(&note.text));
     if writing.timing {
         let read = answer.statistics();
         let asked = match read.opening_requests {

@@ -10,6 +10,8 @@ pub enum NoteKind {
     Accepted,
     /// An option of the session narrows what the statement reads.
     Restricted,
+    /// A table other than `events` that the statement reads holds nothing at all.
+    Empty,
     /// The answer is empty, or an aggregate over nothing, and this may be why.
     Absence,
 }

@@ -88,7 +88,13 @@ pub async fn run(session: &Session, args: FindArgs) -> anyhow::Result<Outcome> {
     // A line an event, however wide: a table must not turn by itself.
     let one_line = session.terminal.stdout && args.output.is_none();
     let format = args.format.or(one_line.then_some(Format::Table));
-    let writing = Writing { format, file: args.output, force: args.force, ..Writing::default() };
+    let writing = Writing {
+        format,
+        file: args.output,
+        force: args.force,
+        silent_of_empty: true,
+        ..Writing::default()
+    };
     let sql = if args.count { counts() } else { events(terms.terms.len() > 1) };
     let parameters = Parameters::from_names([(TERMS, Value::Texts(terms.terms.clone()))]);
     let mut seen = Seen::default();

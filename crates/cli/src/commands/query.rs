@@ -137,6 +137,7 @@ pub async fn run(session: &Session, args: QueryArgs) -> anyhow::Result<Outcome> 
         null: args.looks.null,
         csv_safe: args.looks.csv_safe,
         timing: args.looks.timing,
+        silent_of_empty: false,
     };
     if args.scope.from.is_empty() {
         let lake = lakes::open(session).await?;

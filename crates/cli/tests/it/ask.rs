@@ -245,7 +245,7 @@ fn a_span_counts_back_from_now() {
 fn logs_that_became_no_event_are_told_where_none_is_found() {
     let here = Folder::new();
     for name in ["a", "b"] {
-        here.write(format!("logs/{name}.json"), &format!("{{\"Records\":[{{\"{name}\":"));
+        here.write(&format!("logs/{name}.json"), format!("{{\"Records\":[{{\"{name}\":"));
     }
     here.run(&["ingest", "logs"]).exited(1);
     let note = "note: the store `default` holds no events: 2 objects were rejected, as a whole or in \

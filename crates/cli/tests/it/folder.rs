@@ -177,7 +177,11 @@ fn masked(text: &str) -> String {
             let is_rate = next.ends_with("/s") || matches!(next, "ms" | "s");
             out.push(if is_number && is_rate { "N".to_owned() } else { (*word).to_owned() });
         }
-        masked += &out.join(" ").replace(" ms:", " s:").replace("kB/s", "MB/s");
+        masked += &out
+            .join(" ")
+            .replace(" ms:", " s:")
+            .replace("kB/s", "MB/s")
+            .replace("N B/s", "N MB/s");
         masked.push('\n');
     }
     masked

@@ -72,25 +72,26 @@ fn aggregates_nothing(plan: &Arc<dyn ExecutionPlan>) -> bool {
     plan.children().into_iter().any(aggregates_nothing)
 }
 
-/// Returns that tables the statement reads are empty, unless it found something in others; and where
-/// it is `about_nothing`, what may explain that nothing was found.
+/// Returns that tables the statement reads are empty; and where it is `about_nothing`, what may
+/// explain that nothing was found.
 pub(crate) async fn notes(state: &SessionState, pins: &Pins, about_nothing: bool) -> Vec<Note> {
     let scans = scans(&pins.scans);
-    let finds_elsewhere = !about_nothing
-        && scans.iter().any(|scan| scan.files > 0 && delivered(&scan.table).is_some());
-    let tables = scans.iter().filter(|scan| scan.files == 0 && !finds_elsewhere);
+    let tables = scans.iter().filter(|scan| scan.files == 0);
     let empty: BTreeSet<_> = tables.filter_map(|scan| delivered(&scan.table)).collect();
     // A note is a courtesy: when a look-up fails, the answer still stands.
-    let mut found = Vec::new();
+    let mut notes = Vec::new();
     for (store, table) in empty {
-        found.extend(Probe::new(state, pins, store).empty(table).await.ok());
+        let kind = if table == "events" { NoteKind::Absence } else { NoteKind::Empty };
+        let text = Probe::new(state, pins, store).empty(table).await;
+        notes.extend(text.ok().map(|text| Note::new(kind, text)));
     }
     let asked = scans.iter().find(|scan| is_events(scan) && scan.files > 0).map(Asked::of);
     if let Some(asked) = asked.filter(|_| about_nothing) {
         let probe = Probe::new(state, pins, &asked.store);
-        found.extend(probe.explain(&asked).await.unwrap_or_default());
+        let why = probe.explain(&asked).await.unwrap_or_default();
+        notes.extend(why.into_iter().map(|text| Note::new(NoteKind::Absence, text)));
     }
-    found.into_iter().map(|text| Note::new(NoteKind::Absence, text)).collect()
+    notes
 }
 
 /// The store and the table of a scan of what CloudTrail delivers.

@@ -150,7 +150,7 @@ async fn an_empty_table_says_that_it_is() {
     let engine = lake.engine().await;
     for (sql, expected) in [
         ("SELECT count(*) FROM insights", "the store `default` holds no Insights events: "),
-        ("SELECT * FROM insights WHERE insightType = 'x'", "`CloudTrail-Insight/`"),
+        ("SELECT * FROM insights WHERE eventID = 'x'", "`CloudTrail-Insight/`"),
         ("SELECT max(eventTime) FROM aggregated", "holds no aggregated events: "),
         ("SELECT count(*) FROM digests", "holds no digests: "),
         // An answer with rows says nothing of a table that gave none.

@@ -18,7 +18,7 @@ const SOON: Duration = Duration::from_secs(60);
 async fn begin(served: &Served, bytes: usize) -> TcpStream {
     let mut stream = TcpStream::connect(served.address).await.unwrap();
     let more = format!(
-        "Connection: close\r\nContent-Type: application/sql\r\nContent-Length: {bytes}\r\n"
+        "Connection: close\r\nContent-Type: application/json\r\nContent-Length: {bytes}\r\n"
     );
     let head = served.head("POST", "/v1/query", &more);
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -46,9 +46,9 @@ async fn who_is_not_known_takes_no_room_for_a_body() {
     // Who sends it all hears why it is not wanted.
     let (status, answer) = end(unknown.remove(0), &" ".repeat((1 << 20) - 1)).await;
     assert_eq!(status, 401, "{answer}");
-    let sql = "SELECT 1 AS one";
+    let asked = r#"{"sql": "SELECT 1 AS one"}"#;
     let known = begin(&served, 1 << 20).await;
-    let padded = format!("{sql}{}", " ".repeat((1 << 20) - 1 - sql.len()));
+    let padded = format!("{asked}{}", " ".repeat((1 << 20) - 1 - asked.len()));
     let (status, answer) = tokio::time::timeout(SOON, end(known, &padded)).await.unwrap();
     assert_eq!((status, &answer["rows"]), (200, &json!([{"one": 1}])));
     drop(unknown);
@@ -66,7 +66,8 @@ async fn bodies_that_are_known_share_the_room() {
     let first = begin(&served, 2_000).await;
     // Each takes all of it, and whoever has it first, both are answered.
     let second = begin(&served, 2_000).await;
-    let padded = format!("SELECT 1{}", " ".repeat(1_991));
+    let asked = r#"{"sql": "SELECT 1"}"#;
+    let padded = format!("{asked}{}", " ".repeat(1_999 - asked.len()));
     let both = async { tokio::join!(end(first, &padded), end(second, &padded)) };
     let (first, second) = tokio::time::timeout(SOON, both).await.unwrap();
     assert_eq!((first.0, second.0), (200, 200));

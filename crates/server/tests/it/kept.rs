@@ -65,7 +65,7 @@ async fn the_oldest_answers_make_room_and_none_is_larger_than_all_may_be() {
         let page = served.done("GetQueryResults", json!({ "QueryId": id })).await;
         assert_eq!(page["QueryResultRows"].as_array().unwrap().len(), 40);
     }
-    let large = served.run(&kilobytes(20_000)).await;
+    let large = served.run(&kilobytes(10_000)).await;
     let answer = served.done("GetQueryResults", json!({ "QueryId": large })).await;
     assert_eq!(answer["QueryStatus"], "FAILED");
     let message = answer["ErrorMessage"].as_str().unwrap();

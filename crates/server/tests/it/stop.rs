@@ -41,25 +41,33 @@ async fn what_is_under_way_may_end_and_nothing_new_begins() {
     let mut other = TcpStream::connect(served.address).await.unwrap();
     let head = served.head("GET", "/v1/query?sql=SELECT+1", "");
     let ask = async |stream: &mut TcpStream| {
-        stream.write_all(head.as_bytes()).await.unwrap();
+        if stream.write_all(head.as_bytes()).await.is_err() {
+            return None;
+        }
         let mut answer = Vec::new();
         while !(answer.ends_with(b"\r\n0\r\n\r\n") || answer.ends_with(b"}}")) {
             let mut some = [0; 4_096];
-            let read = stream.read(&mut some).await.unwrap();
-            assert_ne!(read, 0, "{}", String::from_utf8_lossy(&answer));
-            answer.extend_from_slice(&some[..read]);
+            match stream.read(&mut some).await {
+                Ok(read) if read > 0 => answer.extend_from_slice(&some[..read]),
+                _ => return None,
+            }
         }
-        parts("SELECT 1", answer)
+        Some(parts("SELECT 1", answer))
     };
-    assert_eq!(ask(&mut other).await.0, 200);
+    assert_eq!(ask(&mut other).await.unwrap().0, 200);
     let ended = served.stop();
-    let refused = loop {
-        let (status, told) = ask(&mut other).await;
-        if status != 200 {
-            break (status, told["error"]["message"].clone());
+    // A connection on which nothing is under way is closed, unless it was quicker: then it is told.
+    loop {
+        match ask(&mut other).await {
+            Some((200, _)) => {}
+            Some(refused) => {
+                let told = (refused.0, refused.1["error"]["message"].clone());
+                assert_eq!(told, (503, json!("the server is stopping")));
+                break;
+            }
+            None => break,
         }
-    };
-    assert_eq!(refused, (503, json!("the server is stopping")));
+    }
     drop(other);
     while !answer.ends_with(b"\r\n0\r\n\r\n") {
         let mut some = [0; 1 << 16];

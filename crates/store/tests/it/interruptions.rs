@@ -275,8 +275,8 @@ async fn two_upkeeps(seeds: Range<u64>) {
         check_aftermath(&disk, &rounds, &format!("seed {seed}")).await;
     }
     assert!(
-        refused > 2 && rebased > 2,
-        "{refused} commits of folds lost, {rebased} rounds rebased"
+        refused > 2 && rebased > 2 && folded > 0,
+        "{refused} commits of folds lost, {rebased} rounds rebased, {folded} files folded"
     );
 }
 

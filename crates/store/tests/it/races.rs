@@ -241,28 +241,27 @@ async fn who_sleeps_while_a_commit_is_put(young: &Disk, old: &Disk, seen: &[&Obj
     let put = format!("put {}", world::commit_path("events", 2));
     let plain = Meanwhile::nothing();
     let writer = world::writer(&plain.on(&young.fork())).await.unwrap();
+    list_files(&writer).await;
     commit(&writer, &late, 140).await.unwrap();
-    let step = plain.calls().iter().position(|call| *call == put).unwrap();
+    let call = plain.calls().iter().position(|call| *call == put).unwrap();
+    let changes = Arc::new(Faults::none(Counted::Changes));
+    let writer = world::writer(&behind(&young.fork(), &changes)).await.unwrap();
+    commit(&writer, &late, 140).await.unwrap();
+    let change = changes.trace().iter().position(|step| *step == put).unwrap() as u64;
     // While the first attempt is put, and after it has failed.
     for failed in [false, true] {
         let disk = young.fork();
         let (to, of) = (disk.clone(), old.clone());
-        let meanwhile = Meanwhile::before(step + usize::from(failed), move || async move {
+        let meanwhile = Meanwhile::before(call + usize::from(failed), move || async move {
             become_as(&to, &of).await;
         });
-        let inner = match failed {
-            false => disk.clone(),
-            true => {
-                let before = plain.calls()[..step].iter().filter(|call| is_change(call)).count();
-                let busy = Trouble::Fail { reply: Reply::Busy, applied: false };
-                let fails = Faults::none(Counted::Changes).with(before as u64, busy);
-                behind(&disk, &Arc::new(fails))
-            }
-        };
-        let writer = world::writer(&meanwhile.on(&inner)).await.unwrap();
-        for table in writer.snapshot().tables() {
-            table.files().await.unwrap();
+        let mut faults = Faults::none(Counted::Changes);
+        if failed {
+            faults = faults.with(change, Trouble::Fail { reply: Reply::Busy, applied: false });
         }
+        let inner = behind(&disk, &Arc::new(faults));
+        let writer = world::writer(&meanwhile.on(&inner)).await.unwrap();
+        list_files(&writer).await;
         let receipt = commit(&writer, &late, 140).await.unwrap();
         assert!(meanwhile.happened());
         assert_eq!((receipt.token, receipt.rebased), (104, 1), "failed: {failed}");
@@ -272,8 +271,11 @@ async fn who_sleeps_while_a_commit_is_put(young: &Disk, old: &Disk, seen: &[&Obj
     }
 }
 
-fn is_change(call: &str) -> bool {
-    ["put ", "upload ", "delete ", "copy "].iter().any(|verb| call.starts_with(verb))
+/// Has the lists of live files made: they cannot be once commits are gone.
+async fn list_files(writer: &StoreWriter) {
+    for table in writer.snapshot().tables() {
+        table.files().await.unwrap();
+    }
 }
 
 /// Makes a disk hold what another does.

@@ -256,7 +256,13 @@ struct CommonPrefix {
 
 impl Answer {
     fn read(bytes: &[u8], archives_told: bool) -> std::result::Result<Page, String> {
-        let answer: Answer = quick_xml::de::from_reader(bytes)
+        let text = std::str::from_utf8(bytes).map_err(|_| "S3 sent no listing".to_owned())?;
+        // Whatever answers in S3's place must not pass for an empty folder.
+        if !root_of(text).starts_with("<ListBucketResult") {
+            let start: String = text.chars().take(80).collect();
+            return Err(format!("S3 sent no listing: `{start}`"));
+        }
+        let answer: Answer = quick_xml::de::from_str(text)
             .map_err(|error| format!("S3 sent no listing: {error}"))?;
         let escaped = answer.encoding_type.as_deref() == Some("url");
         let key = |text: String| if escaped { url_decoded(&text) } else { Ok(text) };
@@ -278,6 +284,16 @@ impl Answer {
         }
         Ok(page)
     }
+}
+
+/// Returns a document from its root element on.
+fn root_of(text: &str) -> &str {
+    let text = text.trim_start();
+    let root = match text.strip_prefix("<?xml") {
+        Some(rest) => rest.split_once("?>").map_or("", |(_, root)| root),
+        None => text,
+    };
+    root.trim_start()
 }
 
 #[cfg(test)]
