@@ -61,7 +61,7 @@ pub struct IngestOptions {
     pub leaves_out_expired: bool,
     /// How long a bucket may send nothing before a request is given up, and made again.
     pub patience: Duration,
-    /// Brings in a bucket's oldest month first, not its newest.
+    /// Brings in a bucket's oldest logs first, not its newest.
     pub oldest_first: bool,
     /// The selection begins within the last weeks: what a place of a bucket holds from then on is
     /// asked for in one, instead of by years, months and days.

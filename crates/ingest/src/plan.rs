@@ -17,7 +17,7 @@ use crate::order::{Listed, Objects, Order, SortedObjects};
 use crate::progress::CancelFlag;
 use crate::report::{Fault, IgnoredLine, ObjectCounts};
 use crate::source::{
-    Before, DiskSource, LogSource, Named, SourceObject, StdinSource, of_keys, open_roots, slices,
+    Before, DiskSource, LogSource, SourceObject, StdinSource, of_keys, open_roots, slices,
 };
 
 /// Keys of one question to the ledger.
@@ -223,8 +223,7 @@ fn open_blocking(sources: Vec<Source>, options: &IngestOptions) -> Result<Opened
                 groups.extend(slices.into_iter().map(|slice| vec![slice]));
             }
             Source::Keys(bucket, keys) => {
-                let objects = of_keys(bucket.clone(), keys, options.reading());
-                groups.push(vec![Arc::new(Named::new(&bucket, objects))]);
+                groups.push(vec![of_keys(bucket, keys, options.reading())]);
             }
         }
     }

@@ -68,7 +68,7 @@ pub struct IngestArgs {
     /// Only the events that these advanced event selectors take, from a file of AWS's JSON
     #[arg(long, value_name = "FILE")]
     select: Option<PathBuf>,
-    /// Bring in a bucket's oldest month first, not its newest
+    /// Bring in a bucket's oldest logs first, not its newest
     #[arg(long)]
     oldest_first: bool,
     /// Read known objects again, and tell those whose bytes changed

@@ -56,7 +56,7 @@ pub struct Intake {
     pub selectors: Option<Selectors>,
     /// How buckets are reached.
     pub buckets: BucketArgs,
-    /// A bucket's oldest month first.
+    /// A bucket's oldest logs first.
     pub oldest_first: bool,
     /// Read known objects again.
     pub rehash: bool,

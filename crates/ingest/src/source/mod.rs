@@ -3,7 +3,6 @@
 mod archive;
 mod bucket;
 mod disk;
-mod named;
 mod spool;
 mod stdin;
 
@@ -19,7 +18,6 @@ use crate::report::FaultKind;
 pub use bucket::{Bucket, Inventory, Keys, Lister};
 pub(crate) use bucket::{Reading, of_keys, slices};
 pub(crate) use disk::{DiskSource, Stamp, check_unchanged, open_roots, open_unchanged};
-pub(crate) use named::Named;
 pub(crate) use spool::{Spool, SpoolReader};
 pub(crate) use stdin::StdinSource;
 

@@ -95,7 +95,7 @@ impl Slice {
                     Ok(object) => self.look_at(object).await,
                     Err(error) => {
                         let (kind, reason) = refusal::of(&error, Attempt::Read, &self.bucket, &key);
-                        Found::Fault { object: self.bucket.uri(&key), kind, reason }
+                        Found::Failed { object: self.bucket.uri(&key), kind, reason }
                     }
                 }
             }
@@ -197,7 +197,7 @@ impl Slice {
                 Found::Source(Arc::new(archive))
             }
             Ok(_) => Found::Object(listed),
-            Err((kind, reason)) => Found::Fault { object: uri, kind, reason },
+            Err((kind, reason)) => Found::Failed { object: uri, kind, reason },
         }
     }
 }
