@@ -16,7 +16,6 @@ use std::time::Duration;
 use chrono::Utc;
 use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::task::{AbortHandle, JoinSet};
-use traillake_ingest::Error;
 use traillake_server::Followed;
 use traillake_store::{Lake, UpkeepOptions};
 
@@ -65,7 +64,7 @@ pub enum Hearing {
 /// what is under way has stopped. A look that fails is told and tried again, but for the first.
 ///
 /// # Errors
-/// The first look's, and that there is something past retention, which a sweep finds out.
+/// The first look's.
 pub async fn follow(
     following: Following,
     intakes: Vec<(String, Intake)>,
@@ -186,12 +185,6 @@ impl Following {
         intake.check(&self.session, self.lake.location()).await?;
         let store = source.store.clone();
         Ok(Some(Follower::new(&self.lake, store, intake, Some(source)).await?))
-    }
-
-    /// Whether a sweep was refused for what was typed, and will be refused again.
-    fn is_refused(&self, error: &anyhow::Error) -> bool {
-        let refused = matches!(error.downcast_ref(), Some(Error::PastRetention { .. }));
-        refused && matches!(self.listener, Hearing::Command(_))
     }
 
     /// What `work` returns; the lake is tended meanwhile. Wherever that is stopped, the lake is

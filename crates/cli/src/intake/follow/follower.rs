@@ -76,7 +76,7 @@ impl Follower {
     /// Follows until it is asked to stop, and returns when nothing is under way any more.
     ///
     /// # Errors
-    /// The first look's, or that the first sweep is refused, where that is the command's.
+    /// The first look's, where that is the command's.
     pub(super) async fn go(self: Arc<Self>, following: Arc<Following>) -> anyhow::Result<()> {
         let (following, asks) = (&*following, following.asks.subscribe());
         self.show(following);
@@ -87,7 +87,8 @@ impl Follower {
             (Err(error), Hearing::Server(_)) => self.look_failed(following, &error).await,
         };
         let looks = self.looks(following, pause, asks);
-        tokio::join!(looks, self.messages(following), self.sweeps(following)).2
+        tokio::join!(looks, self.messages(following), self.sweeps(following));
+        Ok(())
     }
 
     /// Looks every so often, and when somebody asks.
@@ -123,17 +124,13 @@ impl Follower {
 
     /// Looks at everything at the start and once a day, each time when no other source does. After
     /// one that failed the pause grows, for it may have listed a large bucket.
-    async fn sweeps(&self, following: &Following) -> anyhow::Result<()> {
-        let (mut is_first, mut again) = (true, following.every);
+    async fn sweeps(&self, following: &Following) {
+        let mut again = following.every;
         while let Some(turn) = self.stop.unless(following.sweeping.lock()).await {
             let pause = match self.sweep(following).await {
                 Ok(()) => {
-                    (is_first, again) = (false, following.every);
+                    again = following.every;
                     SWEEP_EVERY
-                }
-                Err(error) if is_first && following.is_refused(&error) => {
-                    self.stop();
-                    return Err(error);
                 }
                 Err(error) => {
                     let pause = again;
@@ -145,7 +142,6 @@ impl Follower {
             drop(turn);
             self.stop.unless(tokio::time::sleep(pause)).await;
         }
-        Ok(())
     }
 
     async fn sweep(&self, following: &Following) -> anyhow::Result<()> {
