@@ -243,13 +243,14 @@ impl Error {
     }
 
     /// A failure of the storage while doing `action` (an infinitive: "read `x`"). What S3 refused is
-    /// told in its words alone.
+    /// told in its words alone; that something is not there stays to be seen.
     pub(crate) fn storage(
         action: impl Into<String>,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Error {
         let source = source.into();
-        let refused = refusal::within(source.as_ref()).cloned();
+        let refused = refusal::within(source.as_ref()).filter(|_| !is_missing(source.as_ref()));
+        let refused = refused.cloned();
         Error::Storage { action: action.into(), source: refused.map_or(source, Into::into) }
     }
 
@@ -263,6 +264,11 @@ impl Error {
     /// Whether a disk, or a share of it, is full.
     pub(crate) fn is_full(&self) -> bool {
         is_full(self)
+    }
+
+    /// Whether a file is not there.
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(self, Error::Storage { source, .. } if is_missing(source.as_ref()))
     }
 
     /// Whether whoever runs this may not write there at all.
@@ -281,9 +287,35 @@ impl Error {
     }
 }
 
+fn is_missing(error: &(dyn std::error::Error + 'static)) -> bool {
+    let found = error.downcast_ref::<object_store::Error>();
+    matches!(found, Some(object_store::Error::NotFound { .. }))
+        || error.source().is_some_and(is_missing)
+}
+
 /// Whether a failure comes from a disk, or a share of it, that is full.
 fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {
     use std::io::ErrorKind::{QuotaExceeded, StorageFull};
     let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
     matches!(kind, Some(StorageFull | QuotaExceeded)) || error.source().is_some_and(is_full)
+}
+
+#[cfg(test)]
+mod tests {
+    use parquet::errors::ParquetError;
+
+    use super::*;
+
+    /// However deep: in S3's words, within a Parquet reader's error.
+    #[test]
+    fn that_a_file_is_not_there_can_be_seen() {
+        let said = Refusal::Other { code: "NoSuchKey".into(), message: String::new() };
+        let refused = |source| object_store::Error::NotFound { path: "a".into(), source };
+        let gone = refused(Box::new(said.clone()));
+        assert!(Error::storage("read `a`", gone).is_missing());
+        let gone = ParquetError::External(Box::new(refused(Box::new(said.clone()))));
+        assert!(Error::storage("read `a`", gone).is_missing());
+        let failed = object_store::Error::Generic { store: "S3", source: Box::new(said) };
+        assert!(!Error::storage("read `a`", failed).is_missing());
+    }
 }

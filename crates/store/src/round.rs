@@ -31,6 +31,7 @@ use uuid::Uuid;
 
 use self::cutoffs::Cutoffs;
 use self::draft::Draft;
+use self::manifest::TableAdds;
 use self::publish::Publisher;
 use self::winners::Winners;
 use crate::error::{Error, Result};
@@ -169,10 +170,16 @@ impl StoreWriter {
         month: Option<&str>,
         keys: &[&str],
     ) -> Result<HashMap<String, KnownObject>> {
-        let files = ledger_of(&self.pinned())?.files().await?;
-        let files: Vec<LiveFile> =
-            files.iter().filter(|file| file.partition.as_deref() == month).cloned().collect();
-        ledger::known(&self.objects, &files, keys).await
+        let mut pin = self.pinned();
+        loop {
+            let files = ledger_of(&pin)?.files().await?;
+            let of_month = |file: &&LiveFile| file.partition.as_deref() == month;
+            let files: Vec<LiveFile> = files.iter().filter(of_month).cloned().collect();
+            match ledger::known(&self.objects, &files, keys).await {
+                Err(error) if error.is_missing() => pin = self.newer(&pin).await?.ok_or(error)?,
+                known => return known,
+            }
+        }
     }
 
     /// The `object_key` of an object whose rows stand, by inflated SHA-256.
@@ -180,8 +187,14 @@ impl StoreWriter {
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn find_inflated(&self, hashes: &[[u8; 32]]) -> Result<HashMap<[u8; 32], String>> {
-        let files = ledger_of(&self.pinned())?.files().await?;
-        self.inflated.find(&self.objects, &files, hashes).await
+        let mut pin = self.pinned();
+        loop {
+            let files = ledger_of(&pin)?.files().await?;
+            match self.inflated.find(&self.objects, &files, hashes).await {
+                Err(error) if error.is_missing() => pin = self.newer(&pin).await?.ok_or(error)?,
+                found => return found,
+            }
+        }
     }
 
     /// Makes a round happen: drops duplicates and, where retention is set, what has left the store
@@ -199,28 +212,31 @@ impl StoreWriter {
     ) -> Result<RoundReceipt> {
         let mut own = self.turn.lock().await;
         let mut pin = self.pinned();
+        // A round of its own that this state lacks, for it could not be looked at, is anybody's.
+        let known = own.range(..=pin.token).copied().collect();
         let mut seen = round.planned_at;
         let mut draft = Draft::new(&self.objects, &self.tables, content, round, now)?;
         for rebased in 0.. {
-            let winners = Winners::since(seen, &own, &pin);
-            draft.give_way(&winners).await?;
-            if draft.is_empty() {
-                return Ok(draft.receipt(pin.token, main_of(&pin)?.version(), rebased));
-            }
-            if self.info.settings.retention_days.is_some() {
-                let cutoffs = self.cutoffs.lock().await.at(&self.tables, &pin).await?;
-                draft.leave_out_before(cutoffs);
-            }
+            let tables = match self.write(&mut draft, &Winners::since(seen, &known, &pin)).await {
+                Ok(Some(tables)) => tables,
+                Ok(None) => return Ok(draft.receipt(pin.token, main_of(&pin)?.version(), rebased)),
+                // Upkeep has replaced what this state shows, and the grace of that is over.
+                Err(error) if error.is_missing() => {
+                    draft.write_anew();
+                    pin = self.newer(&pin).await?.ok_or(error)?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let id = Uuid::new_v4();
-            let tables = draft.write(&pin).await?;
-            self.publisher.step(Step::DataWritten);
             // Clocks of several machines differ; the times of rounds only grow.
             let at = pin.committed_at.map_or(now, |last| last.max(now));
             let manifest = self.publisher.announce(&pin, id, at, tables).await?;
             match self.publisher.commit_main(&pin, &manifest).await {
                 CommitResult::Committed(version) => {
-                    own.insert(manifest.number);
                     self.publisher.complete(&pin, &manifest).await?;
+                    // Not before: whoever hears an error may come again with the same objects.
+                    own.insert(manifest.number);
                     self.settle(&pin).await;
                     return Ok(draft.receipt(manifest.number, version, rebased));
                 }
@@ -238,6 +254,33 @@ impl StoreWriter {
             }
         }
         Err(Error::Input { reason: "it was rebased for ever".to_string() })
+    }
+
+    /// Writes what is left of a round beside the winners, invisible; none when nothing is.
+    async fn write(
+        &self,
+        draft: &mut Draft<'_>,
+        winners: &Winners<'_>,
+    ) -> Result<Option<Vec<TableAdds>>> {
+        draft.give_way(winners).await?;
+        if draft.is_empty() {
+            return Ok(None);
+        }
+        if self.info.settings.retention_days.is_some() {
+            let cutoffs = self.cutoffs.lock().await.at(&self.tables, winners.pin()).await?;
+            draft.leave_out_before(cutoffs);
+        }
+        let tables = draft.write(winners.pin()).await?;
+        self.publisher.step(Step::DataWritten);
+        Ok(Some(tables))
+    }
+
+    /// The state of now, when it is another than `pin`.
+    async fn newer(&self, pin: &StoreSnapshot) -> Result<Option<Arc<StoreSnapshot>>> {
+        let now = Arc::new(self.publisher.pin(Some(pin)).await?);
+        self.repin(&now);
+        let moved = pin.tables().iter().zip(now.tables()).any(|(a, b)| a.version() != b.version());
+        Ok(moved.then_some(now))
     }
 
     /// After a round: sees it, and lets replay start nearer. What fails here fails no round.
@@ -258,8 +301,14 @@ impl StoreWriter {
         self.pinned.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Sees a state, unless a later one was seen.
     fn repin(&self, pin: &Arc<StoreSnapshot>) {
-        *self.pinned.lock().unwrap_or_else(PoisonError::into_inner) = pin.clone();
+        let mut pinned = self.pinned.lock().unwrap_or_else(PoisonError::into_inner);
+        let versions = |of: &StoreSnapshot| of.tables().iter().map(TableSnapshot::version).sum();
+        let place = |of: &StoreSnapshot| -> (i64, u64) { (of.token, versions(of)) };
+        if place(pin) > place(&pinned) {
+            *pinned = pin.clone();
+        }
     }
 
     pub(crate) fn tables(&self) -> &[TableSpec] {

@@ -1,7 +1,9 @@
 //! What others committed since a round was planned.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
+
+use object_store::path::Path;
 
 use super::{ledger_of, table_of};
 use crate::error::Result;
@@ -27,6 +29,11 @@ impl<'a> Winners<'a> {
             None => BTreeSet::new(),
         };
         Winners { pin, since, own }
+    }
+
+    /// The pinned state.
+    pub(super) fn pin(&self) -> &'a StoreSnapshot {
+        self.pin
     }
 
     /// Whether there are any. Every round has its own number, and no number is left out.
@@ -62,6 +69,11 @@ impl<'a> Winners<'a> {
                 None => {} // a rewrite moves rows and brings none
             }
         }
-        Ok(files.into())
+        let live = table.files().await?;
+        let live_paths: HashSet<&Path> = live.iter().map(|file| &file.path).collect();
+        match files.iter().all(|file| live_paths.contains(&file.path)) {
+            true => Ok(files.into()),
+            false => Ok(live), // folded: theirs may be removed, and their rows are in others
+        }
     }
 }

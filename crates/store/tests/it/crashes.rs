@@ -210,7 +210,7 @@ async fn every_step_of_a_round_and_of_recovery_has_a_name() {
     let note = names.clone();
     watched.options.steps =
         Some(Arc::new(move |step: &Step| note.lock().unwrap().push(step.to_string())));
-    // Dies after the commit of the main table, then somebody recovers.
+    // Dies at what follows the commit of the main table, then somebody recovers.
     let stop = Faults::none(Counted::Changes);
     let plain = Arc::new(stop);
     second_round(&behind(&lake_with_first_round().await, &plain)).await.unwrap();
@@ -219,7 +219,8 @@ async fn every_step_of_a_round_and_of_recovery_has_a_name() {
         .iter()
         .position(|step| step.contains("events/_delta_log/00000000000000000002"))
         .unwrap();
-    let stop = Arc::new(Faults::stop_at(main as u64, Counted::Changes, Outcome::Applied));
+    let next = main as u64 + 1;
+    let stop = Arc::new(Faults::stop_at(next, Counted::Changes, Outcome::NotApplied));
     let _ = second_round(&behind(&watched, &stop)).await;
     let tables = ["notes", "variants", "rejects", "objects"];
     let mut expected = vec!["data-written".to_string(), "manifest-written".to_string()];

@@ -242,8 +242,8 @@ async fn what_does_not_fit_into_memory_is_folded_in_pieces() {
         all.push(object);
     }
     let rows = all_lines(&read(&disk).await).await;
-    // A day is 30 rows of 3 kB: less than the first budget, more than the second.
-    for memory_bytes in [300_000, 20_000] {
+    // The rows of a day, all of one instant, are 90 kB: less than the first budget has for them.
+    for (memory_bytes, fits) in [(300_000, true), (20_000, false)] {
         let disk = disk.fork();
         let writer = world::writer(&disk).await.unwrap();
         let options = UpkeepOptions { memory_bytes, ..UpkeepOptions::default() };
@@ -251,13 +251,22 @@ async fn what_does_not_fit_into_memory_is_folded_in_pieces() {
         assert!(report.is_clean(), "{report:?}");
         let snapshot = read(&disk).await;
         let files = snapshot.table("events").unwrap().files().await.unwrap();
-        assert_eq!(files.len(), 1);
-        let bytes = disk.bytes(files[0].path.as_ref()).await;
-        let groups = row_groups(bytes);
-        assert_eq!(groups.iter().map(|(rows, _)| rows).sum::<i64>(), 480);
-        assert!(groups.len() > 8, "{groups:?}");
-        for pair in groups.windows(2) {
-            assert!(pair[0].1.1 < pair[1].1.0, "slices are disjoint in time: {groups:?}");
+        let mut all_groups = Vec::new();
+        for file in files.iter() {
+            let groups = row_groups(disk.bytes(file.path.as_ref()).await);
+            for pair in groups.windows(2) {
+                assert!(pair[0].1.1 < pair[1].1.0, "slices are disjoint in time: {groups:?}");
+            }
+            all_groups.extend(groups);
+        }
+        assert_eq!(all_groups.iter().map(|(rows, _)| rows).sum::<i64>(), 480);
+        match fits {
+            true => assert!(files.len() == 1 && all_groups.len() > 8, "{all_groups:?}"),
+            // An instant that does not fit becomes files of its own, of one slice each.
+            false => {
+                assert!(files.len() > 16 && all_groups.len() == files.len(), "{all_groups:?}");
+                assert!(all_groups.iter().all(|(_, (first, last))| first == last));
+            }
         }
         assert_eq!(all_lines(&snapshot).await, rows);
         check_truth(&disk, &all.iter().collect::<Vec<_>>()).await;
