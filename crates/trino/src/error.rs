@@ -96,15 +96,10 @@ impl fmt::Display for Rendered<'_> {
             let marked = line.chars().skip(error.column.saturating_sub(1)).count();
             let carets = error.length.clamp(1, marked.max(1));
             write!(f, "\n{gutter} | {}", printable(line))?;
-            write!(
-                f,
-                "\n{:width$} | {:indent$}{}",
-                "",
-                "",
-                "^".repeat(carets),
-                width = gutter.len(),
-                indent = printable(&before).chars().count(),
-            )?;
+            // Not by a width of the format: a width ends at 65,535, and a line may not.
+            let indent = " ".repeat(printable(&before).chars().count());
+            let (blank, carets) = (" ".repeat(gutter.len()), "^".repeat(carets));
+            write!(f, "\n{blank} | {indent}{carets}")?;
         }
         match &error.hint {
             Some(hint) => write!(f, "\nhint: {hint}"),

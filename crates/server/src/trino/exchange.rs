@@ -2,10 +2,12 @@
 //! again until the next one is, and a client that went away is noticed.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt as _;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -111,7 +113,11 @@ impl Exchanges {
                     "ABANDONED_QUERY",
                     "no page was asked for any more, so the query was cancelled",
                 )),
-                ended = served.make(run) => ended,
+                ended = AssertUnwindSafe(served.make(run)).catch_unwind() => {
+                    // Whoever waits for a page must hear of it: nobody else will make one.
+                    let broken = |_| Err(Fault::new("GENERIC_INTERNAL_ERROR", "the query broke off"));
+                    ended.unwrap_or_else(broken)
+                }
             };
             served.end(ended);
             served.gone(gone_after).await;

@@ -235,3 +235,13 @@ async fn bare_ids_are_table_names() {
         assert!(planned.is_ok(), "{sql}: {planned:?}");
     }
 }
+
+/// A statement may be one line of any length.
+#[tokio::test]
+async fn a_place_far_to_the_right_is_shown() {
+    let sql = format!("SELECT {} FRM x y z", " ".repeat(100_000));
+    let error = Session::new().await.run(&sql).await.err().unwrap();
+    let rendered = error.render(&sql);
+    let marked = rendered.lines().find(|line| line.ends_with('^')).expect("a caret");
+    assert!(marked.len() > 100_000, "{}", marked.len());
+}
