@@ -120,6 +120,7 @@ impl Inner {
         tables: &BTreeSet<Resolved>,
         words: &InOurWords,
     ) -> Result<Run> {
+        size::check_statement(&parsed.statement).map_err(|error| Error::sql(error, &words.sql))?;
         let statement = parsed.statement.clone();
         let planned = state.statement_to_plan(statement).await.map_err(|e| words.error(e))?;
         // Whatever walks the whole plan comes after its size.
