@@ -1,6 +1,5 @@
 //! The engine that answers, set up as flags and settings ask.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use traillake_store::{At, Lake, Look};
 use crate::failure::Problem;
 use crate::machine;
 use crate::session::Session;
+use crate::spills;
 use crate::times::parse_time;
 
 /// What a command asks of its engine; what it leaves open, the settings say.
@@ -45,7 +45,7 @@ pub async fn engine(
     let options = EngineOptions {
         store: store.to_owned(),
         memory_bytes: memory.unwrap_or_else(|| machine::memory_bytes() / 2),
-        temp_dir: temp_dir(),
+        temp_dir: spills::folder(),
         timeout: limits.timeout.or_else(|| settings.duration("query.timeout")),
         rows_max: limits.rows_max.or_else(|| settings.count("query.rows-max")),
         at: limits.at,
@@ -69,11 +69,6 @@ pub fn parse_at(text: &str, now: DateTime<Utc>) -> anyhow::Result<At> {
         Ok(token) => Ok(At::Token(token)),
         Err(_) => Ok(At::Time(parse_time(text, now).map_err(Problem::new)?)),
     }
-}
-
-/// Returns the folder for what does not fit memory.
-pub fn temp_dir() -> PathBuf {
-    std::env::temp_dir()
 }
 
 /// Says which days the looks that the lake keeps have covered.

@@ -4,6 +4,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::failure::INTERRUPTED;
+use crate::spills;
 
 /// Listens for Ctrl-C (and, where there is one, SIGTERM) until it is dropped.
 pub struct Interrupt {
@@ -22,6 +23,7 @@ impl Interrupt {
             first();
             tell.send_replace(true);
             signals.next().await;
+            spills::remove();
             std::process::exit(INTERRUPTED.into());
         });
         Interrupt { happened, listener }

@@ -27,6 +27,7 @@ mod parameters;
 mod retention;
 mod samples;
 mod shell;
+mod spills;
 mod state;
 mod upkeep;
 
@@ -86,6 +87,7 @@ fn main() -> ExitCode {
     // Work that an interrupt left behind must not hold the process. Shutting the runtime down would
     // take a half-read table log from under its reader, which panics; the process ends anyway.
     std::mem::forget(runtime);
+    spills::remove();
     match result {
         Ok(outcome) => outcome.exit_code(),
         Err(error) if is_broken_pipe(&error) => Outcome::Done.exit_code(),

@@ -24,6 +24,7 @@ use crate::engines;
 use crate::failure::Problem;
 use crate::machine;
 use crate::quantities::{count_of, show_size};
+use crate::spills;
 use crate::times::show_second;
 
 /// The most that leaves at once when nobody looks.
@@ -280,7 +281,7 @@ async fn engine(
     let options = EngineOptions {
         store: store.name.clone(),
         memory_bytes: machine::memory_bytes() / 4,
-        temp_dir: engines::temp_dir(),
+        temp_dir: spills::folder(),
         timeout: None,
         rows_max: None,
         at,

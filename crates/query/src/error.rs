@@ -226,6 +226,7 @@ impl InOurWords {
 
     fn exhausted(&self, detail: String) -> Error {
         let detail = first_line(&detail);
+        tracing::info!(detail, "the query ran out of memory or disk");
         match detail.to_lowercase().contains("disk") {
             true => Error::Spill { detail },
             false => Error::Memory { limit_bytes: self.memory_bytes, detail },

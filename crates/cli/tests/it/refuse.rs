@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::folder::{Folder, event, log};
+use crate::folder::{BINARY, Folder, event, log};
 
 #[test]
 fn no_lake_says_how_to_get_one() {
@@ -148,6 +148,33 @@ fn limits_are_errors_that_name_themselves() {
     let time = here.run(&["query", "--timeout", "200ms", long]).exited(2);
     assert!(time.stderr.contains("took longer than 0.2 s"), "{}", time.stderr);
     assert!(time.stderr.contains("`--timeout`"), "{}", time.stderr);
+}
+
+/// What a query put on disk is gone however it ends, and what a killed one left goes with the next.
+#[test]
+fn no_query_leaves_anything_in_the_temporary_folder() {
+    let here = Folder::with_lake();
+    let temporary = here.path("temporary");
+    let of = |name: &str| temporary.join(format!("traillake-spill-{name}"));
+    for name in ["dead", "alive", "strange"] {
+        std::fs::create_dir_all(of(name)).unwrap();
+        std::fs::write(of(name).join("spilled"), "rows").unwrap();
+    }
+    std::fs::write(of("dead").join("lock"), "").unwrap();
+    let alive = std::fs::File::create(of("alive").join("lock")).unwrap();
+    alive.lock().unwrap();
+    let run = |memory: &str, sql: &str| {
+        let mut command = here.command(BINARY);
+        command.env("TMPDIR", &temporary).args(["query", "--memory", memory, sql]);
+        command.output().unwrap().status.code()
+    };
+    assert_eq!(run("1GB", "SELECT count(*) FROM events"), Some(0));
+    let sorted = "SELECT a.eventJson FROM events a, events b, events c ORDER BY b.eventID";
+    assert_eq!(run("32MB", sorted), Some(2));
+    let left = std::fs::read_dir(&temporary).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut left: Vec<_> = left.collect();
+    left.sort();
+    assert_eq!(left, ["traillake-spill-alive", "traillake-spill-strange"]);
 }
 
 #[test]
