@@ -39,14 +39,14 @@ pub fn remove() {
 
 impl Folder {
     fn make(parent: &Path) -> io::Result<Folder> {
-        let path = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?.keep();
+        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
         // Nobody may find it unlocked.
-        let unlocked = path.join("new");
+        let unlocked = folder.path().join("new");
         let locked = File::create(&unlocked)?;
         locked.lock()?;
-        std::fs::rename(unlocked, path.join(LOCK))?;
-        remove_dead(parent, &path)?;
-        Ok(Folder { path, _locked: locked })
+        std::fs::rename(unlocked, folder.path().join(LOCK))?;
+        remove_dead(parent, folder.path())?;
+        Ok(Folder { path: folder.keep(), _locked: locked })
     }
 }
 

@@ -244,8 +244,7 @@ impl StoreWriter {
                     tracing::info!(round = manifest.number, "another ingester won, rebasing");
                     seen = Some(pin.token);
                     let before = pin;
-                    pin = Arc::new(self.publisher.pin(Some(&before)).await?);
-                    self.repin(&pin);
+                    pin = self.look(&before).await?;
                     if fenced(main_of(&before)?, main_of(&pin)?).await? {
                         draft.write_anew();
                     }
@@ -275,21 +274,26 @@ impl StoreWriter {
         Ok(Some(tables))
     }
 
+    /// The state of now, which this writer has seen from then on; `before` is an earlier one.
+    async fn look(&self, before: &StoreSnapshot) -> Result<Arc<StoreSnapshot>> {
+        let now = Arc::new(self.publisher.pin(Some(before)).await?);
+        self.repin(&now);
+        Ok(now)
+    }
+
     /// The state of now, when it is another than `pin`.
     async fn newer(&self, pin: &StoreSnapshot) -> Result<Option<Arc<StoreSnapshot>>> {
-        let now = Arc::new(self.publisher.pin(Some(pin)).await?);
-        self.repin(&now);
+        let now = self.look(pin).await?;
         let moved = pin.tables().iter().zip(now.tables()).any(|(a, b)| a.version() != b.version());
         Ok(moved.then_some(now))
     }
 
     /// After a round: sees it, and lets replay start nearer. What fails here fails no round.
     async fn settle(&self, before: &StoreSnapshot) {
-        let now = match self.publisher.pin(Some(before)).await {
-            Ok(now) => Arc::new(now),
+        let now = match self.look(before).await {
+            Ok(now) => now,
             Err(error) => return tracing::warn!(%error, "could not look at the store"),
         };
-        self.repin(&now);
         for table in now.tables() {
             if let Err(error) = checkpoint(table, self.checkpoint_every).await {
                 tracing::warn!(%error, "could not write a checkpoint");

@@ -7,16 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{TimeDelta, Utc};
 use futures::FutureExt;
-use traillake_store::{RoundInput, Step, UpkeepOptions};
+use traillake_store::{Step, UpkeepOptions};
 use traillake_testkit::faults::{Counted, Faults, Outcome, Reply, Trouble};
 use traillake_testkit::random::Random;
 
 use crate::power::{scratch, watched_disk};
 use crate::turns::Turns;
 use crate::upkeep::{TABLES, behind, files, lake_of, later, long_lake, of, rounds, upkeep};
-use crate::world::{
-    self, Disk, Object, Words, at, check_snapshot, check_truth, commit, object, read, record,
-};
+use crate::world::{self, Disk, Object, check_snapshot, check_truth, commit, object, read, record};
 
 /// What a lake must be after upkeep was cut off: the truth, for those who read it and for those who
 /// bring the same in again; and upkeep can be done. Every byte is audited in the end.
@@ -296,88 +294,6 @@ async fn clocks_that_jump_cost_nothing() {
         let years = random.below(10) as i64;
         commit(&writer, round, 365 * 86_400 * years).await.unwrap();
         assert_eq!(check_truth(&disk, &of(&rounds[..n])).await, n as i64);
-    }
-}
-
-/// A laptop that was closed for a week: what its ingest saw is replaced and removed.
-#[tokio::test]
-async fn a_writer_that_slept_through_a_vacuum_goes_on_with_the_state_of_now() {
-    let rounds = rounds(12);
-    let (disk, asleep) = lake_of(&rounds[..10]).await;
-    let asked = world::writer(&disk).await.unwrap();
-    let planned_at = Some(asleep.token());
-    let writer = world::writer(&disk).await.unwrap();
-    commit(&writer, &rounds[10], 50).await.unwrap();
-    upkeep(&writer, later()).await.unwrap();
-    let report = upkeep(&writer, later() + TimeDelta::days(10)).await.unwrap();
-    assert!(report.tables[0].files_removed > 9, "{report:?}");
-    let known = asked.known(Some("2023-11"), &["object 003", "object 010"]).await.unwrap();
-    assert_eq!(known.len(), 2);
-    // One round of its own beside one that somebody else has brought meanwhile.
-    let both: Vec<Object> = rounds[10..].iter().flatten().cloned().collect();
-    let input = RoundInput { planned_at, ..world::round(&both) };
-    let receipt = asleep.commit_round(input, &Words, at(60)).await.unwrap();
-    assert_eq!(receipt.known.len(), rounds[10].len());
-    assert_eq!(check_truth(&disk, &of(&rounds)).await, 12);
-}
-
-/// Whoever brings the same in again, after an error and with the same writer, doubles nothing.
-#[tokio::test]
-async fn a_round_that_is_tried_again_by_its_writer_is_committed_once() {
-    let rounds = rounds(3);
-    let (lake, _) = lake_of(&rounds[..2]).await;
-    let plain = Arc::new(Faults::none(Counted::Changes));
-    let writer = world::writer(&behind(&lake.fork(), &plain)).await.unwrap();
-    commit(&writer, &rounds[2], 9).await.unwrap();
-    let mut heard = 0;
-    for (step, applied) in (0..plain.trace().len()).flat_map(|step| [(step, false), (step, true)]) {
-        let why = format!("applied {applied} at `{}`", plain.trace()[step]);
-        // As many as one commit is tried.
-        let fail = |faults: Faults, step: usize| {
-            faults.with(step as u64, Trouble::Fail { reply: Reply::Busy, applied })
-        };
-        let faults = (step..step + 3).fold(Faults::none(Counted::Changes), fail);
-        let disk = lake.fork();
-        let writer = world::writer(&behind(&disk, &Arc::new(faults))).await.unwrap();
-        let planned_at = Some(writer.token());
-        let input = || RoundInput { planned_at, ..world::round(&rounds[2]) };
-        let mut tries = 1;
-        while let Err(error) = writer.commit_round(input(), &Words, at(9)).await {
-            assert!(tries < 4, "{why}: {error}");
-            tries += 1;
-        }
-        heard += tries - 1;
-        assert_eq!(check_truth(&disk, &of(&rounds)).await, 3, "{why}");
-    }
-    assert!(heard > plain.trace().len(), "{heard} errors");
-}
-
-/// A writer that could not look at what it has committed knows of it all the same.
-#[tokio::test]
-async fn a_failure_anywhere_between_two_rounds_of_a_writer_doubles_nothing() {
-    // The last two hold a record that is the same, and in none before.
-    let rounds = rounds(6);
-    let (lake, _) = lake_of(&rounds[..4]).await;
-    let both = async |disk: &Disk, faults: &Arc<Faults>| {
-        let writer = world::writer(&behind(disk, faults)).await.unwrap();
-        let planned_at = Some(writer.token());
-        for round in &rounds[4..] {
-            let input = || RoundInput { planned_at, ..world::round(round) };
-            while writer.commit_round(input(), &Words, at(9)).await.is_err() {}
-        }
-    };
-    let plain = Arc::new(Faults::none(Counted::All));
-    world::writer(&behind(&lake.fork(), &plain)).await.unwrap();
-    let opened = plain.trace().len();
-    let plain = Arc::new(Faults::none(Counted::All));
-    both(&lake.fork(), &plain).await;
-    for step in opened..plain.trace().len() {
-        let trouble = Trouble::Fail { reply: Reply::Busy, applied: true };
-        let faults = Faults::none(Counted::All).with(step as u64, trouble);
-        let disk = lake.fork();
-        both(&disk, &Arc::new(faults)).await;
-        let seen = check_truth(&disk, &of(&rounds)).await;
-        assert_eq!(seen, 6, "failed at `{}`", plain.trace()[step]);
     }
 }
 

@@ -15,6 +15,7 @@ mod meanwhile;
 mod power;
 mod races;
 mod rebases;
+mod retries;
 mod rewrites;
 mod rounds;
 mod turns;
