@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use datafusion::error::DataFusionError;
-use traillake_trino::{Kind, Names, SqlError};
+use traillake_trino::{Kind, Names, SqlError, shortened};
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -119,7 +119,7 @@ impl Error {
                     }
                     source = cause.source();
                 }
-                text
+                shortened(&text)
             }
         }
     }
@@ -148,8 +148,8 @@ impl Error {
     pub fn render(&self) -> String {
         match (self, self.hint()) {
             (Error::Sql { error, sql }, _) => error.render(sql),
-            (error, Some(hint)) => format!("{error}\nhint: {hint}"),
-            (error, None) => error.to_string(),
+            (error, Some(hint)) => format!("{}\nhint: {hint}", shortened(&error.to_string())),
+            (error, None) => shortened(&error.to_string()),
         }
     }
 

@@ -270,12 +270,18 @@ fn defer_node(plan: LogicalPlan) -> Result<(LogicalPlan, LateColumns)> {
         },
         LogicalPlan::Aggregate(ref aggregate)
             if !aggregate.group_expr.iter().any(|group| matches!(group, Expr::GroupingSet(_)))
+                // Distinct values of a column are groups, which can go to disk.
+                && !aggregate.aggr_expr.iter().any(is_distinct)
                 && !has_subquery(&plan)? =>
         {
             make_inside(plan)
         }
         other => settle(other),
     }
+}
+
+fn is_distinct(expr: &Expr) -> bool {
+    matches!(expr, Expr::AggregateFunction(call) if call.params.distinct)
 }
 
 /// For nodes that compute all their output: late columns are made inside what is computed, where

@@ -17,6 +17,7 @@
 //! | `gate`, `size` | does the plan only read, and is it small enough to be worked on? |
 //! | `stored_ranges` | which stored times does a condition on text or days come to? |
 //! | `late` | which values are made for result rows only? |
+//! | `runtime`, `order`, `memory`, `sorts`, `widths` | what is every query run with, how much memory may its parts take, and what of rows that do not fit? |
 //! | `store_table`, `prune`, `scan`, `meter` | which files are read, and how much of them? |
 //! | `run`, `explain`, `limits`, `answer` | how does the answer leave, in which form, under which limits? |
 //! | `notes`, `error` | what is said beside it, or instead of it? |
@@ -35,10 +36,12 @@ mod gate;
 mod hidden;
 mod late;
 mod limits;
+mod memory;
 mod mentions;
 mod meter;
 mod notes;
 mod options;
+mod order;
 mod pins;
 mod planning;
 mod prune;
@@ -48,10 +51,12 @@ mod runtime;
 mod scan;
 mod show;
 mod size;
+mod sorts;
 mod store_table;
 mod stored_ranges;
 mod system_tables;
 mod views;
+mod widths;
 
 use arrow::array::{ArrayRef, RecordBatch};
 
@@ -61,7 +66,10 @@ pub use error::{Error, ErrorKind, Result};
 pub use notes::{Note, NoteKind};
 pub use options::{Alias, EngineOptions, ListedDays, Looks, Lookup, QueryLimits, SystemTable};
 pub use traillake_trino::type_names::trino_type as type_name;
-pub use traillake_trino::{Kind as SqlErrorKind, Parameters, SqlError, Value, interval_text};
+pub use traillake_trino::{
+    Kind as SqlErrorKind, Parameters, SqlError, Value, interval_text, shortened,
+};
+pub use widths::{own_rows, row_bytes};
 
 /// How the original bytes of a record come back from its row: known to whoever decoded it, handed
 /// to the engine, which knows nothing of it.

@@ -1,6 +1,6 @@
 //! What can go wrong with a request, by what the asker is told. Each protocol has words of its own.
 
-use crate::excerpt::excerpt;
+use traillake_query::shortened;
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -135,7 +135,7 @@ impl Error {
     /// The message with the place in the statement, of which it quotes what is around it; the hint
     /// stands apart.
     pub fn message_alone(&self) -> String {
-        excerpt(&match self {
+        match self {
             Error::Query(error) => error.shown(),
             error => {
                 let mut text = error.to_string();
@@ -144,9 +144,9 @@ impl Error {
                     text += &format!(": {cause}");
                     source = cause.source();
                 }
-                text
+                shortened(&text)
             }
-        })
+        }
     }
 }
 

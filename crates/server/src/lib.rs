@@ -18,7 +18,6 @@
 //! | `followed` | how do the sources fare that are followed meanwhile? |
 //! | `results` | where are answers kept that are fetched later? |
 //! | `state` | what survives a restart? |
-//! | `excerpt` | how much of a statement does an error quote? |
 //! | `formats` | how is an answer written down? |
 //!
 //! Invariants: every protocol goes through `queries`, so that limits, history and cancel are the
@@ -48,7 +47,6 @@ mod results;
 mod state;
 
 mod error;
-mod excerpt;
 
 pub mod formats;
 

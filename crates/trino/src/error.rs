@@ -5,6 +5,8 @@ use std::fmt;
 use datafusion::sql::sqlparser::tokenizer::Span;
 use thiserror::Error;
 
+use crate::excerpt::{around, shortened};
+
 /// What the caller must do about an error; front ends map it to their own codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -72,8 +74,9 @@ impl SqlError {
         self
     }
 
-    /// Returns the message, the faulty line of `sql` with a caret line under it, and the hint.
-    /// Control characters of the statement are shown escaped.
+    /// Returns the message, what is around the place in `sql` with a caret line under it, and the
+    /// hint. Control characters of the statement are shown escaped, and no line is longer than
+    /// 2,000 characters.
     pub fn render(&self, sql: &str) -> String {
         Rendered { error: self, sql }.to_string()
     }
@@ -87,41 +90,18 @@ struct Rendered<'a> {
 impl fmt::Display for Rendered<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let error = self.error;
-        write!(f, "{}", error.message)?;
+        write!(f, "{}", shortened(&error.message))?;
         if error.line > 0
             && let Some(line) = self.sql.lines().nth(error.line - 1)
         {
             let gutter = error.line.to_string();
-            let before: String = line.chars().take(error.column.saturating_sub(1)).collect();
-            let marked = line.chars().skip(error.column.saturating_sub(1)).count();
-            let carets = error.length.clamp(1, marked.max(1));
-            write!(f, "\n{gutter} | {}", printable(line))?;
-            // Not by a width of the format: a width ends at 65,535, and a line may not.
-            let indent = " ".repeat(printable(&before).chars().count());
-            let (blank, carets) = (" ".repeat(gutter.len()), "^".repeat(carets));
-            write!(f, "\n{blank} | {indent}{carets}")?;
+            let (quoted, carets) = around(line, error.column, error.length);
+            let blank = " ".repeat(gutter.len());
+            write!(f, "\n{gutter} | {quoted}\n{blank} | {carets}")?;
         }
         match &error.hint {
             Some(hint) => write!(f, "\nhint: {hint}"),
             None => Ok(()),
         }
     }
-}
-
-/// Tabs become one space so that the caret stays under its character; what a terminal would obey
-/// is escaped, because statements are pasted from anywhere.
-fn printable(line: &str) -> String {
-    let mut out = String::with_capacity(line.len());
-    for c in line.chars() {
-        match c {
-            '\t' => out.push(' '),
-            c if c.is_control() || is_bidi_control(c) => out.extend(c.escape_unicode()),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-fn is_bidi_control(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

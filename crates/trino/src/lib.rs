@@ -13,6 +13,7 @@
 //! | `rewrite` | what Trino writes, as DataFusion's planner wants it (one rewrite a file) |
 //! | `planner` | what a name, a subscript, a type or an UNNEST means |
 //! | `analyze` | plan rules: rows dissolve into columns, map marks, comparisons with strings |
+//! | `error`, `excerpt` | what is wrong with a statement, and how much of it is quoted? |
 //! | `explain` | what does an error of DataFusion mean to somebody who knows SQL? |
 //! | [`functions`] | Trino's functions, one a file |
 //! | [`map`], [`row_if`](mod@row_if), [`type_names`] | values that are never built inside a plan, and what they are called |
@@ -24,6 +25,7 @@
 mod analyze;
 mod dialect;
 mod error;
+mod excerpt;
 mod explain;
 pub mod functions;
 mod intervals;
@@ -44,6 +46,7 @@ mod tokens;
 pub mod type_names;
 
 pub use error::{Kind, SqlError};
+pub use excerpt::shortened;
 pub use explain::explain_error;
 pub use intervals::interval_text;
 pub use names::Names;

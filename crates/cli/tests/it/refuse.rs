@@ -169,7 +169,10 @@ fn no_query_leaves_anything_in_the_temporary_folder() {
         command.output().unwrap().status.code()
     };
     assert_eq!(run("1GB", "SELECT count(*) FROM events"), Some(0));
-    let sorted = "SELECT a.eventJson FROM events a, events b, events c ORDER BY b.eventID";
+    // All of it is sorted, on disk too, before the first row fails.
+    let sorted = "SELECT 1 / (n - n), eventJson FROM (SELECT a.eventJson, row_number() OVER \
+                  (ORDER BY b.eventID, a.eventID) AS n \
+                  FROM events a, (SELECT eventID FROM events LIMIT 200) b)";
     assert_eq!(run("32MB", sorted), Some(2));
     let left = std::fs::read_dir(&temporary).unwrap().map(|entry| entry.unwrap().file_name());
     let mut left: Vec<_> = left.collect();

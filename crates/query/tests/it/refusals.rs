@@ -114,6 +114,54 @@ async fn what_does_not_fit_memory_is_spilled() {
 }
 
 #[tokio::test]
+async fn distinct_texts_that_do_not_fit_memory_are_counted() {
+    let lake = lake().await;
+    let engine = with(&lake, |options| {
+        options.memory_bytes = 24 << 20;
+        options.partitions = 2;
+    })
+    .await;
+    for (counted, expected) in [
+        ("concat(a.userAgent, a.eventID, b.eventID)", "90000"),
+        ("concat(a.eventJson, a.userAgent, b.eventJson)", "90000"),
+        ("a.eventJson", "300"),
+        ("a.eventJsonChecksum", "300"),
+    ] {
+        let sql = format!("SELECT count(DISTINCT {counted}) FROM events a, events b");
+        assert_eq!(lines(&ask(&engine, &sql).await), [expected], "{counted}");
+    }
+}
+
+/// Rows of 1.3 kB, 120 MB of them, in four sorts that share 32 MB with their merges.
+#[tokio::test]
+async fn what_is_wider_than_memory_is_sorted() {
+    let lake = lake().await;
+    let engine = with(&lake, |options| {
+        options.memory_bytes = 32 << 20;
+        options.partitions = 4;
+    })
+    .await;
+    for (order, also) in [
+        ("b.eventID, a.eventID", "a.eventJson"),
+        ("b.eventID DESC, a.eventJson", "a.userAgent, a.resources"),
+        ("a.eventID, b.eventID", "a.userIdentity, a.requestParameters, a.userAgent, b.userAgent"),
+    ] {
+        let sql =
+            format!("SELECT b.eventID, a.eventID, {also} FROM events a, events b ORDER BY {order}");
+        let rows = ask(&engine, &sql).await.rows;
+        let keys: Vec<(&str, &str)> = rows.iter().map(|row| (&*row[0], &*row[1])).collect();
+        let mut sorted = keys.clone();
+        match order {
+            "b.eventID, a.eventID" => sorted.sort(),
+            "a.eventID, b.eventID" => sorted.sort_by_key(|(b, a)| (*a, *b)),
+            _ => sorted.sort_by_key(|(b, a)| (std::cmp::Reverse(*b), *a)),
+        }
+        assert_eq!(rows.len(), 90_000, "{sql}");
+        assert!(keys == sorted, "{sql}");
+    }
+}
+
+#[tokio::test]
 async fn parameters_are_values_never_text() {
     let lake = lake().await;
     let engine = lake.engine().await;
