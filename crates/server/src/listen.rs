@@ -10,25 +10,36 @@ use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::middleware::AddExtension;
+use bytes::Bytes;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use serde_json::json;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tower::Layer as _;
 
 use crate::error::{Error, Result};
 use crate::http::{Peer, Server};
+use crate::options::ServerOptions;
 use crate::patience::Patient;
 use crate::places::Places;
 
 /// How long a client may take for TLS's greeting, and for a request's head.
 const GREETING_WITHIN: Duration = Duration::from_secs(15);
+/// Bytes of a request's head. Trino's clients send the statements that they have prepared in it, each
+/// of which may be as long as any other, and what is escaped in it takes more.
+const HEAD_BYTES_MAX: usize = 320 << 10;
+/// How long who finds no place is told so.
+const TOLD_WITHIN: Duration = Duration::from_secs(1);
+/// Connections that are told at once that there is no place.
+const TOLD_AT_ONCE: usize = 64;
 /// How long connections may go on when the server stops.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
@@ -142,6 +153,7 @@ impl Bound {
         };
         let options = server.options();
         let places = Places::new(options.connections_max, options.connections_of_one_max);
+        let (full, telling) = (full(options), Arc::new(Semaphore::new(TOLD_AT_ONCE)));
         let patience = options.client_gone_after;
         let (closing, close) = tokio::sync::watch::channel(false);
         let mut connections = JoinSet::new();
@@ -166,6 +178,12 @@ impl Bound {
             };
             let Some(place) = places.take(address) else {
                 server.metrics().connection_refused();
+                if tls.is_none()
+                    && address.is_some()
+                    && let Ok(turn) = Arc::clone(&telling).try_acquire_owned()
+                {
+                    connections.spawn(refuse(stream, full.clone(), turn));
+                }
                 continue;
             };
             server.metrics().connected();
@@ -206,6 +224,35 @@ impl Listener {
     }
 }
 
+/// What is told to who finds no place.
+fn full(options: &ServerOptions) -> Bytes {
+    let ServerOptions { connections_max, connections_of_one_max, .. } = options;
+    let message = format!(
+        "there are too many connections; the limits are {connections_max}, and \
+         {connections_of_one_max} of one address"
+    );
+    let body = json!({"error": {"kind": "limit", "message": message, "hint": null}}).to_string();
+    let head = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    Bytes::from(head + &body)
+}
+
+/// Tells a client that there is no place, and closes. What it still sends is read meanwhile and thrown
+/// away: else what it is told could be lost with the connection.
+async fn refuse(mut stream: Box<dyn Stream>, told: Bytes, _turn: OwnedSemaphorePermit) {
+    let telling = async {
+        stream.write_all(&told).await?;
+        stream.shutdown().await?;
+        let mut rest = [0; 1_024];
+        while stream.read(&mut rest).await? > 0 {}
+        Ok::<(), std::io::Error>(())
+    };
+    let _ = tokio::time::timeout(TOLD_WITHIN, telling).await;
+}
+
 async fn connection(
     stream: Box<dyn Stream>,
     tls: Option<TlsAcceptor>,
@@ -223,7 +270,11 @@ async fn connection(
         }
     };
     let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(GREETING_WITHIN);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(GREETING_WITHIN)
+        .max_buf_size(HEAD_BYTES_MAX);
     let service = TowerToHyperService::new(service);
     let served = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(served);

@@ -18,8 +18,9 @@ use crate::state::{Login, LoginRecord, State};
 
 /// Rows that the table can hold. It is never a shorter one: beyond them it says so.
 const LOGINS_MAX: usize = 1_000_000;
-/// Refusals that are told apart in an hour: who is refused chooses what there is to tell.
-const REFUSALS_MAX: usize = 100;
+/// Refusals that are told apart in an hour of those that name a credential that exists, and of the
+/// others: who is refused chooses what there is to tell.
+const REFUSALS_MAX: usize = 50;
 
 /// Notes logins.
 pub(crate) struct Logins {
@@ -34,9 +35,14 @@ struct Noted {
     /// Credentials and addresses of this minute.
     accepted: HashSet<(String, String)>,
     hour: i64,
-    /// Credentials, addresses and reasons of this hour.
-    refused: HashSet<(String, String, String)>,
+    /// Refusals of this hour that name a credential that exists: noise of strangers hides none.
+    known: HashSet<Refusal>,
+    /// All others of this hour.
+    strangers: HashSet<Refusal>,
 }
+
+/// A credential, an address and a reason.
+type Refusal = (String, String, String);
 
 impl Logins {
     pub(crate) fn new(state: &State) -> Logins {
@@ -69,20 +75,14 @@ impl Logins {
         now: DateTime<Utc>,
     ) {
         let (user, credential) = whose.unwrap_or_default();
-        let key = (credential.clone(), address.to_owned(), reason.to_owned());
-        let login = match self.noted().can_be_told_apart(key, now) {
-            true => Login {
-                accepted: false,
-                user,
-                credential,
-                address: address.to_owned(),
-                reason: reason.to_owned(),
-            },
-            false => Login {
-                reason: "further refusals, too many to be told apart".to_owned(),
-                ..Login::default()
-            },
-        };
+        let (address, reason) = (address.to_owned(), reason.to_owned());
+        let mut login = Login { accepted: false, user, credential, address, reason };
+        let told_apart = self.noted().can_be_told_apart(&login, now);
+        if !told_apart {
+            // Whose credential it is stays: its owner sees that somebody tries.
+            login.address = String::new();
+            login.reason = "further refusals, too many to be told apart".to_owned();
+        }
         self.note(login, now).await;
     }
 
@@ -108,13 +108,19 @@ impl Noted {
         self.accepted.insert(key)
     }
 
-    fn can_be_told_apart(&mut self, key: (String, String, String), now: DateTime<Utc>) -> bool {
+    fn can_be_told_apart(&mut self, login: &Login, now: DateTime<Utc>) -> bool {
         let hour = now.timestamp() / 3600;
         if self.hour != hour {
             self.hour = hour;
-            self.refused.clear();
+            self.known.clear();
+            self.strangers.clear();
         }
-        self.refused.contains(&key) || self.refused.len() < REFUSALS_MAX && self.refused.insert(key)
+        let key = (login.credential.clone(), login.address.clone(), login.reason.clone());
+        let refused = match login.credential.is_empty() {
+            true => &mut self.strangers,
+            false => &mut self.known,
+        };
+        refused.contains(&key) || refused.len() < REFUSALS_MAX && refused.insert(key)
     }
 }
 

@@ -25,7 +25,7 @@ pub struct ServerOptions {
     pub timeout: Option<Duration>,
     /// The most rows an answer may have.
     pub rows_max: Option<u64>,
-    /// Bytes of kept answers, above which the oldest go.
+    /// Bytes of kept answers, above which texts are shortened, those of the user with the most first.
     pub results_bytes_max: u64,
     /// How long an answer is kept.
     pub results_kept: Duration,
@@ -35,7 +35,7 @@ pub struct ServerOptions {
     pub history_bytes_max: u64,
     /// How often what is kept no longer is removed.
     pub tidy_every: Duration,
-    /// Connections at once; further ones are closed at once.
+    /// Connections at once; further ones are told so and closed.
     pub connections_max: usize,
     /// Connections of one address at once; those of this machine are not counted.
     pub connections_of_one_max: usize,
@@ -43,6 +43,11 @@ pub struct ServerOptions {
     pub body_bytes_max: usize,
     /// Bytes of the bodies that arrive at once; further ones wait.
     pub bodies_bytes_max: usize,
+    /// Bytes of the answers of one user that wait to be fetched by Trino's clients; those that
+    /// nobody has asked for the longest are given up.
+    pub pages_of_one_bytes_max: usize,
+    /// The same of all users together.
+    pub pages_bytes_max: usize,
     /// A client that takes nothing of an answer for so long went away.
     pub client_gone_after: Duration,
     /// Tells the time.
@@ -77,6 +82,9 @@ impl ServerOptions {
             connections_of_one_max: 512,
             body_bytes_max: 1 << 20,
             bodies_bytes_max: 64 << 20,
+            // Each statement that runs keeps two pages, of 1 MiB or of one row.
+            pages_of_one_bytes_max: (cores * (4 << 20)).max(64 << 20),
+            pages_bytes_max: (cores * (8 << 20)).max(256 << 20),
             client_gone_after: Duration::from_secs(5 * 60),
             clock,
             followed: None,

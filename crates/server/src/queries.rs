@@ -74,6 +74,8 @@ pub(crate) struct Queries {
     results: Results,
     metrics: Arc<Metrics>,
     live: Mutex<HashMap<Uuid, Live>>,
+    /// A clone for each answer that its client has not fetched to its end.
+    deliveries: Arc<()>,
     /// No further query is taken.
     draining: CancellationToken,
     /// What is under way is cancelled.
@@ -83,6 +85,11 @@ pub(crate) struct Queries {
 struct Live {
     user: String,
     cancel: CancellationToken,
+}
+
+/// An answer that its client fetches. A stop waits until it is dropped.
+pub(crate) struct Delivery {
+    _counted: Arc<()>,
 }
 
 impl Queries {
@@ -96,7 +103,7 @@ impl Queries {
         let checks = Queue::new(options.queries_at_once, options.waiting_per_user);
         let results = Results::new(&options, &state);
         let (draining, stopping) = (CancellationToken::new(), CancellationToken::new());
-        let live = Mutex::default();
+        let (live, deliveries) = (Mutex::default(), Arc::default());
         Queries {
             options,
             state,
@@ -106,6 +113,7 @@ impl Queries {
             results,
             metrics,
             live,
+            deliveries,
             draining,
             stopping,
         }
@@ -338,16 +346,27 @@ impl Queries {
         self.live().len()
     }
 
+    /// Returns what keeps a stop waiting for an answer, also when its query is over.
+    pub(crate) fn delivery(&self) -> Delivery {
+        Delivery { _counted: Arc::clone(&self.deliveries) }
+    }
+
+    /// Whether a query waits or runs, or an answer is not fetched to its end.
+    fn is_under_way(&self) -> bool {
+        self.unfinished() > 0 || Arc::strong_count(&self.deliveries) > 1
+    }
+
     /// Queries that wait for their turn.
     pub(crate) fn waiting(&self) -> usize {
         self.queue.waiting()
     }
 
-    /// Takes no more queries, gives those under way `grace` to end, and cancels the rest.
+    /// Takes no more queries, gives those under way `grace` to end and their clients to fetch the
+    /// answers, and cancels the rest.
     pub(crate) async fn stop(&self, grace: Duration) {
         self.draining.cancel();
         let deadline = tokio::time::Instant::now() + grace;
-        while self.unfinished() > 0 && tokio::time::Instant::now() < deadline {
+        while self.is_under_way() && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         self.stopping.cancel();

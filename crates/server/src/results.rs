@@ -1,25 +1,37 @@
-//! Where answers are kept that are fetched later: a file of Arrow IPC for each, in batches of
-//! exactly [`BATCH_ROWS`] rows, so that a page is found without reading what stands before it.
+//! Where answers are kept that are fetched later: a file of Arrow IPC for each, in batches of at
+//! most [`BATCH_ROWS`] rows and about 8 MiB. The file tells at its end how many rows each batch has,
+//! so that a page is found without reading what stands before it.
+//!
+//! | module | the question it answers |
+//! |---|---|
+//! | `batches` | how are rows put into batches? |
+//! | `writing` | how does a file come to be, whole or not at all? |
+//! | `pages` | which batches is a page made from, and how many pages are read at once? |
 //!
 //! A file has its name only when it is whole and durable; the query's record says that it finished
 //! only after that. So a page is the same before and after a restart, or there is none.
 
+mod batches;
+mod pages;
+mod writing;
+
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use arrow::array::RecordBatch;
-use arrow::compute::BatchCoalescer;
 use arrow::datatypes::SchemaRef;
-use arrow::ipc::reader::FileReader;
-use arrow::ipc::writer::FileWriter;
 use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 use uuid::Uuid;
+
+pub(crate) use pages::Page;
+use pages::{Plan, ReadError, Room};
+use writing::{Kept, UnderWay, give, publish};
 
 use crate::error::{Error, Result};
 use crate::formats::{self, Encoder, Sink};
@@ -27,7 +39,7 @@ use crate::options::ServerOptions;
 use crate::queries::Running;
 use crate::state::{QueryRecord, State};
 
-/// Rows of a batch of a kept answer: the most that a page of any protocol holds.
+/// The most rows of a batch of a kept answer, and of a page of any protocol.
 pub(crate) const BATCH_ROWS: usize = 1_000;
 
 /// Batches that may wait to be written.
@@ -48,19 +60,7 @@ pub(crate) struct Results {
     bytes_max: u64,
     kept_for: Duration,
     under_way: Arc<UnderWay>,
-}
-
-/// The files that are being written, all together.
-#[derive(Default)]
-struct UnderWay {
-    files: AtomicU64,
-    bytes: AtomicU64,
-}
-
-/// Rows of a kept answer.
-pub(crate) struct Page {
-    pub(crate) schema: SchemaRef,
-    pub(crate) batches: Vec<RecordBatch>,
+    room: Room,
 }
 
 impl Results {
@@ -71,6 +71,7 @@ impl Results {
             bytes_max: options.results_bytes_max,
             kept_for: options.results_kept,
             under_way: Arc::default(),
+            room: Room::new(),
         }
     }
 
@@ -98,15 +99,32 @@ impl Results {
         given.and(written)
     }
 
-    /// Returns `limit` rows of a kept answer after the first `offset`.
+    /// Returns up to `limit` rows of a kept answer after the first `offset`: fewer at its end, and
+    /// where rows have more bytes than a page holds. While there is no room the page waits.
     ///
     /// # Errors
     /// [`Error::NotFound`] when it is not kept any more.
     pub(crate) async fn page(&self, id: Uuid, offset: u64, limit: usize) -> Result<Page> {
+        let bytes = self.read(id, pages::list_bytes).await?;
+        let room = self.room.of(bytes).await?;
+        let planned = self.read(id, move |path| {
+            let _room = room;
+            Plan::of(path, offset, limit)
+        });
+        let plan = planned.await?;
+        let room = self.room.of(plan.bytes()).await?;
+        self.read(id, move |path| plan.page(path, room)).await
+    }
+
+    /// Reads something of a kept answer's file, off the threads that serve.
+    async fn read<T: Send + 'static>(
+        &self,
+        id: Uuid,
+        read: impl FnOnce(&Path) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T> {
         let path = self.file(id, "arrow");
-        let read = tokio::task::spawn_blocking(move || read_page(&path, offset, limit));
-        match read.await.map_err(Error::state)? {
-            Ok(page) => Ok(page),
+        match tokio::task::spawn_blocking(move || read(&path)).await.map_err(Error::state)? {
+            Ok(read) => Ok(read),
             Err(ReadError::Missing) => Err(Error::not_found("kept answer", id.to_string())),
             Err(ReadError::Damaged(reason)) => Err(Error::state(reason)),
         }
@@ -189,219 +207,4 @@ impl Results {
         }
         Ok(())
     }
-}
-
-/// Gives all rows to a writer that may have given up, and then says why itself.
-async fn give(running: &mut Running, batches: mpsc::Sender<Arriving>) -> Result<()> {
-    while let Some(batch) = running.next().await? {
-        if batches.send(Arriving::Rows(batch)).await.is_err() {
-            return Ok(());
-        }
-    }
-    let _ = batches.send(Arriving::End).await;
-    Ok(())
-}
-
-/// What comes to a writer. A channel that is closed before the end means that the query failed.
-enum Arriving {
-    Rows(RecordBatch),
-    End,
-}
-
-/// An answer that is being written.
-struct Kept {
-    schema: SchemaRef,
-    bytes_max: u64,
-    under_way: Arc<UnderWay>,
-}
-
-impl Kept {
-    /// Whether an answer of so many bytes is one too large: by itself, or where all under way
-    /// together are too large and it is no smaller than most.
-    fn is_too_large(&self, bytes: u64) -> bool {
-        let files = self.under_way.files.load(Ordering::Relaxed);
-        let all = self.under_way.bytes.load(Ordering::Relaxed);
-        bytes > self.bytes_max || all > self.bytes_max && bytes.saturating_mul(files) >= all
-    }
-
-    /// Writes all that arrives; returns the files, the main one last, not published yet. Blocks.
-    fn write(
-        &self,
-        mut arriving: mpsc::Receiver<Arriving>,
-        main: &Path,
-        second: Option<(PathBuf, Beside)>,
-    ) -> Result<Vec<Partial>> {
-        let main = Partial::create(main, &self.under_way)?;
-        let writer = FileWriter::try_new(main.sink(), &self.schema);
-        let mut writer = writer.map_err(formats::Error::from)?;
-        let mut second = match second {
-            Some((path, beside)) => {
-                let file = Partial::create(&path, &self.under_way)?;
-                let sink: Sink = Box::new(file.sink());
-                Some((file, (beside.encoder)(&self.schema, sink)?))
-            }
-            None => None,
-        };
-        let mut coalescer = BatchCoalescer::new(Arc::clone(&self.schema), BATCH_ROWS);
-        loop {
-            let batch = match arriving.blocking_recv() {
-                Some(Arriving::Rows(batch)) => batch,
-                Some(Arriving::End) => break,
-                None => return Err(Error::Cancelled),
-            };
-            let beside = second.as_ref().map_or(0, |(file, _)| file.written());
-            if self.is_too_large(main.written() + beside) {
-                return Err(Error::TooLarge { limit_bytes: self.bytes_max });
-            }
-            if let Some((_, encoder)) = &mut second {
-                encoder.write(&batch)?;
-            }
-            coalescer.push_batch(batch).map_err(formats::Error::from)?;
-            while let Some(batch) = coalescer.next_completed_batch() {
-                writer.write(&batch).map_err(formats::Error::from)?;
-            }
-        }
-        coalescer.finish_buffered_batch().map_err(formats::Error::from)?;
-        while let Some(batch) = coalescer.next_completed_batch() {
-            writer.write(&batch).map_err(formats::Error::from)?;
-        }
-        writer.finish().map_err(formats::Error::from)?;
-        drop(writer);
-        let mut files = Vec::new();
-        if let Some((file, mut encoder)) = second {
-            encoder.finish()?;
-            files.push(file);
-        }
-        files.push(main);
-        Ok(files)
-    }
-}
-
-/// A file under way; removed when dropped before it is published.
-struct Partial {
-    path: PathBuf,
-    partial: PathBuf,
-    file: Arc<Mutex<BufWriter<File>>>,
-    written: Arc<Written>,
-}
-
-/// Writes into a file that somebody else publishes.
-struct Shared {
-    file: Arc<Mutex<BufWriter<File>>>,
-    written: Arc<Written>,
-}
-
-/// The bytes of a file under way, which count among those of all.
-struct Written {
-    bytes: AtomicU64,
-    all: Arc<UnderWay>,
-}
-
-impl Written {
-    fn begin(all: &Arc<UnderWay>) -> Written {
-        all.files.fetch_add(1, Ordering::Relaxed);
-        Written { bytes: AtomicU64::new(0), all: Arc::clone(all) }
-    }
-
-    fn add(&self, bytes: u64) {
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.all.bytes.fetch_add(bytes, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Written {
-    fn drop(&mut self) {
-        self.all.files.fetch_sub(1, Ordering::Relaxed);
-        self.all.bytes.fetch_sub(*self.bytes.get_mut(), Ordering::Relaxed);
-    }
-}
-
-impl Write for Shared {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let count = self.file.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)?;
-        self.written.add(count as u64);
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.file.lock().unwrap_or_else(PoisonError::into_inner).flush()
-    }
-}
-
-impl Partial {
-    fn create(path: &Path, under_way: &Arc<UnderWay>) -> Result<Partial> {
-        let mut partial = path.as_os_str().to_owned();
-        partial.push(".partial");
-        let partial = PathBuf::from(partial);
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = BufWriter::with_capacity(1 << 16, options.open(&partial)?);
-        let (file, written) = (Arc::new(Mutex::new(file)), Arc::new(Written::begin(under_way)));
-        Ok(Partial { path: path.to_path_buf(), partial, file, written })
-    }
-
-    fn sink(&self) -> Shared {
-        Shared { file: Arc::clone(&self.file), written: Arc::clone(&self.written) }
-    }
-
-    /// Bytes so far.
-    fn written(&self) -> u64 {
-        self.written.bytes.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.partial);
-    }
-}
-
-/// Gives the files their names, the first of them first; returns their bytes together.
-fn publish(files: Vec<Partial>, folder: &Path) -> std::io::Result<u64> {
-    let mut bytes = 0;
-    for file in &files {
-        let mut written = file.file.lock().unwrap_or_else(PoisonError::into_inner);
-        written.flush()?;
-        written.get_ref().sync_all()?;
-        bytes += written.get_ref().metadata()?.len();
-        std::fs::rename(&file.partial, &file.path)?;
-    }
-    File::open(folder)?.sync_all()?;
-    Ok(bytes)
-}
-
-enum ReadError {
-    Missing,
-    Damaged(String),
-}
-
-fn read_page(path: &Path, offset: u64, limit: usize) -> Result<Page, ReadError> {
-    let damaged = |error: arrow::error::ArrowError| ReadError::Damaged(error.to_string());
-    let file = File::open(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => ReadError::Missing,
-        _ => ReadError::Damaged(error.to_string()),
-    })?;
-    let mut reader = FileReader::try_new(BufReader::new(file), None).map_err(damaged)?;
-    let schema = reader.schema();
-    let mut batches = Vec::new();
-    let first = usize::try_from(offset / BATCH_ROWS as u64).unwrap_or(usize::MAX);
-    let mut skip = (offset % BATCH_ROWS as u64) as usize;
-    let mut left = limit;
-    if first < reader.num_batches() {
-        reader.set_index(first).map_err(damaged)?;
-        for batch in reader {
-            let batch = batch.map_err(damaged)?;
-            let from = skip.min(batch.num_rows());
-            let rows = left.min(batch.num_rows() - from);
-            batches.push(batch.slice(from, rows));
-            left -= rows;
-            skip = 0;
-            if left == 0 {
-                break;
-            }
-        }
-    }
-    Ok(Page { schema, batches })
 }

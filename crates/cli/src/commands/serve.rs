@@ -181,8 +181,8 @@ fn refuse_what_is_open(address: &Address, args: &ServeArgs) -> anyhow::Result<()
     Ok(())
 }
 
-/// Makes the first token and access key, keeps them where the command line finds them, and says
-/// them once.
+/// Makes the first token and access key, and keeps them where the command line finds them. The token
+/// is said once, to who sits at a terminal; everybody else is told its file.
 fn tell_first_credentials(session: &Session, state: &State, url: &str) -> anyhow::Result<()> {
     let Some(FirstCredentials { token, key }) = state.first_credentials(session.now)? else {
         return Ok(());
@@ -193,12 +193,16 @@ fn tell_first_credentials(session: &Session, state: &State, url: &str) -> anyhow
         key.id, key.secret
     );
     let key_file = state.write_private("aws-credentials", &profile)?;
+    // Whatever takes what is said where nobody reads it, as systemd's journal, keeps it for others.
+    let shown = match session.terminal.stderr {
+        true => token.token,
+        false => format!("$(cat {})", token_file.display()),
+    };
     session.talk.say(&format!(
         "made a token and an AWS-style key for you, kept in\n  {}\n  {}\n\
-         try: curl -H 'Authorization: Bearer {}' '{url}/v1/query?sql=SELECT+1'",
+         try: curl -H \"Authorization: Bearer {shown}\" '{url}/v1/query?sql=SELECT+1'",
         token_file.display(),
         key_file.display(),
-        token.token,
     ));
     Ok(())
 }

@@ -1,11 +1,13 @@
 //! `traillake serve`, asked over the wire: who is let in, what an answer looks like, how it ends.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::folder::{Folder, Ran};
+use crate::folder::{BINARY, Folder, Ran};
 use crate::served::{Served, token, url};
 
 #[test]
@@ -13,7 +15,9 @@ fn the_first_start_makes_credentials_that_work() {
     let here = Folder::with_lake();
     let served = Served::start(&here, &[]);
     let first = here.read("state/token").trim().to_owned();
-    assert!(served.greeting.contains(&first), "{}", served.greeting);
+    // Nobody reads it at a terminal: what is said is kept, as in systemd's journal.
+    let greeting = &served.greeting;
+    assert!(!greeting.contains(&first) && greeting.contains("$(cat state/token)"), "{greeting}");
     assert!(here.read("state/aws-credentials").contains("aws_secret_access_key = "));
     for name in ["state/token", "state/aws-credentials", "state/server.key", "state/state.db"] {
         assert_eq!(fs::metadata(here.path(name)).unwrap().mode() & 0o777, 0o600, "{name}");
@@ -33,6 +37,87 @@ fn the_first_start_makes_credentials_that_work() {
     let again = Served::start(&here, &[]);
     assert_eq!(again.greeting, "");
     again.get("/v1/stores", &first).is(200);
+}
+
+#[test]
+fn who_sits_at_a_terminal_is_told_the_first_token() {
+    let here = Folder::with_lake();
+    let serve = format!("exec '{BINARY}' serve --state state --listen 127.0.0.1:0");
+    let mut command = here.command("script");
+    command.args(["-qec", &serve, "/dev/null"]).stdout(Stdio::piped());
+    let Ok(mut at_terminal) = command.spawn() else {
+        return skipped("there is no `script` that makes a terminal");
+    };
+    let mut said = BufReader::new(at_terminal.stdout.take().unwrap());
+    let mut greeting = String::new();
+    while !greeting.contains("listening on ") {
+        assert_ne!(said.read_line(&mut greeting).unwrap(), 0, "it never listened: {greeting}");
+    }
+    // The server ends with its terminal.
+    at_terminal.kill().unwrap();
+    at_terminal.wait().unwrap();
+    let token = here.read("state/token");
+    assert!(greeting.contains(&format!("Bearer {}\"", token.trim())), "{greeting}");
+}
+
+/// Says, past the output that is held back, that a test checks less than it could.
+fn skipped(why: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    // Not a macro: the output of those is shown of tests that fail alone.
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {test} does not check all: {why}");
+}
+
+#[test]
+fn a_state_that_others_can_reach_is_not_trusted() {
+    let here = Folder::new();
+    here.run(&["token", "list", "--state", "state"]).done();
+    let set = |name: &str, mode| {
+        fs::set_permissions(here.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let refused = |word: &str| {
+        let ran = here.run(&["key", "add", "alice", "--state", "state"]).exited(2);
+        assert!(ran.stderr.contains(word) && ran.stdout.is_empty(), "{word}: {}", ran.stderr);
+    };
+    for (name, open, word) in [
+        ("state", 0o720, "others may write to `state`; `chmod go-w state` ends that"),
+        ("state", 0o702, "others may write to `state`"),
+        ("state/server.key", 0o640, "others may read or write `state/server.key`; `chmod go-rwx"),
+        ("state/server.key", 0o602, "others may read or write `state/server.key`"),
+        ("state/state.db", 0o606, "others may write to `state/state.db`"),
+    ] {
+        let before = fs::metadata(here.path(name)).unwrap().mode() & 0o777;
+        set(name, open);
+        refused(word);
+        set(name, before);
+        here.run(&["token", "list", "--state", "state"]).done();
+    }
+    for name in ["state", "state/server.key"] {
+        let own = fs::metadata(here.path(name)).unwrap().uid();
+        if std::os::unix::fs::chown(here.path(name), Some(own + 65_534), None).is_err() {
+            return skipped("only root gives a file to another user");
+        }
+        refused(&format!("`{name}` belongs to another user"));
+        std::os::unix::fs::chown(here.path(name), Some(own), None).unwrap();
+    }
+    here.run(&["token", "list", "--state", "state"]).done();
+}
+
+#[test]
+fn credentials_are_written_to_no_file_of_somebody_else() {
+    let here = Folder::with_lake();
+    here.run(&["token", "list", "--state", "state"]).done();
+    let other = here.write("other", "not ours");
+    std::os::unix::fs::symlink(&other, here.path("state/token")).unwrap();
+    let open = here.write("state/aws-credentials", "old");
+    fs::set_permissions(open, fs::Permissions::from_mode(0o644)).unwrap();
+    let served = Served::start(&here, &[]);
+    assert_eq!(here.read("other"), "not ours");
+    for name in ["state/token", "state/aws-credentials"] {
+        let found = fs::symlink_metadata(here.path(name)).unwrap();
+        assert_eq!((found.is_file(), found.mode() & 0o777), (true, 0o600), "{name}");
+    }
+    served.get("/v1/stores", here.read("state/token").trim()).is(200);
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::state::{Credential, CredentialKind, State};
 
 /// What a user may do; each includes those before. What they see is their own, but for an
 /// administrator of all stores.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
     /// Ask.
     Read,
@@ -49,7 +49,7 @@ impl Role {
 }
 
 /// Who is asking.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Identity {
     /// Whom queries belong to.
     pub(crate) user: String,
@@ -136,6 +136,13 @@ pub(crate) async fn claimed(state: &State, head: &Parts, now: DateTime<Utc>) -> 
 }
 
 impl Claimed {
+    /// The id of the credential. Of a signature no more is known than that there is such a key.
+    pub(crate) fn credential(&self) -> &str {
+        match self {
+            Claimed::Known(credential) | Claimed::Signed(_, credential) => &credential.id,
+        }
+    }
+
     /// Returns who sent the request, now that its body is there, and the id of the credential they
     /// did it with.
     ///

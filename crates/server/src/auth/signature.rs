@@ -1,6 +1,7 @@
 //! AWS Signature Version 4, as a server checks it:
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html>.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -19,6 +20,8 @@ const SKEW: TimeDelta = TimeDelta::minutes(15);
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 const ENCODED_PATH: &AsciiSet = &ENCODED.remove(b'/');
 const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+/// Characters that a refusal quotes of a request: it is logged and kept, and strangers choose them.
+const QUOTED_MAX: usize = 200;
 
 /// What `Authorization` says.
 #[derive(Debug)]
@@ -99,8 +102,9 @@ impl Signature {
         }
         if (now - time).abs() > SKEW {
             return Err(Error::unknown(format!(
-                "the request was signed at {text}, which is more than {} minutes from the server's \
+                "the request was signed at {}, which is more than {} minutes from the server's \
                  time, {}",
+                quoted(text),
                 SKEW.num_minutes(),
                 now.format("%Y%m%dT%H%M%SZ")
             )));
@@ -117,7 +121,9 @@ impl Signature {
         let present = head.headers.keys().map(|name| name.as_str());
         let present = std::iter::once("host").chain(present);
         match present.filter(|name| matters(name)).find(|name| !signed.contains(name)) {
-            Some(name) => Err(Error::unknown(format!("the header `{name}` is not signed"))),
+            Some(name) => {
+                Err(Error::unknown(format!("the header `{}` is not signed", quoted(name))))
+            }
             None => Ok(()),
         }
     }
@@ -144,6 +150,14 @@ impl Signature {
     }
 }
 
+/// Returns as much of what a request says as a refusal quotes.
+fn quoted(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(QUOTED_MAX) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
 /// One answer for an access key that is not known and for a signature that is not by it: who tries
 /// keys learns nothing of them.
 pub(super) fn no_match() -> Error {
@@ -162,11 +176,11 @@ fn canonical_values(head: &Parts, name: &str) -> Result<String> {
     for value in head.headers.get_all(name) {
         let value = value
             .to_str()
-            .map_err(|_| Error::unknown(format!("the header `{name}` is not text")))?;
+            .map_err(|_| Error::unknown(format!("the header `{}` is not text", quoted(name))))?;
         values.push(value.split_ascii_whitespace().collect::<Vec<_>>().join(" "));
     }
     match values.is_empty() {
-        true => Err(Error::unknown(format!("the signed header `{name}` is missing"))),
+        true => Err(Error::unknown(format!("the signed header `{}` is missing", quoted(name)))),
         false => Ok(values.join(",")),
     }
 }

@@ -15,7 +15,7 @@ impl IntoResponse for Error {
         let status = status_of(&self);
         let error = json!({
             "kind": kind_of(&self),
-            "message": self.message_alone(),
+            "message": told(&self),
             "hint": self.hint(),
         });
         let mut response = (status, Json(json!({ "error": error }))).into_response();
@@ -50,18 +50,50 @@ pub(crate) fn status_of(error: &Error) -> StatusCode {
     }
 }
 
+/// Returns what a client is told of an error. What went wrong inside is told to whoever runs the
+/// server, in its log: its words name files, places and what the lake's storage says.
+pub(super) fn told(error: &Error) -> String {
+    if !is_internal(error) {
+        return error.message_alone();
+    }
+    log(error);
+    match kind_of(error) {
+        "lake" => "the lake could not be read; the server's log says why".to_owned(),
+        _ => "the server could not do this; its log says why".to_owned(),
+    }
+}
+
+fn is_internal(error: &Error) -> bool {
+    status_of(error) == StatusCode::INTERNAL_SERVER_ERROR
+}
+
+fn log(error: &Error) {
+    tracing::error!("a request failed: {}", error.message_alone());
+}
+
 /// Returns a refusal in the words of the protocol that the request speaks.
 pub(super) fn refusal(head: &Parts, error: &Error) -> Response {
-    if head.headers.contains_key("x-amz-target") {
-        return crate::aws::refusal(error);
-    }
     let path = head.uri.path();
-    if ["/v1/statement", "/v1/info", "/v1/query/"].iter().any(|start| path.starts_with(start)) {
-        return crate::trino::refusal(error);
+    let of_trino = ["/v1/statement", "/v1/info", "/v1/query/"];
+    let refuse: fn(&Error) -> Response = if head.headers.contains_key("x-amz-target") {
+        crate::aws::refusal
+    } else if of_trino.iter().any(|start| path.starts_with(start)) {
+        crate::trino::refusal
+    } else if crate::aws::objects::is_meant(path) {
+        crate::aws::objects::refusal
+    } else {
+        return own_refusal(error);
+    };
+    match is_internal(error) {
+        true => {
+            log(error);
+            refuse(&Error::state("the server's log says why"))
+        }
+        false => refuse(error),
     }
-    if crate::aws::objects::is_meant(head.uri.path()) {
-        return crate::aws::objects::refusal(error);
-    }
+}
+
+fn own_refusal(error: &Error) -> Response {
     let error = match error {
         Error::Unknown { reason } => Error::unknown(reason),
         Error::Forbidden { reason } => Error::forbidden(reason),

@@ -1,5 +1,6 @@
 //! For who runs the server: does it live, does it answer, what does it do?
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Extension, Query, State};
@@ -12,8 +13,9 @@ use serde_json::{Value, json};
 use traillake_query::{Parameters, QueryLimits};
 
 use super::metrics::write_sources;
-use super::{Inner, Shared};
+use super::{Inner, Shared, reply};
 use crate::auth::Identity;
+use crate::engines::LastRound;
 use crate::error::{Error, Result};
 
 /// How long the lake may take to say what it holds.
@@ -40,10 +42,15 @@ pub(super) async fn ready(
     Query(readiness): Query<Readiness>,
 ) -> Result<Response> {
     let now = server.options.now();
-    let last = match last_round(&server, &identity, now).await {
+    // Whoever goes away leaves the look to those who ask next.
+    let looked = tokio::spawn({
+        let (server, identity) = (Arc::clone(&server), identity.clone());
+        async move { last_round(&server, &identity, now).await }
+    });
+    let last = match looked.await.map_err(Error::state)? {
         Ok(last) => last,
-        Err(error) => {
-            let told = json!({"ready": false, "error": error.message()});
+        Err(reason) => {
+            let told = json!({"ready": false, "error": reason});
             return Ok((StatusCode::SERVICE_UNAVAILABLE, Json(told)).into_response());
         }
     };
@@ -67,8 +74,20 @@ pub(super) async fn ready(
     Ok((status, Json(told)).into_response())
 }
 
+/// The last round of the usual store. However many ask, one looks, and once a second: nothing else
+/// bounds how often a lake is read for this.
+async fn last_round(server: &Inner, identity: &Identity, now: DateTime<Utc>) -> LastRound {
+    let looked =
+        async { Ok(look(server, identity, now).await.map_err(|error| reply::told(&error))) };
+    match server.queries.engines().rounds().get(identity.clone(), looked).await {
+        Some(Ok(last)) => last,
+        Some(Err(error)) => Err(reply::told(&error)),
+        None => Err(reply::told(&Error::state("nobody could look"))),
+    }
+}
+
 /// When the last round of the usual store was committed; none before the first.
-async fn last_round(
+async fn look(
     server: &Inner,
     identity: &Identity,
     now: DateTime<Utc>,

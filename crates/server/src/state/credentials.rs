@@ -127,7 +127,7 @@ impl State {
     /// Returns the credential of that id with the hash of its secret.
     pub(crate) async fn credential(&self, id: &str) -> Result<Option<Found>> {
         let id = id.to_owned();
-        self.work(move |connection| find(connection, &id)).await
+        self.know(move |connection| find(connection, &id)).await
     }
 
     /// Notes that a credential was used, once a minute. That it cannot be noted, as on a full disk,

@@ -9,6 +9,10 @@ use super::State;
 use super::queries::{COLUMNS, QueryRecord, QueryStatus, read};
 use crate::error::Result;
 
+/// An index of its own since version 4.
+pub(super) const INDEX: &str = "CREATE INDEX queries_by_alias \
+    ON queries (user, details ->> 'alias', submitted_at DESC, id) WHERE protocol = 'lake';";
+
 /// Which queries to list.
 #[derive(Clone, Debug)]
 pub(crate) struct Started {
@@ -68,14 +72,68 @@ impl State {
     ) -> Result<Option<QueryRecord>> {
         let (user, alias) = (user.to_owned(), alias.to_owned());
         self.read(move |connection| {
-            let sql = format!(
-                "SELECT {COLUMNS} FROM queries \
-                 WHERE user = ?1 AND protocol = 'lake' AND details ->> 'alias' = ?2 \
-                 ORDER BY submitted_at DESC, id LIMIT 1"
-            );
-            let mut statement = connection.prepare_cached(&sql)?;
+            let mut statement = connection.prepare_cached(&last_of_alias())?;
             Ok(statement.query_row(params![user, alias], read).optional()?)
         })
         .await
+    }
+}
+
+/// The statement that finds the last query of a user and an alias: one look into its index.
+fn last_of_alias() -> String {
+    format!(
+        "SELECT {COLUMNS} FROM queries \
+         WHERE user = ?1 AND protocol = 'lake' AND details ->> 'alias' = ?2 \
+         ORDER BY submitted_at DESC, id LIMIT 1"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_last_query_of_an_alias_is_one_look_away_in_an_older_state_too() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("state");
+        drop(State::open(&folder).unwrap());
+        let database = rusqlite::Connection::open(folder.join("state.db")).unwrap();
+        let older = "DROP INDEX queries_by_alias; PRAGMA user_version = 3;";
+        database.execute_batch(older).unwrap();
+        for (number, (user, protocol, details)) in [
+            ("alice", "lake", r#"{"alias":"a"}"#),
+            ("alice", "lake", r#"{"alias":"a"}"#),
+            ("alice", "lake", r#"{"alias":null}"#),
+            ("alice", "lake", r#"{"alias":"b"}"#),
+            ("bob", "lake", r#"{"alias":"a"}"#),
+            ("alice", "http", r#"{"alias":"a"}"#),
+            ("alice", "http", "null"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let sql = "INSERT INTO queries (id, user, protocol, store, sql, details, status, \
+                       submitted_at) VALUES (?, ?, ?, 'default', 'SELECT 1', ?, 'FINISHED', ?)";
+            let id = Uuid::from_u128(number as u128).to_string();
+            database.execute(sql, params![id, user, protocol, details, number as i64]).unwrap();
+        }
+        drop(database);
+        let state = State::open(&folder).unwrap();
+        for (user, alias, expected) in
+            [("alice", "a", Some(1)), ("alice", "b", Some(3)), ("bob", "b", None)]
+        {
+            let found = state.last_of_alias(user, alias).await.unwrap();
+            let found = found.map(|record| record.id.as_u128());
+            assert_eq!(found, expected, "{user} {alias}");
+        }
+        let plan: Vec<String> = state
+            .now(|connection| {
+                let sql = format!("EXPLAIN QUERY PLAN {}", last_of_alias());
+                let mut statement = connection.prepare(&sql)?;
+                let steps = statement.query_map(["alice", "a"], |row| row.get(3))?;
+                Ok(steps.collect::<Result<_, _>>()?)
+            })
+            .unwrap();
+        assert!(plan.len() == 1 && plan[0].contains("queries_by_alias"), "{plan:?}");
     }
 }

@@ -3,29 +3,38 @@
 //! The folder is the server's own (0700): `state.db`, `server.key` and `results/`. What is written
 //! here is written before the client is told.
 
+mod access;
 mod credentials;
 mod history;
+mod kept_objects;
 mod lake;
 mod logins;
+mod private;
 mod queries;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::Notify;
 
 pub use credentials::{Credential, CredentialKind, NewCredential};
 pub(crate) use history::Listing;
+pub(crate) use kept_objects::KeptObjects;
 pub(crate) use lake::Started;
 pub(crate) use logins::{Login, LoginRecord};
 pub(crate) use queries::{Outcome, QueryRecord, QueryStatus, Submitted};
 
+use self::access::Access;
+use self::private::Owner;
 use crate::error::{Error, Result};
 
 /// The version of the tables below, kept in the file.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
+/// How long another process may keep the database.
+const BUSY_FOR: Duration = Duration::from_secs(10);
 /// Bytes of statements after which it is time to look whether the history has become too large.
 const GROWN: usize = 16 << 20;
 
@@ -75,9 +84,11 @@ CREATE INDEX queries_kept ON queries (ended_at, id) WHERE result_bytes > 0;
 #[derive(Clone)]
 pub struct State {
     folder: PathBuf,
-    connection: Arc<Mutex<Connection>>,
-    /// Reads what is long, so that nobody's credentials and no query's end wait for it.
-    reading: Arc<Mutex<Connection>>,
+    writing: Access,
+    /// Reads what may be long: no query's end waits for it.
+    reading: Access,
+    /// Reads credentials, and nothing else: nobody who logs in waits for what others ask.
+    knowing: Access,
     key: Arc<[u8; 32]>,
     growth: Arc<Growth>,
 }
@@ -94,29 +105,30 @@ impl State {
     /// server, and the command that makes a token beside it.
     ///
     /// # Errors
-    /// When the folder cannot be used, or was written by a newer version.
+    /// When the folder cannot be used, was written by a newer version, or is not this user's alone.
     pub fn open(folder: &Path) -> Result<State> {
         let failed =
             |error: std::io::Error| Error::state(format!("`{}`: {error}", folder.display()));
-        create_folder(folder).map_err(failed)?;
-        create_folder(&folder.join("results")).map_err(failed)?;
-        let key = server_key(&folder.join("server.key")).map_err(failed)?;
+        private::create_folder(folder).map_err(failed)?;
+        let owner = Owner::of_folder(folder).map_err(failed)?;
+        private::create_folder(&folder.join("results")).map_err(failed)?;
+        let key = server_key(&folder.join("server.key"), owner).map_err(failed)?;
         let path = folder.join("state.db");
-        private_file(&path).map_err(failed)?;
-        let connection = Connection::open(&path)?;
-        connection.busy_timeout(std::time::Duration::from_secs(10))?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
+        private::create_file(&path).map_err(failed)?;
+        let found = path.metadata().map_err(failed)?;
+        owner.check(&path, &found, private::WRITE).map_err(failed)?;
+        let writing = Connection::open(&path)?;
+        writing.busy_timeout(BUSY_FOR)?;
+        writing.pragma_update(None, "journal_mode", "WAL")?;
         // In WAL mode a process that is killed loses nothing with NORMAL, and a power loss no more
         // than the last moments, never the file.
-        connection.pragma_update(None, "synchronous", "NORMAL")?;
-        migrate(&connection)?;
-        let reading = Connection::open(&path)?;
-        reading.busy_timeout(std::time::Duration::from_secs(10))?;
-        reading.pragma_update(None, "query_only", true)?;
+        writing.pragma_update(None, "synchronous", "NORMAL")?;
+        migrate(&writing)?;
         Ok(State {
             folder: folder.to_path_buf(),
-            connection: Arc::new(Mutex::new(connection)),
-            reading: Arc::new(Mutex::new(reading)),
+            writing: Access::new(writing),
+            reading: Access::new(reader(&path)?),
+            knowing: Access::new(reader(&path)?),
             key: Arc::new(key),
             growth: Arc::default(),
         })
@@ -128,7 +140,7 @@ impl State {
     /// When another server has it.
     pub(crate) fn lock(&self) -> Result<std::fs::File> {
         let path = self.folder.join("server.lock");
-        private_file(&path)?;
+        private::create_file(&path)?;
         let file = std::fs::OpenOptions::new().append(true).open(&path)?;
         match file.try_lock() {
             Ok(()) => Ok(file),
@@ -139,14 +151,13 @@ impl State {
         }
     }
 
-    /// Writes a file of this folder that only its owner can read, over an older one.
+    /// Writes a file of this folder that only its owner can read, in the place of an older one.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn write_private(&self, name: &str, text: &str) -> Result<PathBuf> {
         let path = self.folder.join(name);
-        private_file(&path)?;
-        std::fs::write(&path, text)?;
+        private::replace(&path, text.as_bytes())?;
         Ok(path)
     }
 
@@ -173,12 +184,15 @@ impl State {
         }
     }
 
-    /// Does `work` on the database, off the threads that serve.
+    /// Does `work` on the database, off the threads that serve; also when whoever asked for it goes
+    /// away.
     async fn work<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        off_thread(&self.connection, work).await
+        let writing = self.writing.clone();
+        let done = tokio::spawn(async move { writing.work(work).await });
+        done.await.map_err(Error::state)?
     }
 
     /// Reads what may be long; writes do not wait for it.
@@ -186,33 +200,39 @@ impl State {
         &self,
         work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        off_thread(&self.reading, work).await
+        self.reading.work(work).await
+    }
+
+    /// Reads a credential; it waits for other credentials alone.
+    async fn know<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.knowing.work(work).await
     }
 
     /// Does `work` on the database at once: for commands, which serve nobody.
     fn now<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        work(&self.connection.lock().unwrap_or_else(PoisonError::into_inner))
+        self.writing.now(work)
     }
 }
 
-async fn off_thread<T: Send + 'static>(
-    connection: &Arc<Mutex<Connection>>,
-    work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
-) -> Result<T> {
-    let connection = Arc::clone(connection);
-    let done = tokio::task::spawn_blocking(move || {
-        work(&connection.lock().unwrap_or_else(PoisonError::into_inner))
-    });
-    done.await.map_err(Error::state)?
+/// Returns a connection that writes nothing.
+fn reader(path: &Path) -> Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_FOR)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
 }
 
 fn migrate(connection: &Connection) -> Result<()> {
     let version = || connection.pragma_query_value(None, "user_version", |row| row.get(0));
     let found: i64 = version()?;
     let missing = match found {
-        0 => [TABLES, logins::TABLE, history::INDEX].concat(),
-        1 => [logins::TABLE, history::INDEX].concat(),
-        2 => history::INDEX.to_owned(),
+        0 => [TABLES, logins::TABLE, history::INDEX, lake::INDEX].concat(),
+        1 => [logins::TABLE, history::INDEX, lake::INDEX].concat(),
+        2 => [history::INDEX, lake::INDEX].concat(),
+        3 => lake::INDEX.to_owned(),
         VERSION => return Ok(()),
         newer => {
             return Err(Error::state(format!(
@@ -234,37 +254,58 @@ fn migrate(connection: &Connection) -> Result<()> {
 }
 
 /// Returns the 32 bytes of the key file, which is made when there is none.
-fn server_key(path: &Path) -> std::io::Result<[u8; 32]> {
+fn server_key(path: &Path, owner: Owner) -> std::io::Result<[u8; 32]> {
     if !path.exists() {
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(std::io::Error::other)?;
-        let partial = path.with_extension(format!("{}.partial", std::process::id()));
-        private_file(&partial)?;
-        std::fs::write(&partial, key)?;
-        std::fs::File::open(&partial)?.sync_all()?;
+        let partial = private::write_beside(path, &key)?;
         // The first of several processes wins; all read its key below.
-        match std::fs::hard_link(&partial, path) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
-            _ => std::fs::remove_file(&partial)?,
+        let linked = std::fs::hard_link(&partial, path);
+        std::fs::remove_file(&partial)?;
+        if let Err(error) = linked
+            && error.kind() != std::io::ErrorKind::AlreadyExists
+        {
+            return Err(error);
         }
     }
-    let bytes = std::fs::read(path)?;
-    bytes.try_into().map_err(|_| std::io::Error::other("the server's key is damaged"))
+    let key = owner.read(path)?;
+    key.try_into().map_err(|_| std::io::Error::other("the server's key is damaged"))
 }
 
-fn create_folder(folder: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Creates a file that only its owner can read, where there is none.
-fn private_file(path: &Path) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
+    /// Of three threads two do what takes long. Whoever waits for these holds none, so that the third
+    /// is there for who logs in.
+    #[test]
+    fn logins_wait_for_nothing_that_others_ask() {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(1).max_blocking_threads(3).enable_all();
+        runtime.build().unwrap().block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let state = State::open(&folder.path().join("state")).unwrap();
+            let (release_read, read) = std::sync::mpsc::channel::<()>();
+            let (release_write, written) = std::sync::mpsc::channel::<()>();
+            let mut others = tokio::task::JoinSet::new();
+            for held in [Some((read, written)), None, None, None] {
+                let (read, written) = held.unzip();
+                let long = state.clone();
+                others.spawn(async move {
+                    long.read(move |_| Ok(read.is_none_or(|held| held.recv().is_err()))).await
+                });
+                let long = state.clone();
+                others.spawn(async move {
+                    long.work(move |_| Ok(written.is_none_or(|held| held.recv().is_err()))).await
+                });
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            let known = tokio::time::timeout(Duration::from_secs(10), state.credential("nobody"));
+            let known = known.await;
+            drop((release_read, release_write));
+            assert!(known.expect("an answer while others wait").unwrap().is_none());
+            let done = others.join_all().await;
+            assert!(done.len() == 8 && done.into_iter().all(|done| done.unwrap()));
+        });
+    }
 }

@@ -114,7 +114,8 @@ impl State {
     /// Remembers a query. When its client token is known already, the query of that token is
     /// returned and nothing is remembered.
     pub(crate) async fn submit(&self, new: Submitted) -> Result<Option<QueryRecord>> {
-        self.grew(new.sql.len());
+        let details = new.details.to_string();
+        self.grew(new.sql.len() + details.len());
         self.work(move |connection| {
             if let Some(token) = &new.client_token {
                 let known = by_client_token(connection, &new.user, new.protocol, token)?;
@@ -133,7 +134,7 @@ impl State {
                 new.store,
                 new.sql,
                 new.client_token,
-                new.details.to_string(),
+                details,
                 new.submitted_at.timestamp_micros(),
             ])?;
             Ok(None)

@@ -11,6 +11,7 @@ use super::faults::{Fault, Shift};
 use super::literals;
 use super::session::{Change, Session, TIME_LIMITS, duration};
 use super::words::{Words, place, tokens};
+use crate::queries::check_length;
 
 /// What a statement asks for.
 pub(super) enum Meant {
@@ -103,19 +104,19 @@ fn prepared(
     }
     if words.take(&["EXECUTE"]) {
         let name = words.name().ok_or_else(|| expected("a name", words))?;
-        let sql = known(session, &name)?.to_owned();
+        let sql = statement_of(session, &name)?.to_owned();
         let values = using(words)?;
         return executed(sql, values, Shift::default(), session, schemas).map(Some);
     }
     let mut described = words.clone();
     if described.take(&["DESCRIBE", "INPUT"]) && !described.ended() {
         let name = last_name(&mut described)?;
-        return Ok(Some(Meant::Answered(inputs(known(session, &name)?))));
+        return Ok(Some(Meant::Answered(inputs(statement_of(session, &name)?))));
     }
     let mut described = words.clone();
     if described.take(&["DESCRIBE", "OUTPUT"]) && !described.ended() {
         let name = last_name(&mut described)?;
-        let sql = known(session, &name)?.to_owned();
+        let sql = statement_of(session, &name)?.to_owned();
         let positional = vec![Value::Null; question_marks(&sql)];
         let parameters = Parameters { positional, ..Parameters::default() };
         let statement = Statement { sql, parameters, shift: Shift::default() };
@@ -171,6 +172,14 @@ fn inputs(sql: &str) -> Answered {
 fn known<'a>(session: &'a Session, name: &str) -> Result<&'a str, Fault> {
     let missing = || Fault::new("NOT_FOUND", format!("there is no prepared statement `{name}`"));
     session.prepared(name).ok_or_else(missing)
+}
+
+/// Returns a prepared statement, to be looked at: it came in a header, and may be no longer than
+/// one that comes in a body.
+fn statement_of<'a>(session: &'a Session, name: &str) -> Result<&'a str, Fault> {
+    let sql = known(session, name)?;
+    check_length(sql).map_err(|error| Fault::of(&error, Shift::default()))?;
+    Ok(sql)
 }
 
 /// USE, SET and RESET SESSION, SHOW SESSION, SET TIME ZONE and transactions.
@@ -339,4 +348,26 @@ fn expected(what: &str, words: &Words<'_>) -> Fault {
     let at = place(words.sql, found.map_or(words.sql.len(), |token| token.at));
     let found = found.map_or("the end", |token| token.text);
     Fault::syntax(format!("{what} is expected, not `{found}`"), at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prepared_statement_is_no_longer_than_one_in_a_body() {
+        for (bytes, refused) in [(262_144, false), (262_145, true)] {
+            let sql = format!("SELECT '{}'", "x".repeat(bytes - "SELECT ''".len()));
+            let prepared = vec![("q".to_owned(), sql)];
+            let session = Session { prepared, ..Session::default() };
+            for sql in ["EXECUTE q", "DESCRIBE INPUT q", "DESCRIBE OUTPUT q"] {
+                let fault = read(sql, &session, &[]).err();
+                let message = fault.map(|fault| fault.message).unwrap_or_default();
+                let named = message.contains("262145 bytes; the limit is 262144");
+                assert_eq!((message.is_empty(), named), (!refused, refused), "{sql}: {message}");
+            }
+            // A client gets rid of it all the same.
+            assert!(read("DEALLOCATE PREPARE q", &session, &[]).is_ok());
+        }
+    }
 }

@@ -46,6 +46,9 @@ const CODES: [(&str, u32, &str); 26] = [
 const MEMORY: (&str, u32, &str) = ("EXCEEDED_LOCAL_MEMORY_LIMIT", 131_079, RESOURCES);
 const SPILL: (&str, u32, &str) = ("EXCEEDED_SPILL_LIMIT", 131_078, RESOURCES);
 
+/// What a client hears where the fault is the server's own.
+pub(super) const HIDDEN: &str = "the lake could not be read; the server's log says why";
+
 /// Why a statement has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
@@ -69,8 +72,12 @@ impl Fault {
 
     /// Returns what an error is called in Trino; `shift` finds places in what the client sent.
     pub(super) fn of(error: &Error, shift: Shift) -> Fault {
-        let fault = |name| Fault::new(name, with_hint(error.message(), error.hint()));
+        let fault = |name| Fault::new(name, error.message());
         match error {
+            Error::Query(QueryError::Lake(lake)) | Error::Lake(lake) => match lake {
+                traillake_store::Error::NoStore { .. } => fault("SCHEMA_NOT_FOUND"),
+                _ => internal(&error.message()),
+            },
             Error::Query(error) => of_query(error, shift),
             Error::Cancelled => Fault::new("USER_CANCELED", "the query was cancelled"),
             Error::NotFound { what: "event data store", .. } => fault("SCHEMA_NOT_FOUND"),
@@ -79,7 +86,7 @@ impl Fault {
             Error::Busy { .. } => fault("QUERY_QUEUE_FULL"),
             Error::Stopping => fault("SERVER_SHUTTING_DOWN"),
             Error::Request { .. } => fault("GENERIC_USER_ERROR"),
-            _ => fault("GENERIC_INTERNAL_ERROR"),
+            _ => internal(&error.message()),
         }
     }
 
@@ -133,8 +140,14 @@ fn of_query(error: &QueryError, shift: Shift) -> Fault {
         QueryError::Memory { .. } => fault(MEMORY.0),
         QueryError::Spill { .. } => fault(SPILL.0),
         QueryError::Lookup { .. } => fault("GENERIC_USER_ERROR"),
-        _ => fault("GENERIC_INTERNAL_ERROR"),
+        _ => internal(&error.shown()),
     }
+}
+
+/// What went wrong is the server's own affair: it is told to whoever runs it.
+fn internal(detail: &str) -> Fault {
+    tracing::error!("a request of a Trino client failed: {detail}");
+    Fault::new("GENERIC_INTERNAL_ERROR", HIDDEN)
 }
 
 fn with_hint(message: String, hint: Option<String>) -> String {
@@ -214,6 +227,39 @@ mod tests {
         assert_eq!(shift.apply(4, 8), (2, 8));
         assert_eq!(shift.apply(1, 8), (0, 0));
         assert_eq!(Shift::default().apply(2, 5), (2, 5));
+    }
+
+    #[test]
+    fn what_went_wrong_inside_is_not_told() {
+        let lake = || traillake_store::Error::NotALake { location: "/var/lib/lake".to_owned() };
+        for error in [
+            Error::Lake(lake()),
+            Error::Query(QueryError::Lake(lake())),
+            Error::Query(QueryError::Read { source: "s3://logs/x: AccessDenied".into() }),
+            Error::Query(QueryError::Fault { detail: "no such step".to_owned() }),
+            Error::state("/var/lib/state.db is locked"),
+        ] {
+            let fault = Fault::of(&error, Shift::default());
+            assert_eq!(
+                (fault.name, &*fault.message),
+                ("GENERIC_INTERNAL_ERROR", HIDDEN),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_hint_is_given_once() {
+        let missing = || traillake_store::Error::NoStore { name: "web".to_owned() };
+        for (error, name) in [
+            (Error::Lake(missing()), "SCHEMA_NOT_FOUND"),
+            (Error::Query(QueryError::Lake(missing())), "SCHEMA_NOT_FOUND"),
+            (Error::Query(QueryError::Rows { limit: 2 }), "GENERIC_INSUFFICIENT_RESOURCES"),
+        ] {
+            let fault = Fault::of(&error, Shift::default());
+            let hints = fault.message.matches("hint:").count();
+            assert_eq!((fault.name, hints), (name, 1), "{}", fault.message);
+        }
     }
 
     #[test]

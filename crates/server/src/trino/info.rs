@@ -9,9 +9,10 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::faults;
 use crate::auth::Identity;
 use crate::http::Shared;
-use crate::state::QueryStatus;
+use crate::state::{QueryRecord, QueryStatus};
 
 static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
@@ -67,9 +68,18 @@ pub(crate) async fn query(
             "physicalInputDataSize": format!("{}B", record.bytes_read),
             "outputPositions": record.rows,
         },
-        "failureInfo": record.error.as_ref().map(|message| json!({"message": message})),
+        "failureInfo": failure(&record).map(|message| json!({"message": message})),
     }))
     .into_response()
+}
+
+/// Why a query failed, as its client has heard it.
+fn failure(record: &QueryRecord) -> Option<&str> {
+    let message = record.error.as_deref()?;
+    match record.error_kind.as_deref() {
+        Some("lake") => Some(faults::HIDDEN),
+        _ => Some(message),
+    }
 }
 
 /// `DELETE /v1/query/{id}`

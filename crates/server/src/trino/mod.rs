@@ -7,6 +7,7 @@
 //! | `commands`, `literals`, `words` | is the statement one about the session, or a prepared one? |
 //! | `metadata`, `tables` | what do drivers ask about tables, and about themselves? |
 //! | `exchange` | which page is asked for, and is the client still there? |
+//! | `exchanges`, `budget` | which queries have a client, and how much waits to be fetched? |
 //! | `pages`, `columns`, `values` | how is a page written down? |
 //! | `faults` | what is an error called? |
 //!
@@ -26,7 +27,9 @@ mod words;
 mod metadata;
 mod tables;
 
+mod budget;
 mod exchange;
+mod exchanges;
 
 mod columns;
 mod pages;
@@ -34,7 +37,7 @@ mod values;
 
 mod faults;
 
-pub(crate) use exchange::Exchanges;
+pub(crate) use exchanges::Exchanges;
 pub(crate) use statement::refusal;
 
 /// The catalog of everything.

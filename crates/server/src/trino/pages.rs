@@ -19,6 +19,9 @@ const LAST_BYTES: usize = 64 << 10;
 /// For so long a page waits for more rows once it has some.
 const WAIT: std::time::Duration = std::time::Duration::from_millis(300);
 
+/// For so long a full page waits to learn whether it is the last.
+const LOOK_AHEAD: std::time::Duration = std::time::Duration::from_millis(10);
+
 /// How a query goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -214,7 +217,18 @@ impl Pages {
                 self.left = Some((batch, end));
             }
         }
+        // Whoever has all rows gives the turn back, however slowly they are fetched.
+        if rows > 0
+            && !self.ended
+            && self.left.is_none()
+            && let Ok(next) = tokio::time::timeout(LOOK_AHEAD, self.running.next()).await
+        {
+            self.left = next?.map(|batch| (batch, 0));
+            self.ended = self.left.is_none();
+        }
         text.push(']');
+        // It may wait for long, and takes what it is counted for.
+        text.shrink_to_fit();
         Ok((rows > 0).then_some(Rows { text }))
     }
 

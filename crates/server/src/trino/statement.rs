@@ -11,9 +11,10 @@ use bytes::Bytes;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::budget::Limits;
 use super::commands::{self, Answered, Meant, Statement};
-use super::exchange::Asked as Page;
-use super::faults::Fault;
+use super::exchange::{Asked as Page, Terms};
+use super::faults::{self, Fault};
 use super::pages::{Document, Phase};
 use super::session::{Refused, Session};
 use super::{columns, metadata};
@@ -112,11 +113,32 @@ async fn answer(
         }
     };
     let (shift, asked) = asked(server, identity, session, store, (sql, statement)).await?;
+    let terms = terms(server, identity, session, shift)?;
     let (id, run) = server.queries.start(asked).await?;
-    let kind = (session.precise_times, shift);
-    let gone_after = server.options.client_gone_after;
-    let exchange = server.trino.start(id, &identity.user, kind, gone_after, run);
+    let exchange = server.trino.start(id, &identity.user, terms, run);
     Ok(document(exchange.first(base).into()))
+}
+
+/// Returns what one more exchange is started with.
+///
+/// # Errors
+/// When so many answers wait to be fetched that there is no place for it.
+fn terms(
+    server: &Inner,
+    identity: &Identity,
+    session: &Session,
+    shift: faults::Shift,
+) -> std::result::Result<Terms, Fault> {
+    let options = &server.options;
+    let limits = Limits { of_one: options.pages_of_one_bytes_max, all: options.pages_bytes_max };
+    Ok(Terms {
+        precise: session.precise_times,
+        shift,
+        gone_after: options.client_gone_after,
+        limits,
+        place: server.trino.place(&identity.user, limits)?,
+        delivery: server.queries.delivery(),
+    })
 }
 
 /// Returns what is to be run for what was typed, with tables of drivers and words about the session
@@ -127,7 +149,7 @@ async fn asked(
     session: &Session,
     store: String,
     (typed, statement): (&str, Statement),
-) -> Result<(super::faults::Shift, Asked)> {
+) -> Result<(faults::Shift, Asked)> {
     let statement = metadata::complete(statement, server, identity, session, &store).await?;
     Ok((statement.shift, as_asked(identity, session, store, (typed, statement))))
 }
@@ -240,7 +262,7 @@ pub(crate) async fn next(
 ) -> Response {
     let found = server.trino.find(&identity.user, &id, &slug);
     let (Some(exchange), Ok(token)) = (found, token.parse()) else { return no_such_page() };
-    match exchange.page(token, &base(&head)).await {
+    match exchange.page(&server.trino, token, &base(&head)).await {
         Page::Page(page) => document(page),
         Page::Gone => text(StatusCode::GONE, "a later page was asked for already"),
         Page::Missing => no_such_page(),
@@ -273,8 +295,14 @@ pub(crate) async fn cancel(
             exchange.touch();
             // One that is over already stays as it is.
             match server.queries.cancel(&identity.user, &id).await {
-                Ok(_) => StatusCode::NO_CONTENT.into_response(),
-                Err(error) => refusal(&error),
+                Ok(_) => {
+                    exchange.left();
+                    StatusCode::NO_CONTENT.into_response()
+                }
+                Err(error) => {
+                    let fault = Fault::of(&error, Default::default());
+                    text(crate::http::status_of(&error), fault.message)
+                }
             }
         }
         None => no_such_page(),

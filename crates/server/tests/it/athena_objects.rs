@@ -1,5 +1,6 @@
 //! The files of results, as S3's clients fetch them.
 
+use chrono::Utc;
 use serde_json::json;
 
 use super::athena_session::{bench, done, over, refused, request, run, start};
@@ -145,6 +146,11 @@ async fn nothing_else_can_be_read() {
     }
 }
 
+/// The keys of a listing.
+fn keys(text: &str) -> Vec<String> {
+    text.split("<Key>").skip(1).map(|rest| rest.split('<').next().unwrap().into()).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn results_are_listed() {
     let bench = bench().await;
@@ -166,9 +172,6 @@ async fn results_are_listed() {
         let found = request(&served, "GET", &path, &[], "").await;
         assert_eq!(found.status, 200, "{}", found.text());
         found.text()
-    };
-    let keys = |text: &str| -> Vec<String> {
-        text.split("<Key>").skip(1).map(|rest| rest.split('<').next().unwrap().into()).collect()
     };
     let all = list("").await;
     let expected: Vec<String> =
@@ -192,6 +195,56 @@ async fn results_are_listed() {
     let location = request(&served, "GET", "/my-bucket?location", &[], "").await;
     assert!(location.text().contains("<LocationConstraint"), "{}", location.text());
     assert_eq!(request(&served, "HEAD", "/my-bucket", &[], "").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_results_are_listed_page_by_page() {
+    let bench = bench().await;
+    drop(bench.state());
+    let database = rusqlite::Connection::open(bench.state_file("state.db")).unwrap();
+    // They end in another order than that of their keys, and some were asked long before.
+    let written = database.execute(
+        "WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers \
+         WHERE n + 1 < 2500) INSERT INTO queries (id, user, protocol, store, sql, details, status, \
+         submitted_at, ended_at, result_bytes) SELECT format('00000000-0000-4000-8000-%012x', n), \
+         'anybody', 'athena', 'default', 'SELECT 1', json_object('output', \
+         format('s3://my-bucket/%d', n % 3), 'parameters', json_array('x')), 'FINISHED', \
+         ?1 - iif(n % 10, 0, 8) * 86400000000, ?1 - n * 7919 % 2500, 1 FROM numbers",
+        [Utc::now().timestamp_micros()],
+    );
+    assert_eq!(written.unwrap(), 2_500);
+    let mut expected = Vec::new();
+    for n in 0..2_500 {
+        let id = format!("00000000-0000-4000-8000-{n:012x}");
+        std::fs::write(bench.state_file(&format!("results/{id}.csv")), "\"n\"\n").unwrap();
+        expected.push(format!("{}/{id}.csv", n % 3));
+    }
+    expected.sort();
+    let served = bench.serve().await;
+    for (query, expected) in [
+        ("max-keys=1000", &expected[..]),
+        ("max-keys=777", &expected[..]),
+        ("max-keys=400&prefix=1%2F", &expected[834..1_667]),
+    ] {
+        let size: usize = query[9..].split('&').next().unwrap().parse().unwrap();
+        let (mut found, mut next) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/my-bucket?list-type=2&{query}{next}");
+            let page = request(&served, "GET", &path, &[], "").await.text();
+            let keys = keys(&page);
+            assert_eq!(keys.len(), size.min(expected.len() - found.len()), "{query}");
+            found.extend(keys);
+            let Some((_, token)) = page.split_once("<NextContinuationToken>") else { break };
+            let token = token.split('<').next().unwrap().replace('/', "%2F");
+            next = format!("&continuation-token={token}");
+        }
+        assert!(found == expected, "{query}");
+    }
+    let path = "/my-bucket?list-type=2&delimiter=%2F&max-keys=2";
+    let folders = request(&served, "GET", path, &[], "").await.text();
+    let prefix = |name: &str| format!("<CommonPrefixes><Prefix>{name}</Prefix></CommonPrefixes>");
+    assert!(folders.contains(&(prefix("0/") + &prefix("1/"))), "{folders}");
+    assert!(folders.contains("<NextContinuationToken>1/<"), "{folders}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -93,7 +93,10 @@ async fn long_statements_make_short_pages_and_errors_quote_what_matters() {
     served.kill().await;
 
     let database = rusqlite::Connection::open(bench.state_file("state.db")).unwrap();
+    // Also what is never told counts, such as the values that a statement was asked with.
     let long = "SELECT 1 -- ".to_owned() + &"x".repeat(500_000);
+    let texts =
+        [(long.clone(), "{}".to_owned()), ("SELECT 1".to_owned(), json!([long]).to_string())];
     let newest = Utc::now().timestamp_micros();
     database.execute("DELETE FROM queries", []).unwrap();
     let mut expected = Vec::new();
@@ -102,10 +105,11 @@ async fn long_statements_make_short_pages_and_errors_quote_what_matters() {
         let id = format!("00000000-0000-4000-8000-{number:012}");
         let sql = format!(
             "INSERT INTO queries (id, user, protocol, store, sql, details, status, submitted_at) \
-             VALUES ('{id}', 'anybody', 'http', 'default', ?, '{{}}', 'FINISHED', {})",
+             VALUES ('{id}', 'anybody', 'http', 'default', ?, ?, 'FINISHED', {})",
             newest - number / 3 * 1_000
         );
-        database.execute(&sql, [&long]).unwrap();
+        let (statement, details) = &texts[usize::from(number % 2 == 1)];
+        database.execute(&sql, [statement, details]).unwrap();
         expected.push((-(number / 3), id));
     }
     expected.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
@@ -156,7 +160,7 @@ async fn queries_are_forgotten_after_400_days_and_the_oldest_when_there_are_too_
         .serve_with(|options| {
             options.no_auth = true;
             options.tidy_every = Duration::from_millis(10);
-            options.history_bytes_max = 150_000;
+            options.history_bytes_max = 22_000;
             days.set(options);
         })
         .await;
@@ -168,9 +172,10 @@ async fn queries_are_forgotten_after_400_days_and_the_oldest_when_there_are_too_
     while ids(&served.got("/v1/queries").await).contains(&old) {}
     assert_eq!(served.get(&format!("/v1/queries/{old}")).await.0, 404);
 
+    // Statements that are too short to be shortened.
     let mut asked = Vec::new();
     for _ in 0..40 {
-        asked.push(served.run(&format!("SELECT 1 -- {}", "x".repeat(8_000))).await);
+        asked.push(served.run(&format!("SELECT 1 -- {}", "x".repeat(900))).await);
     }
     let kept = loop {
         let kept: HashSet<String> = ids(&served.got("/v1/queries").await).into_iter().collect();

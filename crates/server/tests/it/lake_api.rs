@@ -4,11 +4,7 @@ use serde_json::{Value, json};
 use traillake_server::{Sample, SampleParameter};
 
 use crate::served::{Bench, Served};
-
-/// What no machine answers while a test runs.
-const ENDLESS: &str = "SELECT count(*) FROM UNNEST(sequence(1, 10000)) AS a (x), \
-     UNNEST(sequence(1, 10000)) AS b (y), UNNEST(sequence(1, 10000)) AS c (z) \
-     WHERE x * y % 10007 = z";
+use crate::trino_rest::ENDLESS;
 
 fn record(number: usize, more: &str) -> String {
     format!(

@@ -97,7 +97,8 @@ impl Bench {
         let lake = self.lake().await;
         let options = EngineOptions {
             store: "default".into(),
-            memory_bytes: 256 << 20,
+            // A query that is to run until it is stopped holds more with every moment.
+            memory_bytes: 2 << 30,
             temp_dir: self.folder.path().to_path_buf(),
             timeout: None,
             rows_max: None,

@@ -9,6 +9,11 @@ use tokio::net::TcpStream;
 
 use crate::served::{Bench, Served};
 
+#[path = "trino_faults.rs"]
+mod faults;
+#[path = "trino_kept.rs"]
+mod kept;
+
 /// Runs far longer than any test.
 pub const ENDLESS: &str = "SELECT count(*) FROM UNNEST(sequence(1, 10000)) AS a (x), \
     UNNEST(sequence(1, 10000)) AS b (y), UNNEST(sequence(1, 10000)) AS c (z) \
@@ -42,12 +47,22 @@ pub struct Client {
 
 impl Client {
     pub fn of(served: &Served) -> Client {
+        Client::at(served.address)
+    }
+
+    pub fn at(address: SocketAddr) -> Client {
         let headers = [
             ("X-Trino-User", "ana"),
             ("X-Trino-Client-Capabilities", "PARAMETRIC_DATETIME"),
             ("X-Trino-Catalog", "traillake"),
         ];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        Client { address, headers }
+    }
+
+    /// One that is known by its token.
+    pub fn known(served: &Served, token: &str) -> Client {
+        let headers = vec![("Authorization".to_owned(), format!("Bearer {token}"))];
         Client { address: served.address, headers }
     }
 
@@ -317,11 +332,7 @@ async fn a_page_belongs_to_whoever_asked() {
     bench.bring_in("private", &[event(9, "DeleteBucket")]).await;
     let (ana, ben) = (bench.token("ana", None), bench.token("ben", Some(&["default"])));
     let served = bench.serve_with(|_| ()).await;
-    let of = |token: &str| Client {
-        address: served.address,
-        headers: vec![("Authorization".to_owned(), format!("Bearer {token}"))],
-    };
-    let (ana, ben) = (of(&ana), of(&ben));
+    let (ana, ben) = (Client::known(&served, &ana), Client::known(&served, &ben));
     let posted = ana.post("SELECT current_user, count(*) FROM events").await;
     let path = ana.next(&posted);
     for method in ["GET", "HEAD", "DELETE"] {

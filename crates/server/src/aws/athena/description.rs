@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::details::{Details, output_location};
-use super::statement::{Kind, deed};
+use super::statement::deed;
 use super::workgroups;
 use crate::aws::seconds;
 use crate::state::{QueryRecord, QueryStatus};
@@ -16,7 +16,7 @@ pub(super) fn described(record: &QueryRecord) -> Value {
     let mut described = json!({
         "QueryExecutionId": record.id,
         "Query": record.sql,
-        "StatementType": Kind::of(&record.sql).word(),
+        "StatementType": details.kind(record).word(),
         "SubstatementType": deed(&record.sql),
         "ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": false}},
         "QueryExecutionContext": {},

@@ -24,7 +24,7 @@ const LOOK: u64 = 200;
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Start {
-    query_string: String,
+    pub(super) query_string: String,
     client_request_token: Option<String>,
     pub(super) query_execution_context: Option<Context>,
     pub(super) result_configuration: Option<ResultConfiguration>,

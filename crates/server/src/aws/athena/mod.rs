@@ -46,7 +46,7 @@ use serde_json::Value;
 use super::{Answered, Fault};
 use crate::auth::Identity;
 use crate::error::Error;
-use crate::http::Inner;
+use crate::http::{Inner, status_of};
 use crate::state::QueryRecord;
 
 pub(crate) use details::{file_ending, output_location};
@@ -146,10 +146,17 @@ fn fault(error: &Error) -> Fault {
             message,
             status: StatusCode::SERVICE_UNAVAILABLE,
         },
-        _ => Fault {
-            name: "InternalServerException",
-            message,
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-        },
+        error => {
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            // What went wrong inside is told to whoever runs the server.
+            let message = match status_of(error) == status {
+                true => {
+                    tracing::error!("a request of an AWS client failed: {message}");
+                    "the lake could not be read; the server's log says why".to_owned()
+                }
+                false => message,
+            };
+            Fault { name: "InternalServerException", message, status }
+        }
     }
 }

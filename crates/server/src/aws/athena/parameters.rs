@@ -8,12 +8,20 @@ use traillake_query::{Parameters, Value};
 
 use super::{Fault, check_length, invalid};
 use crate::literal_types;
+use crate::queries::STATEMENT_BYTES_MAX;
 
 /// Returns the values of a statement's `?`, in their order.
 ///
 /// # Errors
-/// For a value that is longer than Athena allows, or that is SQL but no literal.
+/// For a value that is longer than Athena allows, or that is SQL but no literal; for more values
+/// than a statement could have written out.
 pub(super) fn read(texts: &[String]) -> Result<Parameters, Fault> {
+    let bytes: usize = texts.iter().map(String::len).sum();
+    if bytes > STATEMENT_BYTES_MAX {
+        return Err(invalid(format!(
+            "`ExecutionParameters` have {bytes} bytes; the limit is {STATEMENT_BYTES_MAX}"
+        )));
+    }
     let mut parameters = Parameters::default();
     for (i, text) in texts.iter().enumerate() {
         check_length("ExecutionParameters", text, 1..=1024)?;

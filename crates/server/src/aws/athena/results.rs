@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::column_types::column_info;
 use super::description::state;
+use super::details::Details;
 use super::statement::Kind;
 use super::{Answered, Call, Fault, fault, invalid, pages};
 use crate::error::Error;
@@ -33,7 +34,7 @@ pub(super) async fn get(call: &Call<'_>, asked: Get) -> Answered {
     let size = pages::size(asked.max_results, 1..=BATCH_ROWS)?;
     let record = call.record(&asked.query_execution_id).await?;
     check_kept(&record)?;
-    let kind = Kind::of(&record.sql);
+    let kind = Details::of(&record).kind(&record);
     let list = format!("results/{}", record.id);
     let (offset, labels) = match &asked.next_token {
         Some(token) => (pages::place::<1>(&list, token)?[0], false),

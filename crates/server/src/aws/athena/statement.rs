@@ -1,8 +1,11 @@
 //! Which kind of statement is it, and which file does its answer make? Its first word tells.
 
+use serde::{Deserialize, Serialize};
+
 /// Athena's kinds of statements:
 /// <https://docs.aws.amazon.com/athena/latest/APIReference/API_QueryExecution.html>.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub(super) enum Kind {
     /// Defines tables.
     Ddl,

@@ -1,19 +1,19 @@
 //! Which objects are there? `ListObjectsV2` over the kept answers of whoever asks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
+use chrono::{DateTime, TimeDelta, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use uuid::Uuid;
 
 use super::object::File;
 use super::{Answered, Identity, Inner, Refused, athena, location_of, xml};
 use crate::error::Error;
-use crate::state::{Listing, QueryRecord};
+use crate::state::{KeptObjects, QueryRecord};
 
 /// Keys of a page.
 const KEYS_MAX: usize = 1_000;
-/// Records that are looked at together.
-const LOOK: u64 = 1_000;
 /// What `encoding-type=url` leaves as it is.
 const ENCODED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
@@ -29,6 +29,16 @@ struct Asked {
     url: bool,
 }
 
+/// What of an object stands in its entry.
+struct Object {
+    id: Uuid,
+    ending: &'static str,
+    ended_at: DateTime<Utc>,
+}
+
+/// What is shown, by its name: objects, and folders, which stand for all that is in them.
+type Shown = BTreeMap<String, Option<Object>>;
+
 /// `ListObjectsV2`.
 pub(super) async fn list(
     server: &Inner,
@@ -37,31 +47,16 @@ pub(super) async fn list(
     pairs: Vec<(String, String)>,
 ) -> Answered {
     let asked = read(pairs)?;
-    let objects = objects(server, identity, bucket, &asked.prefix).await?;
-    let (mut contents, mut prefixes) = (Vec::new(), BTreeSet::new());
-    let mut last = None;
-    let mut is_truncated = false;
-    for (key, record) in objects {
-        let folder = asked.delimiter.as_ref().and_then(|delimiter| {
-            let end = key[asked.prefix.len()..].find(delimiter)?;
-            Some(key[..asked.prefix.len() + end + delimiter.len()].to_owned())
-        });
-        let shown = folder.as_ref().unwrap_or(&key);
-        // A folder that the page before ended with stands for all that is in it.
-        if *shown <= asked.after || folder.as_ref().is_some_and(|name| prefixes.contains(name)) {
-            continue;
-        }
-        if contents.len() + prefixes.len() == asked.size {
-            is_truncated = true;
-            break;
-        }
-        last = Some(shown.clone());
-        match folder {
-            Some(folder) => drop(prefixes.insert(folder)),
-            None => contents.extend(content(server, &key, &record, asked.url).await),
+    let mut shown = first_shown(server, identity, bucket, &asked).await?;
+    let is_truncated = shown.len() > asked.size && shown.pop_last().is_some();
+    let next = shown.last_key_value().filter(|_| is_truncated).map(|(name, _)| name.clone());
+    let (mut contents, mut prefixes) = (Vec::new(), Vec::new());
+    for (name, object) in &shown {
+        match object {
+            Some(object) => contents.extend(content(server, name, object, asked.url).await),
+            None => prefixes.push(name.as_str()),
         }
     }
-    let next = last.filter(|_| is_truncated);
     Ok(page(bucket, &asked, &contents, &prefixes, next.as_deref()))
 }
 
@@ -69,7 +64,7 @@ fn page(
     bucket: &str,
     asked: &Asked,
     contents: &[String],
-    prefixes: &BTreeSet<String>,
+    prefixes: &[&str],
     next: Option<&str>,
 ) -> axum::response::Response {
     let count = contents.len() + prefixes.len();
@@ -119,44 +114,60 @@ fn read(pairs: Vec<(String, String)>) -> Result<Asked, Refused> {
     Ok(asked)
 }
 
-/// The kept answers of the asker in that bucket, by their keys.
-async fn objects(
+/// The first of what is asked for among the kept answers of the asker, and one more than fit on a
+/// page: it tells that there are others. All are looked at, and no more than those are held.
+async fn first_shown(
     server: &Inner,
     identity: &Identity,
     bucket: &str,
-    prefix: &str,
-) -> Result<BTreeMap<String, QueryRecord>, Error> {
-    let kept = chrono::TimeDelta::from_std(server.options.results_kept).unwrap_or_default();
+    asked: &Asked,
+) -> Result<Shown, Error> {
+    let kept = TimeDelta::from_std(server.options.results_kept).unwrap_or(TimeDelta::MAX);
     let from = server.options.now().checked_sub_signed(kept);
-    let mut objects = BTreeMap::new();
-    let mut wanted = Listing {
-        user: Some(identity.user.clone()),
-        protocol: Some(athena::PROTOCOL.to_owned()),
-        from,
-        limit: LOOK,
-        ..Listing::default()
+    let mut wanted = KeptObjects {
+        user: identity.user.clone(),
+        protocol: athena::PROTOCOL,
+        after: (from.map_or(i64::MIN, |from| from.timestamp_micros()), String::new()),
     };
+    let mut shown = Shown::new();
     loop {
-        let page = server.state.listed(wanted.clone()).await?;
-        wanted.after = page.next();
-        for record in page.queries {
-            if let Some(place) = location_of(&record)
-                && place.bucket == bucket
-                && place.key.starts_with(prefix)
-            {
-                objects.insert(place.key, record);
+        let records = server.state.kept_objects(wanted.clone()).await?;
+        let Some(last) = records.last() else { return Ok(shown) };
+        let ended = last.ended_at.map_or(i64::MAX, |at| at.timestamp_micros());
+        wanted.after = (ended, last.id.to_string());
+        for record in records {
+            shown.extend(shown_as(&record, bucket, asked));
+            if shown.len() > asked.size + 1 {
+                shown.pop_last();
             }
-        }
-        if wanted.after.is_none() {
-            return Ok(objects);
         }
     }
 }
 
+/// How a kept answer is shown: by its key, or as the folder that it is in; not at all when it is
+/// not asked for.
+fn shown_as(record: &QueryRecord, bucket: &str, asked: &Asked) -> Option<(String, Option<Object>)> {
+    let place = location_of(record).filter(|place| place.bucket == bucket)?;
+    let rest = place.key.strip_prefix(asked.prefix.as_str())?;
+    let folder = asked.delimiter.as_ref().and_then(|delimiter| {
+        let end = rest.find(delimiter.as_str())? + delimiter.len();
+        Some(asked.prefix.clone() + &rest[..end])
+    });
+    let (name, object) = match folder {
+        Some(folder) => (folder, None),
+        None => {
+            let (id, ending) = (record.id, athena::file_ending(record));
+            (place.key, Some(Object { id, ending, ended_at: record.ended_at? }))
+        }
+    };
+    // A folder that the page before ended with stands for all that is in it.
+    (name > asked.after).then_some((name, object))
+}
+
 /// An object's entry; none when it goes at this very moment.
-async fn content(server: &Inner, key: &str, record: &QueryRecord, url: bool) -> Option<String> {
-    let file = File::open(server, record).await.ok()?;
-    let modified = record.ended_at?.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+async fn content(server: &Inner, key: &str, object: &Object, url: bool) -> Option<String> {
+    let file = File::open(server, object.id, object.ending).await.ok()?;
+    let modified = object.ended_at.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
     let inner = xml::element("Key", &written(key, url))
         + &xml::element("LastModified", &modified)
         + &xml::element("ETag", &file.etag)

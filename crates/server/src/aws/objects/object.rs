@@ -11,13 +11,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use bytes::{Bytes, BytesMut};
-use chrono::{DateTime, Utc};
 use futures::stream;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
+use uuid::Uuid;
 
 use super::{Answered, Identity, Inner, Location, Refused, athena, query_at};
 use crate::error::{Error, Result};
-use crate::state::QueryRecord;
 
 /// Bytes that are read together.
 const CHUNK: usize = 64 << 10;
@@ -28,25 +27,22 @@ pub(super) struct File {
     pub(super) size: u64,
     /// With a dash, as S3 writes it when it is no MD5 of the bytes.
     pub(super) etag: String,
-    modified: DateTime<Utc>,
 }
 
 impl File {
-    /// Opens the file of a query's kept answer.
+    /// Opens the file of a query's kept answer, by its id and what its name ends in.
     ///
     /// # Errors
     /// [`Error::NotFound`] when it is not kept any more.
-    pub(super) async fn open(server: &Inner, record: &QueryRecord) -> Result<File> {
-        let ending = athena::file_ending(record);
-        let path = server.queries.results().file(record.id, ending);
+    pub(super) async fn open(server: &Inner, id: Uuid, ending: &str) -> Result<File> {
+        let path = server.queries.results().file(id, ending);
         let file = tokio::fs::File::open(path).await.map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => Error::not_found("kept answer", record.id.to_string()),
+            std::io::ErrorKind::NotFound => Error::not_found("kept answer", id.to_string()),
             _ => error.into(),
         })?;
         let size = file.metadata().await?.len();
-        let etag = format!("\"{}-1\"", record.id.simple());
-        let modified = record.ended_at.unwrap_or(record.submitted_at);
-        Ok(File { file, size, etag, modified })
+        let etag = format!("\"{}-1\"", id.simple());
+        Ok(File { file, size, etag })
     }
 
     /// Returns a body of `length` bytes from `start` on. A file that ends early breaks it off.
@@ -88,7 +84,7 @@ pub(super) async fn get(
         return Err(Refused::not_implemented(other));
     }
     let record = query_at(server, identity, place).await?.ok_or_else(Refused::no_such_key)?;
-    let file = File::open(server, &record).await?;
+    let file = File::open(server, record.id, athena::file_ending(&record)).await?;
     if let Some(response) = unmet(head, &file)? {
         return Ok(response);
     }
@@ -97,12 +93,13 @@ pub(super) async fn get(
         None => None,
     };
     let (start, length) = range.unwrap_or((0, file.size));
+    let modified = record.ended_at.unwrap_or(record.submitted_at);
     let mut response = Response::builder()
         .header(CONTENT_TYPE, "application/octet-stream")
         .header(CONTENT_LENGTH, length)
         .header(ACCEPT_RANGES, "bytes")
         .header(ETAG, &file.etag)
-        .header(LAST_MODIFIED, file.modified.format("%a, %d %b %Y %H:%M:%S GMT").to_string());
+        .header(LAST_MODIFIED, modified.format("%a, %d %b %Y %H:%M:%S GMT").to_string());
     if range.is_some() {
         let (last, size) = (start + length - 1, file.size);
         response = response
