@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -14,7 +15,16 @@ use object_store::{
     ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
 };
 
-use crate::refusal::{Attempt, Refusal};
+use crate::refusal::{self, Attempt, Refusal};
+
+/// How long to wait before a name is tried again that somebody else is writing.
+const PAUSES: [Duration; 5] = [
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(200),
+    Duration::from_millis(400),
+    Duration::from_millis(800),
+];
 
 /// The place of a lake in S3, whose errors carry a [`Refusal`] where S3 has answered.
 #[derive(Debug)]
@@ -37,6 +47,14 @@ impl Bucket {
         let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
         Bucket { inner, place: Place { bucket: bucket.to_string(), prefix: prefix.into() } }
     }
+}
+
+/// Whether S3 says that another conditional request for the name is under way, and asks to try again:
+/// not that the name is taken, as its status 409 is usually read
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>).
+fn is_under_way(error: &Error) -> bool {
+    let said = refusal::within(error);
+    matches!(said, Some(Refusal::Other { code, .. }) if code == "ConditionalRequestConflict")
 }
 
 impl Place {
@@ -94,8 +112,19 @@ impl ObjectStore for Bucket {
         payload: PutPayload,
         options: PutOptions,
     ) -> Result<PutResult> {
+        for pause in PAUSES {
+            let put = self.inner.put_opts(path, payload.clone(), options.clone()).await;
+            match put.map_err(|error| self.place.told(error, Attempt::Write, Some(path))) {
+                Err(error) if is_under_way(&error) => tokio::time::sleep(pause).await,
+                put => return put,
+            }
+        }
         let put = self.inner.put_opts(path, payload, options).await;
-        put.map_err(|error| self.place.told(error, Attempt::Write, Some(path)))
+        put.map_err(|error| match self.place.told(error, Attempt::Write, Some(path)) {
+            // Nobody knows whether the name is taken.
+            error if is_under_way(&error) => Error::Generic { store: "S3", source: error.into() },
+            error => error,
+        })
     }
 
     async fn put_multipart_opts(

@@ -271,6 +271,17 @@ impl Error {
         matches!(self, Error::Storage { source, .. } if is_missing(source.as_ref()))
     }
 
+    /// The path of a file that is not there, as the storage spells it.
+    pub(crate) fn missing_path(&self) -> Option<&str> {
+        let Error::Storage { source, .. } = self else { return None };
+        let first: &(dyn std::error::Error + 'static) = source.as_ref();
+        let mut links = std::iter::successors(Some(first), |error| error.source());
+        links.find_map(|link| match link.downcast_ref::<object_store::Error>() {
+            Some(object_store::Error::NotFound { path, .. }) => Some(path.as_str()),
+            _ => None,
+        })
+    }
+
     /// Whether whoever runs this may not write there at all.
     pub(crate) fn is_denied(&self) -> bool {
         use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};

@@ -1,7 +1,8 @@
 //! Lakes: opening and creating them, and the stores in them.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use futures::future::try_join_all;
@@ -10,6 +11,7 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode};
 use serde_json::json;
 use tokio::sync::OnceCell;
 use url::Url;
+use uuid::Uuid;
 
 use crate::bucket::Bucket;
 use crate::cache::{Cache, CacheOptions, Traffic};
@@ -17,6 +19,7 @@ use crate::durable::{DurableFolder, Fsync, RealFsync};
 use crate::error::{Error, Result};
 use crate::latest::Latest;
 use crate::layout::{self, Layout};
+use crate::ledger::InflatedIndex;
 use crate::round::{CHECKPOINT_EVERY, CHECKPOINT_EVERY_IN_BUCKET, StepHook, StoreWriter};
 use crate::spec::StoreSpec;
 use crate::store::{Store, StoreInfo};
@@ -61,6 +64,8 @@ pub struct Lake {
     in_bucket: bool,
     /// Whether its place has been seen to refuse a name that is taken.
     commits: Arc<OnceCell<()>>,
+    /// What writers have read of ledgers, by store: each look of a follower is a writer.
+    inflated: Arc<Mutex<HashMap<Uuid, Arc<InflatedIndex>>>>,
 }
 
 impl Lake {
@@ -214,8 +219,24 @@ impl Lake {
         let cache = options.cache.filter(|_| folder.is_none());
         let cache = cache.map(|cache| Cache::new(objects.clone(), cache));
         let in_bucket = folder.is_none();
-        let (latest, commits) = (Latest::default(), Arc::default());
-        Ok(Lake { location, layout, objects, cache, latest, folder, steps, in_bucket, commits })
+        let (latest, commits, inflated) = (Latest::default(), Arc::default(), Arc::default());
+        Ok(Lake {
+            location,
+            layout,
+            objects,
+            cache,
+            latest,
+            folder,
+            steps,
+            in_bucket,
+            commits,
+            inflated,
+        })
+    }
+
+    fn inflated_of(&self, info: &StoreInfo) -> Arc<InflatedIndex> {
+        let mut all = self.inflated.lock().unwrap_or_else(PoisonError::into_inner);
+        all.entry(info.id).or_default().clone()
     }
 
     /// What readers read through.
@@ -392,7 +413,10 @@ impl Lake {
         info.check_stays()?;
         let (layout, objects) = (self.layout.clone(), self.objects.clone());
         let every = if self.in_bucket { CHECKPOINT_EVERY_IN_BUCKET } else { CHECKPOINT_EVERY };
-        StoreWriter::open(info, layout, objects, spec, self.steps.clone(), every, now).await
+        let inflated = self.inflated_of(&info);
+        let steps = self.steps.clone();
+        let writer = StoreWriter::open(info, layout, objects, spec, steps, every, now).await?;
+        Ok(writer.sharing(inflated))
     }
 }
 

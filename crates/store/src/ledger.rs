@@ -8,6 +8,7 @@
 mod ids;
 mod inflated;
 mod known;
+mod prefixes;
 mod rejects;
 #[cfg(test)]
 mod tests;

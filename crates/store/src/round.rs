@@ -40,7 +40,7 @@ use crate::layout::Layout;
 use crate::ledger::{self, InflatedIndex};
 use crate::log::{CommitResult, TableLog};
 use crate::rewrite::fenced;
-use crate::snapshot::{LiveFile, StoreSnapshot, TableSnapshot};
+use crate::snapshot::{StoreSnapshot, TableSnapshot};
 use crate::spec::{StoreSpec, TableSpec};
 use crate::store::{self, StoreInfo};
 
@@ -96,7 +96,7 @@ pub struct StoreWriter {
     publisher: Publisher,
     tables: Vec<TableSpec>,
     pinned: Mutex<Arc<StoreSnapshot>>,
-    inflated: InflatedIndex,
+    inflated: Arc<InflatedIndex>,
     cutoffs: tokio::sync::Mutex<Cutoffs>,
     checkpoint_every: u64,
     /// Whose turn it is to commit; and the numbers of the rounds this writer has committed.
@@ -127,11 +127,16 @@ impl StoreWriter {
             publisher,
             tables,
             pinned: Mutex::new(Arc::new(pinned)),
-            inflated: InflatedIndex::default(),
+            inflated: Arc::default(),
             cutoffs: tokio::sync::Mutex::default(),
             checkpoint_every,
             turn: tokio::sync::Mutex::default(),
         })
+    }
+
+    /// The writer, which shares what it reads of the ledger with others of the store.
+    pub(crate) fn sharing(self, inflated: Arc<InflatedIndex>) -> StoreWriter {
+        StoreWriter { inflated, ..self }
     }
 
     /// A table is checkpointed when so many commits came since it last was.
@@ -159,9 +164,8 @@ impl StoreWriter {
         self.pinned()
     }
 
-    /// What the ledger knows about `keys` delivered in `month` (`YYYY-MM`; none: objects without a
-    /// delivery time). A key that is not in the answer is new; of a key with several rows the newest
-    /// answers.
+    /// As [`StoreSnapshot::known`]; of the state of now where upkeep has removed files of the one
+    /// that this writer has seen.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -172,11 +176,8 @@ impl StoreWriter {
     ) -> Result<HashMap<String, KnownObject>> {
         let mut pin = self.pinned();
         loop {
-            let files = ledger_of(&pin)?.files().await?;
-            let of_month = |file: &&LiveFile| file.partition.as_deref() == month;
-            let files: Vec<LiveFile> = files.iter().filter(of_month).cloned().collect();
-            match ledger::known(&self.objects, &files, keys).await {
-                Err(error) if error.is_missing() => pin = self.newer(&pin).await?.ok_or(error)?,
+            match pin.known(month, keys).await {
+                Err(error) if error.is_missing() => pin = self.after(&pin, error).await?,
                 known => return known,
             }
         }
@@ -191,7 +192,7 @@ impl StoreWriter {
         loop {
             let files = ledger_of(&pin)?.files().await?;
             match self.inflated.find(&self.objects, &files, hashes).await {
-                Err(error) if error.is_missing() => pin = self.newer(&pin).await?.ok_or(error)?,
+                Err(error) if error.is_missing() => pin = self.after(&pin, error).await?,
                 found => return found,
             }
         }
@@ -223,7 +224,7 @@ impl StoreWriter {
                 // Upkeep has replaced what this state shows, and the grace of that is over.
                 Err(error) if error.is_missing() => {
                     draft.write_anew();
-                    pin = self.newer(&pin).await?.ok_or(error)?;
+                    pin = self.after(&pin, error).await?;
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -279,6 +280,17 @@ impl StoreWriter {
         let now = Arc::new(self.publisher.pin(Some(before)).await?);
         self.repin(&now);
         Ok(now)
+    }
+
+    /// The state of now, after a file that `pin` shows was `missing`. One that the state of now shows
+    /// too is lost: that is told, and not looked for again for as long as others go on.
+    async fn after(&self, pin: &StoreSnapshot, missing: Error) -> Result<Arc<StoreSnapshot>> {
+        if let Some(path) = missing.missing_path()
+            && let Some(lost @ Error::Corrupt { .. }) = pin.missing(path).await
+        {
+            return Err(lost);
+        }
+        self.newer(pin).await?.ok_or(missing)
     }
 
     /// The state of now, when it is another than `pin`.

@@ -1,6 +1,6 @@
 //! One consistent list of files: every table of a store at one token.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -9,7 +9,10 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::error::{Error, Result};
+use crate::input::KnownObject;
+use crate::ledger;
 use crate::log::{TableLog, TableState};
+use crate::round::ledger_of;
 
 /// An older state of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +45,24 @@ impl StoreSnapshot {
     /// The table of that name, where it is one of those that were opened.
     pub fn table(&self, name: &str) -> Option<&TableSnapshot> {
         self.tables.iter().find(|table| table.name() == name)
+    }
+
+    /// What the ledger knows about `keys` delivered in `month` (`YYYY-MM`; none: objects without a
+    /// delivery time). A key that is not in the answer is new; of a key with several rows the newest
+    /// answers.
+    ///
+    /// # Errors
+    /// When the ledger is not one of the tables that were opened, or cannot be read.
+    pub async fn known(
+        &self,
+        month: Option<&str>,
+        keys: &[&str],
+    ) -> Result<HashMap<String, KnownObject>> {
+        let table = ledger_of(self)?;
+        let files = table.files().await?;
+        let of_month = |file: &&LiveFile| file.partition.as_deref() == month;
+        let files: Vec<LiveFile> = files.iter().filter(of_month).cloned().collect();
+        ledger::known(table.object_store(), &files, keys).await
     }
 
     /// Why a file that this snapshot shows is not there: it was replaced and removed since

@@ -1,6 +1,7 @@
 //! Objects whose inflated bytes are already in the store.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{AsArray, BinaryArray, BooleanArray, RecordBatch, StringArray};
@@ -13,7 +14,8 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowPredicateFn, RowFilter};
 
 use super::known::key_columns;
-use crate::data_file::open;
+use super::prefixes::Prefixes;
+use crate::data_file::{OpenFile, open};
 use crate::error::{Error, Result};
 use crate::input::ObjectState;
 use crate::snapshot::LiveFile;
@@ -23,7 +25,8 @@ const FILES_AT_ONCE: usize = 4;
 /// Up to this many hashes, filters are asked; for more, the hashes of a file are read and kept,
 /// because one of many misses a filter of 1 % only by luck.
 const ASK_FILTERS_MAX: usize = 32;
-/// Bytes of hashes kept, 8 an object.
+/// Bytes of hashes kept in memory, 8 an object: of eight million. Those of others are set aside on
+/// disk, or a lake of half a billion objects would be read again for every few that come.
 const KEPT_BYTES_MAX: usize = 64 << 20;
 
 type Hash = [u8; 32];
@@ -33,16 +36,26 @@ type Hash = [u8; 32];
 #[derive(Debug, Default)]
 pub(crate) struct InflatedIndex {
     kept: Mutex<Kept>,
+    /// Whose turn it is to read the hashes of a file, 32 bytes an object: one at a time.
+    reading: tokio::sync::Mutex<()>,
+    /// Bytes of hashes kept in memory; none: [`KEPT_BYTES_MAX`].
+    bytes_max: Option<usize>,
 }
 
 #[derive(Debug, Default)]
 struct Kept {
-    /// The first 8 bytes of the hashes of a file's objects, sorted.
-    files: HashMap<Path, Arc<[u64]>>,
+    /// What is known of the hashes of a file's objects.
+    files: HashMap<Path, Prefixes>,
     bytes: usize,
 }
 
 impl InflatedIndex {
+    /// One that keeps fewer bytes of hashes in memory.
+    #[cfg(test)]
+    pub(crate) fn with_bytes_max(bytes: usize) -> InflatedIndex {
+        InflatedIndex { bytes_max: Some(bytes), ..InflatedIndex::default() }
+    }
+
     /// The `object_key` of an object whose rows stand, for each of `hashes` that has one. Of
     /// several the first committed. An object that was refused, or is a copy itself, is never the
     /// answer: nothing of it is in the store.
@@ -81,15 +94,10 @@ impl InflatedIndex {
         file: &LiveFile,
         hashes: &[Hash],
     ) -> Result<Vec<(Hash, (i64, String))>> {
-        let kept = self.kept(&file.path);
-        let candidates: HashSet<Hash> = match kept {
-            Some(prefixes) => held(&prefixes, hashes),
+        let candidates: HashSet<Hash> = match self.kept(&file.path) {
+            Some(prefixes) => held(&prefixes, hashes)?,
             None if hashes.len() <= ASK_FILTERS_MAX => ask_filters(objects, file, hashes).await?,
-            None => {
-                let prefixes = read_prefixes(objects, file).await?;
-                self.keep(&file.path, &prefixes);
-                held(&prefixes, hashes)
-            }
+            None => held(&self.read(objects, file).await?, hashes)?,
         };
         if candidates.is_empty() {
             Ok(Vec::new())
@@ -98,7 +106,17 @@ impl InflatedIndex {
         }
     }
 
-    fn kept(&self, path: &Path) -> Option<Arc<[u64]>> {
+    /// The hashes of a file, kept from then on.
+    async fn read(&self, objects: &Arc<dyn ObjectStore>, file: &LiveFile) -> Result<Prefixes> {
+        let _turn = self.reading.lock().await;
+        if let Some(prefixes) = self.kept(&file.path) {
+            return Ok(prefixes); // somebody else has read them meanwhile
+        }
+        let prefixes = read_prefixes(objects, file).await?;
+        self.keep(&file.path, prefixes)
+    }
+
+    fn kept(&self, path: &Path) -> Option<Prefixes> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).files.get(path).cloned()
     }
 
@@ -108,18 +126,21 @@ impl InflatedIndex {
         if kept.files.len() > files.len() {
             let live: HashSet<&Path> = files.iter().map(|file| &file.path).collect();
             kept.files.retain(|path, _| live.contains(path));
-            kept.bytes = kept.files.values().map(|prefixes| size_of_val::<[u64]>(prefixes)).sum();
+            kept.bytes = kept.files.values().map(Prefixes::bytes).sum();
         }
     }
 
-    fn keep(&self, path: &Path, prefixes: &Arc<[u64]>) {
+    fn keep(&self, path: &Path, sorted: Vec<u64>) -> Result<Prefixes> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes = size_of_val::<[u64]>(prefixes);
-        if kept.bytes + bytes <= KEPT_BYTES_MAX
-            && kept.files.insert(path.clone(), prefixes.clone()).is_none()
-        {
-            kept.bytes += bytes;
-        }
+        let fits =
+            kept.bytes + size_of_val(&sorted[..]) <= self.bytes_max.unwrap_or(KEPT_BYTES_MAX);
+        let prefixes = match fits {
+            true => Prefixes::Held(sorted.into()),
+            false => Prefixes::set_aside(&sorted).map_err(set_aside_failed)?,
+        };
+        kept.bytes += prefixes.bytes();
+        kept.files.insert(path.clone(), prefixes.clone());
+        Ok(prefixes)
     }
 }
 
@@ -127,8 +148,19 @@ fn prefix(hash: &[u8]) -> u64 {
     hash.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
-fn held(prefixes: &[u64], hashes: &[Hash]) -> HashSet<Hash> {
-    hashes.iter().filter(|hash| prefixes.binary_search(&prefix(*hash)).is_ok()).copied().collect()
+/// The hashes that may be among those of a file.
+fn held(prefixes: &Prefixes, hashes: &[Hash]) -> Result<HashSet<Hash>> {
+    let mut held = HashSet::new();
+    for hash in hashes {
+        if prefixes.hold(prefix(hash)).map_err(set_aside_failed)? {
+            held.insert(*hash);
+        }
+    }
+    Ok(held)
+}
+
+fn set_aside_failed(error: io::Error) -> Error {
+    Error::storage("set hashes aside in the folder for temporary files", error)
 }
 
 /// The hashes that the filters of a file do not rule out; all where it has no filter.
@@ -137,23 +169,32 @@ async fn ask_filters(
     file: &LiveFile,
     hashes: &[Hash],
 ) -> Result<HashSet<Hash>> {
-    let failed = |e| Error::storage(format!("read `{}`", file.path), e);
     let mut builder = open(objects, file).await?;
-    let columns = builder.parquet_schema().columns();
-    let column = columns.iter().position(|column| column.name() == "inflated_sha256");
-    let column = column.ok_or_else(|| not_ledger(file))?;
     let mut held = HashSet::new();
     for group in 0..builder.metadata().num_row_groups() {
-        let filter =
-            builder.get_row_group_column_bloom_filter(group, column).await.map_err(failed)?;
-        let may_hold = |hash: &&Hash| filter.as_ref().is_none_or(|f| f.check(hash.as_slice()));
-        held.extend(hashes.iter().filter(may_hold));
+        held.extend(in_group(&mut builder, file, group, hashes).await?);
     }
     Ok(held)
 }
 
-/// The first bytes of every hash in a file.
-async fn read_prefixes(objects: &Arc<dyn ObjectStore>, file: &LiveFile) -> Result<Arc<[u64]>> {
+/// The hashes that the filter of a row group does not rule out.
+async fn in_group(
+    builder: &mut OpenFile,
+    file: &LiveFile,
+    group: usize,
+    hashes: &[Hash],
+) -> Result<Vec<Hash>> {
+    let failed = |e| Error::storage(format!("read `{}`", file.path), e);
+    let columns = builder.parquet_schema().columns();
+    let column = columns.iter().position(|column| column.name() == "inflated_sha256");
+    let column = column.ok_or_else(|| not_ledger(file))?;
+    let filter = builder.get_row_group_column_bloom_filter(group, column).await.map_err(failed)?;
+    let may_hold = |hash: &&Hash| filter.as_ref().is_none_or(|f| f.check(hash.as_slice()));
+    Ok(hashes.iter().filter(may_hold).copied().collect())
+}
+
+/// The first bytes of every hash in a file, sorted.
+async fn read_prefixes(objects: &Arc<dyn ObjectStore>, file: &LiveFile) -> Result<Vec<u64>> {
     let failed = |e| Error::storage(format!("read `{}`", file.path), e);
     let builder = open(objects, file).await?;
     let mask = ProjectionMask::columns(builder.parquet_schema(), ["inflated_sha256"]);
@@ -164,7 +205,7 @@ async fn read_prefixes(objects: &Arc<dyn ObjectStore>, file: &LiveFile) -> Resul
         prefixes.extend(hashes.iter().flatten().map(prefix));
     }
     prefixes.sort_unstable();
-    Ok(prefixes.into())
+    Ok(prefixes)
 }
 
 /// The objects of a file with one of these hashes whose rows stand: their round and key.
@@ -174,7 +215,16 @@ async fn read_rows(
     hashes: HashSet<Hash>,
 ) -> Result<Vec<(Hash, (i64, String))>> {
     let failed = |e| Error::storage(format!("read `{}`", file.path), e);
-    let builder = open(objects, file).await?;
+    let wanted: Vec<Hash> = hashes.iter().copied().collect();
+    let mut builder = open(objects, file).await?;
+    let groups: Vec<usize> = (0..builder.metadata().num_row_groups()).collect();
+    let mut hit = Vec::new();
+    for group in groups {
+        if !in_group(&mut builder, file, group, &wanted).await?.is_empty() {
+            hit.push(group);
+        }
+    }
+    let builder = builder.with_row_groups(hit);
     let schema = builder.parquet_schema();
     let columns = ["inflated_sha256", "key_prefix", "logical_key", "state", "round"];
     let all = ProjectionMask::columns(schema, columns);

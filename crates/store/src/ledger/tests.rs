@@ -132,15 +132,18 @@ async fn a_copy_is_found_by_filters_and_by_hashes_alike() {
     let strangers = (0..500).map(|n| hash(&format!("stranger {n}")));
     let many: Vec<[u8; 32]> = few.iter().copied().chain(strangers).collect();
 
-    let index = InflatedIndex::default();
-    assert_eq!(archive.copies(&index, &few).await, expected);
-    for _ in 0..2 {
-        let found = archive.copies(&index, &many).await;
-        assert_eq!(found[..few.len()], expected);
-        assert!(found[few.len()..].iter().all(Option::is_none));
+    // All hashes in memory; those of one file; none.
+    let indexes = [1_000_000, 2_000, 0].map(InflatedIndex::with_bytes_max);
+    for index in indexes {
+        assert_eq!(archive.copies(&index, &few).await, expected);
+        for _ in 0..2 {
+            let found = archive.copies(&index, &many).await;
+            assert_eq!(found[..few.len()], expected);
+            assert!(found[few.len()..].iter().all(Option::is_none));
+        }
+        assert_eq!(archive.copies(&index, &few).await, expected);
+        assert_eq!(archive.copies(&index, &[]).await, []);
     }
-    assert_eq!(archive.copies(&index, &few).await, expected);
-    assert_eq!(archive.copies(&index, &[]).await, []);
 }
 
 #[test]

@@ -6,15 +6,17 @@ use std::sync::{Arc, Mutex};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use chrono::{TimeDelta, Utc};
+use futures::FutureExt;
 use traillake_store::{
     Error, Expiry, Held, Lake, Result, Settings, StoreSnapshot, StoreWriter, TableExpiry,
     UpkeepOptions,
 };
-use traillake_testkit::faults::{Counted, Faults, Outcome};
+use traillake_testkit::faults::{Counted, Faults, Outcome, Trouble};
 
 use crate::meanwhile::Meanwhile;
+use crate::power::{scratch, watched_disk};
 use crate::turns::Turns;
-use crate::upkeep::{behind, lake_of, later, rounds, upkeep};
+use crate::upkeep::{behind, lake_in, lake_of, later, rounds, upkeep};
 use crate::world::{
     self, Disk, Ledger, Object, STORE, at, audit, commit, object, read, record, table_rows, told,
 };
@@ -23,21 +25,21 @@ use crate::world::{
 const TABLES: [&str; 3] = ["events", "extras", "variants"];
 
 /// What is from before this day leaves.
-fn before(day: i64) -> Expiry {
+pub fn before(day: i64) -> Expiry {
     Expiry { before: at(86_400 * day), held: None, memory_bytes: 64 << 20 }
 }
 
-async fn expire(writer: &StoreWriter, expiry: &Expiry) -> Result<Vec<TableExpiry>> {
+pub async fn expire(writer: &StoreWriter, expiry: &Expiry) -> Result<Vec<TableExpiry>> {
     let due = writer.expiry_due(&writer.latest().await?, expiry.clone()).await?;
     writer.expire(&due, later()).await?;
     Ok(due.tables())
 }
 
 /// A row: its table, its time, everything else of it.
-type Row = (&'static str, i64, String);
+pub type Row = (&'static str, i64, String);
 
 /// Every row of the tables that records leave.
-async fn rows(snapshot: &StoreSnapshot) -> BTreeSet<Row> {
+pub async fn rows(snapshot: &StoreSnapshot) -> BTreeSet<Row> {
     let mut found = BTreeSet::new();
     for table in TABLES {
         for batch in table_rows(snapshot.table(table).unwrap()).await {
@@ -52,14 +54,14 @@ async fn rows(snapshot: &StoreSnapshot) -> BTreeSet<Row> {
     found
 }
 
-fn from(rows: &BTreeSet<Row>, expiry: &Expiry) -> BTreeSet<Row> {
+pub fn from(rows: &BTreeSet<Row>, expiry: &Expiry) -> BTreeSet<Row> {
     let before = expiry.before.timestamp_micros();
     rows.iter().filter(|(_, at, _)| *at >= before).cloned().collect()
 }
 
 /// Holds a lake against the rows that should be left of it: they are there, what has left is counted,
 /// and an audit finds nothing.
-async fn check(disk: &Disk, left: &BTreeSet<Row>, why: &str) {
+pub async fn check(disk: &Disk, left: &BTreeSet<Row>, why: &str) {
     let snapshot = read(disk).await;
     let found = rows(&snapshot).await;
     assert!(found == *left, "{why}: {} rows and not {}", found.len(), left.len());
@@ -220,10 +222,44 @@ async fn counts_are_carried_over_checkpoints_and_logs_that_were_shortened() {
 
 #[tokio::test]
 async fn stopped_at_every_step_each_table_has_lost_all_it_should_or_nothing() {
-    let rounds = rounds(16);
-    let (lake, writer) = lake_of(&rounds).await;
+    stopped_at_every_step(Disk::memory()).await;
+}
+
+#[tokio::test]
+async fn in_a_bucket_each_table_has_lost_all_it_should_or_nothing() {
+    stopped_at_every_step(Disk::bucket()).await;
+}
+
+/// A lake with one file for each month.
+async fn folded_lake(disk: Disk) -> (Disk, BTreeSet<Row>) {
+    let (lake, writer) = lake_in(disk, &rounds(16)).await;
     upkeep(&writer, later()).await.unwrap();
     let all = rows(&read(&lake).await).await;
+    (lake, all)
+}
+
+/// Of each table all that should has left, or nothing has; whether that is half of the work.
+pub async fn check_whole_or_nothing(
+    disk: &Disk,
+    all: &BTreeSet<Row>,
+    left: &BTreeSet<Row>,
+    why: &str,
+) -> bool {
+    let snapshot = read(disk).await;
+    let found = rows(&snapshot).await;
+    for table in TABLES {
+        let of = |rows: &BTreeSet<Row>| -> BTreeSet<Row> {
+            rows.iter().filter(|(name, ..)| *name == table).cloned().collect()
+        };
+        let whole = of(&found) == of(all) || of(&found) == of(left);
+        assert!(whole, "{why}: `{table}` has lost some");
+    }
+    check_sums(disk, &snapshot, why).await;
+    found != *all && found != *left
+}
+
+async fn stopped_at_every_step(disk: Disk) {
+    let (lake, all) = folded_lake(disk).await;
     let expiry = before(6);
     let left = from(&all, &expiry);
     let plain = Arc::new(Faults::none(Counted::Changes));
@@ -242,16 +278,7 @@ async fn stopped_at_every_step_each_table_has_lost_all_it_should_or_nothing() {
                 let _ = expire(&writer, &expiry).await;
             }
             assert!(stop.stopped());
-            let found = rows(&read(&disk).await).await;
-            for table in TABLES {
-                let of = |rows: &BTreeSet<Row>| -> BTreeSet<Row> {
-                    rows.iter().filter(|(name, ..)| *name == table).cloned().collect()
-                };
-                let whole = of(&found) == of(&all) || of(&found) == of(&left);
-                assert!(whole, "{why}: `{table}` has lost some");
-            }
-            half_way += usize::from(found != all && found != left);
-            check_sums(&disk, &read(&disk).await, &why).await;
+            half_way += usize::from(check_whole_or_nothing(&disk, &all, &left, &why).await);
             let writer = world::writer(&disk).await.unwrap();
             expire(&writer, &expiry).await.unwrap();
             check(&disk, &left, &why).await;
@@ -261,6 +288,105 @@ async fn stopped_at_every_step_each_table_has_lost_all_it_should_or_nothing() {
         }
     }
     assert!(half_way > 5, "{half_way}");
+}
+
+/// Full at each step of an expiry: what it has done of a table is done, and it says why it ends.
+#[tokio::test]
+async fn a_disk_that_fills_up_in_an_expiry_is_told_and_costs_no_row() {
+    let (lake, all) = folded_lake(Disk::memory()).await;
+    let expiry = before(6);
+    let left = from(&all, &expiry);
+    let plain = Arc::new(Faults::none(Counted::Changes));
+    expire(&world::writer(&behind(&lake.fork(), &plain)).await.unwrap(), &expiry).await.unwrap();
+    let mut refused = 0;
+    for (step, what) in plain.trace().iter().enumerate() {
+        let why = format!("full at `{what}`");
+        let full = Faults::none(Counted::Changes).with(step as u64, Trouble::Fill);
+        let disk = lake.fork();
+        let writer = world::writer(&behind(&disk, &Arc::new(full))).await.unwrap();
+        match expire(&writer, &expiry).await {
+            Ok(_) => check(&disk, &left, &why).await,
+            Err(error) => {
+                refused += 1;
+                let error: &dyn std::error::Error = &error;
+                let mut causes = std::iter::successors(Some(error), |error| error.source());
+                let told =
+                    |cause: &dyn std::error::Error| cause.to_string().contains("no storage space");
+                assert!(causes.any(told), "{why}: {error}");
+            }
+        }
+        check_whole_or_nothing(&disk, &all, &left, &why).await;
+        expire(&world::writer(&disk).await.unwrap(), &expiry).await.unwrap();
+        check(&disk, &left, &why).await;
+    }
+    assert!(refused > 5, "{refused}");
+}
+
+#[tokio::test]
+async fn power_lost_during_an_expiry_loses_no_row_and_brings_none_back() {
+    let rounds = rounds(6);
+    let expiry = before(3);
+    let filled = async |disk: &Disk| {
+        let writer = world::writer(disk).await.unwrap();
+        for (n, round) in (1..).zip(&rounds) {
+            commit(&writer, round, n).await.unwrap();
+        }
+        writer
+    };
+    let syncs = {
+        let folder = scratch();
+        let (disk, power) = watched_disk(folder.path());
+        let writer = filled(&disk).await;
+        let before = power.syncs();
+        expire(&writer, &expiry).await.unwrap();
+        before..power.syncs()
+    };
+    assert!(syncs.end > syncs.start + 8, "{syncs:?}");
+    for (seed, cut) in syncs.enumerate() {
+        let why = format!("cut at {cut}");
+        let folder = scratch();
+        let (disk, power) = watched_disk(folder.path());
+        let writer = filled(&disk).await;
+        // Objects are numbered by chance: each lake has rows of its own.
+        let all = rows(&read(&disk).await).await;
+        let left = from(&all, &expiry);
+        assert!(left.len() < all.len());
+        power.cut_at(cut);
+        let _ = expire(&writer, &expiry).await;
+        power.crash(seed as u64).unwrap();
+        check_whole_or_nothing(&disk, &all, &left, &why).await;
+        expire(&world::writer(&disk).await.unwrap(), &expiry).await.unwrap();
+        check(&disk, &left, &why).await;
+    }
+}
+
+#[tokio::test]
+async fn an_expiry_that_nobody_polls_any_more_leaves_a_whole_store() {
+    let (lake, all) = folded_lake(Disk::memory()).await;
+    let expiry = before(6);
+    let left = from(&all, &expiry);
+    let (mut not_begun, mut done) = (0, 0);
+    for polls in (0..14).map(|n| 1 << n) {
+        let disk = lake.fork();
+        let writer = world::writer(&disk).await.unwrap();
+        let mut work = Box::pin(expire(&writer, &expiry).fuse());
+        for _ in 0..polls {
+            if futures::poll!(&mut work).is_ready() {
+                break;
+            }
+            // Logs are read on threads of their own.
+            tokio::time::sleep(std::time::Duration::from_micros(200)).await;
+        }
+        drop(work);
+        let why = format!("{polls} polls");
+        check_whole_or_nothing(&disk, &all, &left, &why).await;
+        let found = rows(&read(&disk).await).await;
+        (not_begun, done) =
+            (not_begun + usize::from(found == all), done + usize::from(found == left));
+        expire(&world::writer(&disk).await.unwrap(), &expiry).await.unwrap();
+        check(&disk, &left, &why).await;
+    }
+    assert!(not_begun > 1 && done > 0, "{not_begun} not begun, {done} done");
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ fn commit_file(disk: &Disk, table: &str, version: u64) -> PathBuf {
     log(disk, table).join(format!("{version:020}.json"))
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

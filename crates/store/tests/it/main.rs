@@ -18,6 +18,7 @@ mod rebases;
 mod retries;
 mod rewrites;
 mod rounds;
+mod s3;
 mod turns;
 mod upkeep;
 mod world;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use traillake_store::RoundInput;
+use traillake_store::{Error, RoundInput};
 use traillake_testkit::faults::{Counted, Faults, Reply, Trouble};
 
 use crate::upkeep::{behind, lake_of, later, of, rounds, upkeep};
-use crate::world::{self, Disk, Object, Words, at, check_truth, commit, object, record};
+use crate::world::{self, Disk, Object, Words, at, check_truth, commit, object, read, record};
 
 /// A laptop that was closed for a week: what its ingest saw is replaced and removed.
 #[tokio::test]
@@ -29,6 +29,20 @@ async fn a_writer_that_slept_through_a_vacuum_goes_on_with_the_state_of_now() {
     let receipt = asleep.commit_round(input, &Words, at(60)).await.unwrap();
     assert_eq!(receipt.known.len(), rounds[10].len());
     assert_eq!(check_truth(&disk, &of(&rounds)).await, 12);
+}
+
+/// A file of the ledger that is lost is told of: it is not taken for one that upkeep has replaced, for
+/// which the state of now is looked at again and again while others go on.
+#[tokio::test]
+async fn a_lost_file_of_the_ledger_is_told_and_not_looked_for_for_ever() {
+    let (lake, _) = lake_of(&rounds(6)).await;
+    let writer = world::writer(&lake).await.unwrap();
+    let ledger = read(&lake).await.table("objects").unwrap().files().await.unwrap();
+    for file in ledger.iter() {
+        lake.delete(file.path.as_ref()).await;
+    }
+    let error = writer.known(Some("2023-11"), &["object 000"]).await.unwrap_err();
+    assert!(matches!(error, Error::Corrupt { .. }), "{error}");
 }
 
 /// Whoever brings the same in again, after an error and with the same writer, doubles nothing.

@@ -10,14 +10,17 @@ use object_store::path::Path;
 use traillake_store::{Error, Expiry, Result, StoreWriter, TableSnapshot};
 use traillake_testkit::faults::{Counted, Faults, Reply, Trouble};
 
-use crate::upkeep::{behind, lake_of, later, rounds, upkeep};
+use crate::upkeep::{behind, lake_in, later, rounds, upkeep};
 use crate::world::{
     self, Disk, Ledger, Object, at, audit, check_truth, commit, commit_path, objects, read,
     table_rows, told,
 };
 
 async fn lake_of_three_rounds() -> (Disk, StoreWriter, Vec<Object>) {
-    let disk = Disk::memory();
+    three_rounds_in(Disk::memory()).await
+}
+
+async fn three_rounds_in(disk: Disk) -> (Disk, StoreWriter, Vec<Object>) {
     let writer = world::writer(&disk).await.unwrap();
     let all = objects("a", 0, 3, 4);
     for object in &all {
@@ -34,14 +37,15 @@ async fn whole(table: &TableSnapshot) -> (Vec<Path>, Vec<RecordBatch>) {
 
 #[tokio::test]
 async fn two_rewrites_of_the_same_files_never_both_publish() {
-    for step in 0..4 {
-        let (disk, ann, all) = lake_of_three_rounds().await;
+    for step in 0..8 {
+        let disk = if step < 4 { Disk::memory() } else { Disk::bucket() };
+        let (disk, ann, all) = three_rounds_in(disk).await;
         let bob = world::writer(&disk).await.unwrap();
         let seen: Vec<&Object> = all.iter().collect();
         let (snapshot, other) = (ann.snapshot(), bob.snapshot());
         let (events, theirs) = (snapshot.table("events").unwrap(), other.table("events").unwrap());
         let (inputs, rows) = whole(events).await;
-        let published = match step {
+        let published = match step % 4 {
             0 => {
                 let first = ann.rewrite(events, &inputs, rows.clone(), at(5)).await;
                 vec![first, bob.rewrite(theirs, &inputs, rows, at(6)).await]
@@ -233,8 +237,13 @@ async fn check_kept(disk: &Disk, rounds: &[Vec<Object>], from: i64, why: &str) {
 #[tokio::test]
 async fn a_fold_and_an_expiry_of_the_same_files_never_both_publish() {
     let rounds = rounds(24);
-    for fold_is_first in [true, false] {
-        let (disk, _) = lake_of(&rounds).await;
+    for (fold_is_first, disk) in [
+        (true, Disk::memory()),
+        (false, Disk::memory()),
+        (true, Disk::bucket()),
+        (false, Disk::bucket()),
+    ] {
+        let (disk, _) = lake_in(disk, &rounds).await;
         let version = read(&disk).await.table("events").unwrap().version();
         let first = disk.clone();
         let faults = Faults::none(Counted::Changes);

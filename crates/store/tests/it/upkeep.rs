@@ -55,7 +55,11 @@ pub fn of(rounds: &[Vec<Object>]) -> Vec<&Object> {
 }
 
 pub async fn lake_of(rounds: &[Vec<Object>]) -> (Disk, StoreWriter) {
-    let disk = Disk::memory();
+    lake_in(Disk::memory(), rounds).await
+}
+
+/// A lake of these rounds on a disk that is empty.
+pub async fn lake_in(disk: Disk, rounds: &[Vec<Object>]) -> (Disk, StoreWriter) {
     let writer = world::writer(&disk).await.unwrap();
     for (n, round) in (1..).zip(rounds) {
         commit(&writer, round, n).await.unwrap();

@@ -277,9 +277,32 @@ impl Disk {
         disk
     }
 
-    /// A copy of a disk in memory, as it is now.
+    /// A bucket in memory: all that a lake in S3 does, without the wire.
+    pub fn bucket() -> Disk {
+        Disk::bucket_of(Arc::new(InMemory::new()))
+    }
+
+    fn bucket_of(memory: Arc<InMemory>) -> Disk {
+        let mut disk = Disk::in_bucket(memory.clone());
+        disk.memory = Some(memory);
+        disk
+    }
+
+    /// A lake in this bucket.
+    pub fn in_bucket(bucket: Arc<dyn ObjectStore>) -> Disk {
+        let mut disk = Disk::folder();
+        disk.location = "s3://home".to_string();
+        disk.options.bucket = Some(bucket);
+        disk
+    }
+
+    /// A copy of a disk or bucket in memory, as it is now.
     pub fn fork(&self) -> Disk {
-        Disk::of(Arc::new(self.memory.as_ref().unwrap().fork()))
+        let copy = Arc::new(self.objects().fork());
+        match self.options.bucket {
+            Some(_) => Disk::bucket_of(copy),
+            None => Disk::of(copy),
+        }
     }
 
     /// What a disk in memory is made of.

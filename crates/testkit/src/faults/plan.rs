@@ -73,6 +73,8 @@ pub struct Faults {
     counted: Counted,
     planned: Vec<(u64, Trouble)>,
     random: Option<(f64, Mutex<Random>)>,
+    every_kind: bool,
+    struck: Mutex<Vec<String>>,
     delay: Option<(Duration, Mutex<Random>)>,
     meanwhile: Mutex<Option<Meanwhile>>,
     trace: Mutex<Vec<String>>,
@@ -100,7 +102,20 @@ impl Faults {
         let (stopped, full) = (AtomicBool::new(false), AtomicBool::new(false));
         let injected = AtomicU64::new(0);
         let (random, delay) = (None, None);
-        Self { counted, planned, random, delay, meanwhile, trace, injected, stopped, full }
+        let (every_kind, struck) = (false, Mutex::default());
+        Self {
+            counted,
+            planned,
+            random,
+            every_kind,
+            struck,
+            delay,
+            meanwhile,
+            trace,
+            injected,
+            stopped,
+            full,
+        }
     }
 
     /// Returns a plan that stops at `step`.
@@ -119,6 +134,12 @@ impl Faults {
     pub fn with_random_failures(mut self, seed: u64, share: f64) -> Self {
         self.random = Some((share, Mutex::new(Random::new(seed))));
         self
+    }
+
+    /// As [`Faults::with_random_failures`], with every reply that a storage may give: busy, a full
+    /// disk, and to what was done all the same also that it exists or that a condition failed.
+    pub fn with_random_trouble(self, seed: u64, share: f64) -> Self {
+        Self { every_kind: true, ..self.with_random_failures(seed, share) }
     }
 
     /// Makes every step wait first, between nothing and `longest` by `seed`: other tasks get
@@ -162,11 +183,18 @@ impl Faults {
         self.trace.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Returns the steps at which something went wrong, as [`Faults::trace`] tells them.
+    pub fn struck(&self) -> Vec<String> {
+        self.struck.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Counts the step, says what goes wrong with it, and counts that; `Err` when all is over already.
     async fn enter(&self, verb: &str, path: &Path, change: bool) -> Result<Option<Trouble>> {
         let trouble = self.trouble(verb, path, change).await?;
         if let Some(Trouble::Stop(_) | Trouble::Fail { .. }) = trouble {
             self.injected.fetch_add(1, Ordering::SeqCst);
+            let mut struck = self.struck.lock().unwrap_or_else(PoisonError::into_inner);
+            struck.push(format!("{verb} {path}"));
         }
         Ok(trouble)
     }
@@ -215,7 +243,12 @@ impl Faults {
         let (share, random) = self.random.as_ref()?;
         let mut random = random.lock().unwrap_or_else(PoisonError::into_inner);
         let (fails, applied) = (random.chance(*share), random.chance(0.5));
-        fails.then_some(Trouble::Fail { reply: Reply::Busy, applied })
+        let reply = match (self.every_kind, applied) {
+            (false, _) => Reply::Busy,
+            (true, true) => random.pick(&[Reply::Busy, Reply::Exists, Reply::Precondition]),
+            (true, false) => random.pick(&[Reply::Busy, Reply::Full]),
+        };
+        fails.then_some(Trouble::Fail { reply, applied })
     }
 }
 
