@@ -20,7 +20,7 @@ use object_store::prefix::PrefixStore;
 use object_store::{ClientOptions, CredentialProvider, ObjectStore, RetryConfig};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
-use traillake_ingest::{Bucket, Lister};
+use traillake_ingest::Lister;
 use url::Url;
 
 use crate::config::Settings;
@@ -28,8 +28,10 @@ use crate::env_vars;
 use crate::failure::Problem;
 
 mod class;
+mod found;
 
 use class::InClass;
+pub use found::Found;
 
 /// Region of an endpoint that is not AWS's, where nothing names one.
 const REGION_ELSEWHERE: &str = "us-east-1";
@@ -42,7 +44,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
 
 /// How S3 is reached, in the words of the AWS CLI.
-#[derive(Args, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[command(next_help_heading = "Buckets")]
 #[serde(default)]
 pub struct BucketArgs {
@@ -85,22 +87,10 @@ pub fn is_bucket(text: &str) -> bool {
     text.starts_with("s3://")
 }
 
-/// Returns the bucket or prefix that a URL names, as a source of logs.
-///
-/// # Errors
-/// For a URL without a bucket, and when the AWS configuration cannot be used.
-pub async fn source(url: &str, args: &BucketArgs) -> anyhow::Result<Bucket> {
-    let place = Place::parse(url)?;
-    let reach = Reach::find(&place.bucket, args).await?;
-    let lister = reach.lister(&place.bucket)?;
-    let objects = Arc::new(build(reach.builder(&place.bucket), &place.bucket)?);
-    Ok(Bucket { name: place.bucket, prefix: place.prefix, lister, objects })
-}
-
 /// Returns the bucket or prefix that a URL names, as the place of a lake.
 ///
 /// # Errors
-/// As [`source`].
+/// As [`Found::source`].
 pub async fn lake(url: &str, settings: &Settings) -> anyhow::Result<Arc<dyn ObjectStore>> {
     let place = Place::parse(url)?;
     let builder = Reach::find(&place.bucket, &BucketArgs::default()).await?.builder(&place.bucket);
@@ -119,7 +109,7 @@ pub async fn lake(url: &str, settings: &Settings) -> anyhow::Result<Arc<dyn Obje
 /// Returns the client of the bucket in which a URL names an object, and the object's key.
 ///
 /// # Errors
-/// As [`source`].
+/// As [`Found::source`].
 pub async fn object(
     url: &str,
     args: &BucketArgs,
@@ -235,7 +225,8 @@ impl Reach {
     }
 
     fn lister(&self, bucket: &str) -> anyhow::Result<Lister> {
-        let amazons = format!("https://s3.{}.amazonaws.com", self.region);
+        let domain = domain_of(&self.region);
+        let amazons = format!("https://s3.{}.{domain}", self.region);
         let endpoint = self.endpoint.clone().unwrap_or(amazons);
         Ok(Lister {
             bucket_url: format!("{}/{bucket}", endpoint.trim_end_matches('/')),
@@ -246,6 +237,15 @@ impl Reach {
             retry: RetryConfig::default(),
             http: ReqwestConnector::default().connect(&self.options)?,
         })
+    }
+}
+
+/// Returns the domain of a region's endpoints: that of the partition it is in
+/// (<https://docs.aws.amazon.com/general/latest/gr/s3.html>).
+fn domain_of(region: &str) -> &'static str {
+    match region.starts_with("cn-") {
+        true => "amazonaws.com.cn",
+        false => "amazonaws.com",
     }
 }
 

@@ -116,6 +116,14 @@ pub const SETTINGS: &[Setting] = &[
         check: |text| count_or(text, "none"),
     },
     Setting {
+        key: "maintain.every",
+        env: env_vars::MAINTAIN_EVERY,
+        flag: "",
+        default: "1h",
+        about: "how often a lake is kept small while logs are followed; none: never",
+        check: |text| if text == "none" { Ok(()) } else { parse_duration(text).map(|_| ()) },
+    },
+    Setting {
         key: "s3.cache",
         env: env_vars::S3_CACHE,
         flag: "",

@@ -24,6 +24,8 @@ pub const QUERY_MEMORY: &str = "TRAILLAKE_QUERY_MEMORY";
 pub const QUERY_TIMEOUT: &str = "TRAILLAKE_QUERY_TIMEOUT";
 /// The most rows an answer may have; see the setting `query.rows-max`.
 pub const QUERY_ROWS_MAX: &str = "TRAILLAKE_QUERY_ROWS_MAX";
+/// How often a lake is kept small; see the setting `maintain.every`.
+pub const MAINTAIN_EVERY: &str = "TRAILLAKE_MAINTAIN_EVERY";
 /// What is kept here of a lake in S3; see the setting `s3.cache`.
 pub const S3_CACHE: &str = "TRAILLAKE_S3_CACHE";
 /// How a lake in S3 is encrypted; see the setting `s3.encryption`.
@@ -66,6 +68,7 @@ pub const OURS: &[&str] = &[
     QUERY_MEMORY,
     QUERY_TIMEOUT,
     QUERY_ROWS_MAX,
+    MAINTAIN_EVERY,
     S3_CACHE,
     S3_ENCRYPTION,
     S3_STORAGE_CLASS,

@@ -39,7 +39,7 @@ pub use looks::{DayRun, Looks};
 pub use notice::{Arrival, Notice, notice};
 pub use options::{IngestOptions, LATE_DAYS, Selection, Source};
 pub use pipeline::ingest;
-pub use plan::{Plan, PlanCell, PlanTally, check_sources, plan};
+pub use plan::{PLAN_CELLS_MAX, Plan, PlanCell, PlanSpan, PlanTally, check_sources, plan};
 pub use progress::{CancelFlag, Progress, Silent};
 pub use proof::LogProof;
 pub use report::{Fault, FaultKind, IgnoredLine, IntakeLine, ObjectCounts, RecordCounts, Report};

@@ -1,13 +1,15 @@
 //! What there is to read: the listing without what the ledger knows.
 
-use std::collections::BTreeMap;
+mod cells;
+
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use traillake_cloudtrail::ObjectKey;
-use traillake_store::{KnownObject, StoreWriter};
+use traillake_store::{KnownObject, StoreSnapshot, StoreWriter};
 
 use crate::error::{Error, Result};
 use crate::listing::Listing;
@@ -17,8 +19,11 @@ use crate::order::{Listed, Objects, Order, SortedObjects};
 use crate::progress::CancelFlag;
 use crate::report::{Fault, IgnoredLine, ObjectCounts};
 use crate::source::{
-    Before, DiskSource, LogSource, SourceObject, StdinSource, of_keys, open_roots, slices,
+    Before, DiskSource, Keys, LogSource, SourceObject, StdinSource, of_keys, open_roots, slices,
 };
+
+use cells::Cells;
+pub use cells::{PLAN_CELLS_MAX, PlanCell, PlanSpan, PlanTally};
 
 /// Keys of one question to the ledger.
 const KEYS_MAX: usize = 1 << 16;
@@ -28,6 +33,8 @@ const KEYS_MAX: usize = 1 << 16;
 pub struct Plan {
     /// Objects and bytes by what their keys say, in order.
     pub cells: Vec<PlanCell>,
+    /// How finely they tell when objects were delivered.
+    pub span: PlanSpan,
     /// The sum of all cells.
     pub total: PlanTally,
     /// What would be passed over and why, with how many. What is no CloudTrail log under any name
@@ -37,56 +44,10 @@ pub struct Plan {
     pub left_out: u64,
     /// Folders and files that could not be looked at.
     pub faults: Vec<Fault>,
-}
-
-/// Objects whose keys say the same.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PlanCell {
-    /// Account in the key.
-    pub account: Option<String>,
-    /// Region in the key.
-    pub region: Option<String>,
-    /// Table that the key's folder stands for.
-    pub kind: Option<&'static str>,
-    /// Day of delivery, `YYYY-MM-DD`.
-    pub day: Option<String>,
-    /// How many.
-    #[serde(flatten)]
-    pub tally: PlanTally,
-}
-
-/// Objects and bytes by what the ledger says of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct PlanTally {
-    /// Objects that are not in the ledger.
-    pub new_objects: u64,
-    /// Their bytes as stored.
-    pub new_bytes: u64,
-    /// Objects in the ledger with another size, ETag or time: they would be read again.
-    pub changed_objects: u64,
-    /// Their bytes as stored.
-    pub changed_bytes: u64,
-    /// Objects in the ledger.
-    pub known_objects: u64,
-    /// Their bytes as stored.
-    pub known_bytes: u64,
-    /// Objects that are new or changed, and have to be restored before they can be read.
-    pub archived_objects: u64,
-    /// Their bytes as stored.
-    pub archived_bytes: u64,
-}
-
-impl PlanTally {
-    fn count(&mut self, standing: Standing, bytes: u64) {
-        let (objects, sum) = match standing {
-            Standing::New => (&mut self.new_objects, &mut self.new_bytes),
-            Standing::Changed => (&mut self.changed_objects, &mut self.changed_bytes),
-            Standing::Known => (&mut self.known_objects, &mut self.known_bytes),
-            Standing::Archived => (&mut self.archived_objects, &mut self.archived_bytes),
-        };
-        *objects += 1;
-        *sum += bytes;
-    }
+    /// Keys that somebody named: whoever looks at them asks S3 what each is, in a request of its
+    /// own.
+    #[serde(skip)]
+    pub named_keys: u64,
 }
 
 /// How the ledger stands to an object that was listed.
@@ -131,19 +92,55 @@ pub async fn check_sources(sources: &[Source], lake_folder: Option<&Path>) -> Re
     open_roots(&paths, lake_folder).map(|_| ())
 }
 
-/// Returns what a run over `sources` would read, without reading it. Without a `writer` nothing is
-/// known yet.
+/// Whoever is asked what the ledger knows.
+#[derive(Clone, Copy)]
+pub(crate) enum Ledger<'a> {
+    /// A state of it that does not move.
+    Pinned(&'a StoreSnapshot),
+    /// What a writer has seen last; the state of now where files of that are gone.
+    Live(&'a StoreWriter),
+}
+
+impl Ledger<'_> {
+    /// Returns what it knows about `keys` delivered in `month`.
+    async fn known(
+        self,
+        month: Option<&str>,
+        keys: &[&str],
+    ) -> Result<HashMap<String, KnownObject>> {
+        Ok(match self {
+            Ledger::Pinned(snapshot) => snapshot.known(month, keys).await?,
+            Ledger::Live(writer) => writer.known(month, keys).await?,
+        })
+    }
+}
+
+/// Returns what a run over `sources` would read, without bringing it in. What is `known` is what a
+/// reader of the store sees: nothing of a round that is not whole. Without it nothing is known yet.
 ///
 /// # Errors
 /// When a source cannot be opened, or the ledger cannot be read.
 pub async fn plan(
-    writer: Option<&StoreWriter>,
+    known: Option<&StoreSnapshot>,
     sources: Vec<Source>,
     options: &IngestOptions,
     cancel: &CancelFlag,
 ) -> Result<Plan> {
-    let mut plan = Plan::default();
-    let mut cells: BTreeMap<Cell, PlanTally> = BTreeMap::new();
+    plan_by(known.map(Ledger::Pinned), sources, options, cancel).await
+}
+
+/// As [`plan`], by what any ledger knows.
+///
+/// # Errors
+/// As [`plan`].
+pub(crate) async fn plan_by(
+    ledger: Option<Ledger<'_>>,
+    sources: Vec<Source>,
+    options: &IngestOptions,
+    cancel: &CancelFlag,
+) -> Result<Plan> {
+    let mut plan = Plan { named_keys: sources.iter().map(named_keys).sum(), ..Plan::default() };
+    let mut cells = Cells::default();
     for group in open(sources, options).await?.groups {
         let listing = list(group, options, cancel, |_| {}).await?;
         for (why, count) in listing.ignored {
@@ -152,29 +149,25 @@ pub async fn plan(
         plan.left_out += listing.left_out;
         plan.faults.extend(listing.faults);
         let mut objects = listing.objects.sorted();
-        while let Some(slice) = next_slice(writer, &mut objects).await? {
+        while let Some(slice) = next_slice(ledger, &mut objects).await? {
             for (listed, known) in slice {
                 let standing = Standing::of(&listed.object, known.as_ref());
                 let (key, bytes) = (&listed.object.key, listed.object.size_bytes);
                 plan.total.count(standing, bytes);
-                cells.entry(cell_of(key)).or_default().count(standing, bytes);
+                cells.count(key, standing, bytes);
             }
         }
     }
-    plan.cells = cells
-        .into_iter()
-        .map(|((day, account, region, kind), tally)| PlanCell { account, region, kind, day, tally })
-        .collect();
+    (plan.cells, plan.span) = cells.told();
     Ok(plan)
 }
 
-type Cell = (Option<String>, Option<String>, Option<String>, Option<&'static str>);
-
-fn cell_of(key: &str) -> Cell {
-    ObjectKey::parse(key).map_or((None, None, None, None), |key| {
-        let day = key.delivered_at.map(|at| at.format("%Y-%m-%d").to_string());
-        (day, key.account, key.region, key.kind.map(|kind| kind.table()))
-    })
+/// Returns how many keys somebody named in it. An inventory mostly tells what each object is.
+fn named_keys(source: &Source) -> u64 {
+    match source {
+        Source::Keys(_, Keys::Named(keys)) => keys.len() as u64,
+        _ => 0,
+    }
 }
 
 /// Lists sources; what is passed over is told on the way.
@@ -246,7 +239,7 @@ pub(crate) async fn subtract_ledger(
 ) -> Result<Objects> {
     let mut unknown = Objects::new(options.temp_dir.clone(), order);
     let mut objects = listed.sorted();
-    while let Some(slice) = next_slice(Some(writer), &mut objects).await? {
+    while let Some(slice) = next_slice(Some(Ledger::Live(writer)), &mut objects).await? {
         for (mut listed, known) in slice {
             let standing = Standing::of(&listed.object, known.as_ref());
             if standing == Standing::Known && !options.rehash {
@@ -275,24 +268,24 @@ fn is_delivered_before(object: &SourceObject, before: Option<DateTime<Utc>>) -> 
 
 /// Returns the next objects with what the ledger knows of each.
 async fn next_slice(
-    writer: Option<&StoreWriter>,
+    ledger: Option<Ledger<'_>>,
     objects: &mut SortedObjects,
 ) -> Result<Option<Vec<(Listed, Option<KnownObject>)>>> {
     let slice = objects.take(KEYS_MAX).collect::<Result<Vec<_>>>()?;
     if slice.is_empty() {
         return Ok(None);
     }
-    let known = look_up(writer, &slice).await?;
+    let known = look_up(ledger, &slice).await?;
     Ok(Some(slice.into_iter().zip(known).collect()))
 }
 
 /// Returns what the ledger knows of each object, in their order.
 async fn look_up(
-    writer: Option<&StoreWriter>,
+    ledger: Option<Ledger<'_>>,
     objects: &[Listed],
 ) -> Result<Vec<Option<KnownObject>>> {
     let mut answers = vec![None; objects.len()];
-    let Some(writer) = writer else { return Ok(answers) };
+    let Some(ledger) = ledger else { return Ok(answers) };
     let mut months: BTreeMap<Option<String>, Vec<usize>> = BTreeMap::new();
     for (number, listed) in objects.iter().enumerate() {
         let delivered_at = ObjectKey::parse(&listed.object.key).and_then(|key| key.delivered_at);
@@ -301,7 +294,7 @@ async fn look_up(
     }
     for (month, numbers) in months {
         let keys: Vec<&str> = numbers.iter().map(|number| &*objects[*number].object.key).collect();
-        let mut known = writer.known(month.as_deref(), &keys).await?;
+        let mut known = ledger.known(month.as_deref(), &keys).await?;
         for (number, key) in numbers.iter().zip(keys) {
             answers[*number] = known.remove(key);
         }

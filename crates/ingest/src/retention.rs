@@ -7,7 +7,7 @@ use traillake_store::StoreWriter;
 use crate::decode::Taking;
 use crate::error::{Error, Result};
 use crate::options::{IngestOptions, LATE_DAYS, Source};
-use crate::plan::plan;
+use crate::plan::{Ledger, plan_by};
 use crate::progress::CancelFlag;
 use crate::selectors::Selectors;
 
@@ -71,7 +71,7 @@ async fn new_before(
     // What was delivered before the cut-off: a selection allows for events that come late.
     let until = before - TimeDelta::days(LATE_DAYS);
     older.selection.until = Some(older.selection.until.map_or(until, |own| own.min(until)));
-    let plan = plan(Some(writer), again, &older, cancel).await?;
+    let plan = plan_by(Some(Ledger::Live(writer)), again, &older, cancel).await?;
     // A key without a date says nothing of its age.
     let dated = plan.cells.iter().filter(|cell| cell.day.is_some());
     Ok(dated.map(|cell| cell.tally.new_objects).sum())

@@ -8,6 +8,7 @@ use chrono::Utc;
 use clap::Args;
 use traillake_cloudtrail::Kind;
 use traillake_ingest::{CancelFlag, LATE_DAYS, Selection, Selectors};
+use traillake_store::{Lake, StoreSnapshot};
 
 use crate::buckets::BucketArgs;
 use crate::failure::{Outcome, Problem};
@@ -30,7 +31,7 @@ pub struct IngestArgs {
     /// sources that the lake keeps; `-` is standard input [default: all that the lake keeps]
     #[arg(value_name = "SOURCE")]
     sources: Vec<String>,
-    /// Show what would be read: known, new and changed objects; read nothing
+    /// Show what would be read: known, new and changed objects; do nothing
     #[arg(long)]
     dry_run: bool,
     /// Go on: look for what is new again and again, until interrupted
@@ -202,26 +203,16 @@ async fn intakes(session: &Session, args: &IngestArgs) -> anyhow::Result<Vec<Int
     Ok(intakes)
 }
 
-/// Shows what a run would read. Creates neither lake nor store.
+/// Shows what a run would read. Creates neither lake nor store, and changes neither.
 async fn dry_run(
     session: &Session,
     location: &str,
     intakes: &[Intake],
     format: ReportFormat,
 ) -> anyhow::Result<Outcome> {
-    let store = session.settings.text("store");
-    let writer = match lakes::exists(session).await? {
+    let known = match lakes::exists(session).await? {
         false => None,
-        true => {
-            let lake = lakes::open(session).await?;
-            let exists = lake.stores().await?.iter().any(|info| info.name == store);
-            match exists {
-                false => None,
-                true => {
-                    Some(lake.writer(store, &traillake_ingest::store_spec(), session.now).await?)
-                }
-            }
-        }
+        true => state_of(&lakes::open(session).await?, session.settings.text("store")).await?,
     };
     let cancel = CancelFlag::default();
     let _interrupt = intake::stop_on_interrupt(session, &cancel);
@@ -229,21 +220,29 @@ async fn dry_run(
     for intake in intakes {
         let options = intake.options(session, location);
         let sources = intake.sources().await?;
-        let plan = traillake_ingest::plan(writer.as_ref(), sources, &options, &cancel).await?;
+        let plan = traillake_ingest::plan(known.as_ref(), sources, &options, &cancel).await?;
         if cancel.is_cancelled() {
             return Ok(Outcome::Interrupted);
         }
         for fault in &plan.faults {
             session.talk.warn(&format!("{} `{}`: {}", fault.kind, fault.object, fault.reason));
         }
-        let in_bucket = intake.reads_buckets();
-        printed.push((intake.name.clone(), intake::plan_account(&plan, in_bucket)?));
+        printed.push((intake.name.clone(), intake::plan_account(&plan, intake, format)?));
         if !plan.faults.is_empty() {
             outcome = Outcome::DoneWithFailures;
         }
     }
     intake::together(printed).print(format, session.terminal.stdout)?;
     Ok(outcome)
+}
+
+/// Returns the state of a store as its readers see it, none where there is no such store. (A writer
+/// would complete a round that was cut off, and create what is missing.)
+async fn state_of(lake: &Lake, store: &str) -> anyhow::Result<Option<StoreSnapshot>> {
+    match lake.stores().await?.into_iter().find(|info| info.name == store) {
+        Some(info) => Ok(Some(lake.store_of(info).snapshot(None).await?)),
+        None => Ok(None),
+    }
 }
 
 fn selection(args: &IngestArgs, session: &Session) -> anyhow::Result<Selection> {

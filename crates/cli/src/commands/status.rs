@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 use serde_json::{Value, json};
 use traillake_query::Engine;
@@ -23,6 +24,10 @@ use crate::times::show_second;
 const RECORD_TABLES: [&str; 3] = ["events", "insights", "aggregated"];
 /// What becomes of a record, as the ledger's columns are called.
 const FATES: [&str; 6] = ["stored", "duplicates", "respelled", "variants", "deselected", "rejects"];
+
+/// How far before the newest delivery that a look has found the newest in the ledger is asked for
+/// first: the whole ledger may have millions of rows.
+const LATELY: TimeDelta = TimeDelta::days(7);
 
 /// What can be typed after `traillake status`.
 #[derive(Debug, Args)]
@@ -110,22 +115,21 @@ impl SourceStatus {
         source: &StoredSource,
     ) -> anyhow::Result<SourceStatus> {
         let engine = engines::engine(session, lake, &source.store, Limits::default()).await?;
-        // A file, what is in a folder, or in an archive; `s3://days-2` is not in `s3://days`.
-        let url = source.url.trim_end_matches('/');
-        let (length, next) = (url.chars().count(), url.chars().count() + 1);
-        let sql = format!(
-            "SELECT max(delivered_at), max(to_unixtime(delivered_at)) FROM system.objects \
-             WHERE substr(object_key, 1, {length}) = '{}' \
-             AND (substr(object_key, {next}, 1) IN ('', '/') OR substr(object_key, {next}, 2) = '!/')",
-            url.replace('\'', "''"),
-        );
-        let mut newest = one(&engine, &sql).await?.into_iter();
-        let newest_delivery = newest.next().flatten();
-        let seconds = newest.next().flatten().and_then(|text| text.parse::<f64>().ok());
+        let note = stored::note_of(lake, name).await?;
+        let mut newest = (None, None);
+        let lately = note.newest_delivery.and_then(|at| at.checked_sub_signed(LATELY));
+        if lately.is_some() {
+            // Where this cannot be asked, all of it is.
+            newest = newest_delivery(&engine, &source.url, lately).await.unwrap_or_default();
+        }
+        if newest.0.is_none() {
+            newest = newest_delivery(&engine, &source.url, None).await?;
+        }
+        let (newest_delivery, seconds) = newest;
         Ok(SourceStatus {
             name: name.to_owned(),
             url: source.url.clone(),
-            note: stored::note_of(lake, name).await?,
+            note,
             newest_delivery,
             newest_delivery_age_seconds: seconds
                 .map(|at| (session.now.timestamp() - at as i64).max(0)),
@@ -311,6 +315,37 @@ impl StoreStatus {
 pub fn table_line(name: &str, rows: u64, files: u64, bytes: u64) -> String {
     let (rows, files) = (count_of(rows, "row"), count_of(files, "file"));
     format!("  {name:<10} {rows}, {files}, {}\n", show_size(bytes))
+}
+
+/// Returns when the newest object in the ledger that came from the place at `url` was delivered, as
+/// it is shown and in seconds since 1970; none when there is none. Only objects delivered `since`
+/// count where that is said, and only files of the ledger with such are read.
+async fn newest_delivery(
+    engine: &Engine,
+    url: &str,
+    since: Option<DateTime<Utc>>,
+) -> anyhow::Result<(Cell, Option<f64>)> {
+    let (lately, parameters) = match since.map(|since| since.timestamp_micros()) {
+        Some(since) => {
+            let since = traillake_trino::Value::Timestamp(since);
+            ("delivered_at >= :since AND ", Parameters::from_names([("since", since)]))
+        }
+        None => ("", Parameters::default()),
+    };
+    // A file, what is in a folder, or in an archive; `s3://days-2` is not in `s3://days`.
+    let url = url.trim_end_matches('/');
+    let (length, next) = (url.chars().count(), url.chars().count() + 1);
+    let sql = format!(
+        "SELECT max(delivered_at), max(to_unixtime(delivered_at)) FROM system.objects \
+         WHERE {lately}substr(object_key, 1, {length}) = '{}' \
+         AND (substr(object_key, {next}, 1) IN ('', '/') OR substr(object_key, {next}, 2) = '!/')",
+        url.replace('\'', "''"),
+    );
+    let rows = answers::rows(engine, &sql, &parameters).await?;
+    let mut newest = rows.into_iter().next().unwrap_or_default().into_iter();
+    let shown = newest.next().flatten();
+    let seconds = newest.next().flatten().and_then(|text| text.parse::<f64>().ok());
+    Ok((shown, seconds))
 }
 
 async fn one(engine: &Engine, sql: &str) -> anyhow::Result<Vec<Cell>> {

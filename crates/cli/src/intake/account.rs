@@ -1,14 +1,17 @@
 //! What a run did, in sentences whose numbers add up.
 
-use std::collections::BTreeSet;
+mod estimate;
+
 use std::time::Duration;
 
 use serde_json::json;
-use traillake_ingest::{Plan, PlanTally, Report};
+use traillake_ingest::{PLAN_CELLS_MAX, Plan, PlanSpan, PlanTally, Report};
 
-use super::Taken;
-use crate::output::{Report as Printed, text_batch, to_table};
+use super::{Intake, Taken};
+use crate::output::{Report as Printed, ReportFormat, text_batch, to_table};
 use crate::quantities::{count_of, show_count, show_duration, show_size};
+
+use estimate::Estimate;
 
 /// Returns the account of a run.
 pub fn account(taken: &Taken) -> Printed {
@@ -97,10 +100,31 @@ fn verdict(report: &Report, elapsed: Duration) -> String {
     )
 }
 
-/// Returns what a run would read (`--dry-run`): a line for each account, region, kind and day.
+/// Returns what a run of `intake` would read (`--dry-run`): a line for each account, region, kind
+/// and day, made only where text is asked for.
 ///
 /// Of a bucket also what that takes.
-pub fn plan_account(plan: &Plan, in_bucket: bool) -> anyhow::Result<Printed> {
+pub fn plan_account(plan: &Plan, intake: &Intake, format: ReportFormat) -> anyhow::Result<Printed> {
+    let mut text = match format {
+        ReportFormat::Text => plan_table(plan)?,
+        ReportFormat::Json => String::new(),
+    };
+    text += &plan_sum(plan, &plan.total);
+    let mut json = json!(plan);
+    if intake.reads_buckets() {
+        let is_listed = intake.keys.is_none() && intake.inventory.is_none();
+        let estimate = Estimate::of(plan, is_listed);
+        text += &estimate.text();
+        json["estimate"] = json!(estimate);
+    }
+    Ok(Printed { text, json })
+}
+
+/// Returns the cells of a plan as a table, and says so where a line is not of a day.
+fn plan_table(plan: &Plan) -> anyhow::Result<String> {
+    if plan.cells.is_empty() {
+        return Ok(String::new());
+    }
     let rows: Vec<[String; 7]> = (plan.cells.iter())
         .map(|cell| {
             let tally = &cell.tally;
@@ -116,19 +140,14 @@ pub fn plan_account(plan: &Plan, in_bucket: bool) -> anyhow::Result<Printed> {
             ]
         })
         .collect();
-    let columns = ["day", "account", "region", "kind", "new", "changed", "known"];
-    let mut text = match rows.is_empty() {
-        true => String::new(),
-        false => to_table(&text_batch(columns, &rows)?)? + "\n",
-    };
-    text += &plan_sum(plan, &plan.total);
-    let mut json = json!(plan);
-    if in_bucket {
-        let estimate = Estimate::of(plan);
-        text += &estimate.text();
-        json["estimate"] = json!(estimate);
+    let span = plan.span.to_string();
+    let columns = [span.as_str(), "account", "region", "kind", "new", "changed", "known"];
+    let mut text = to_table(&text_batch(columns, &rows)?)? + "\n";
+    if plan.span != PlanSpan::Day {
+        let most = show_count(PLAN_CELLS_MAX as u64);
+        text += &format!("a line a {span}: by day there are more than {most}\n");
     }
-    Ok(Printed { text, json })
+    Ok(text)
 }
 
 /// Returns reports as one: alone as it is, several under their names.
@@ -146,72 +165,6 @@ pub fn together(reports: Vec<(Option<String>, Printed)>) -> Printed {
         sources.insert(name, report.json);
     }
     Printed { text, json: json!({"sources": sources}) }
-}
-
-/// Price of a thousand GET requests in USD: S3 Standard in us-east-1 at list prices of November 2026,
-/// <https://aws.amazon.com/s3/pricing/>.
-const USD_A_THOUSAND_GETS: f64 = 0.0004;
-/// The same of LIST requests.
-const USD_A_THOUSAND_LISTS: f64 = 0.005;
-/// Objects of an answer to LIST.
-const LISTED_AT_ONCE: u64 = 1_000;
-/// What a lake takes of its gzipped logs (docs/decisions/0009).
-const LAKE_SHARE: [f64; 2] = [0.4, 0.7];
-/// Objects that come in a second: 32 are read at a time, each in about 40 ms.
-const OBJECTS_A_SECOND: f64 = 800.0;
-
-/// What it takes to bring in what a plan lists.
-#[derive(Debug, serde::Serialize)]
-struct Estimate {
-    get_requests: u64,
-    list_requests: u64,
-    cost_usd: f64,
-    lake_bytes: [u64; 2],
-    seconds: u64,
-}
-
-impl Estimate {
-    fn of(plan: &Plan) -> Estimate {
-        let total = &plan.total;
-        let gets = total.new_objects + total.changed_objects;
-        let bytes = total.new_bytes + total.changed_bytes;
-        // Each folder down to those of months is a listing of its own, at least.
-        let folders: BTreeSet<_> = (plan.cells.iter())
-            .flat_map(|cell| {
-                let (account, region) = (cell.account.as_ref(), cell.region.as_ref());
-                let part = |chars| cell.day.as_ref().and_then(|day| day.get(..chars));
-                [
-                    (account, None, None, None),
-                    (account, None, cell.kind, None),
-                    (account, region, cell.kind, None),
-                    (account, region, cell.kind, part(4)),
-                    (account, region, cell.kind, part(7)),
-                ]
-            })
-            .collect();
-        let objects = gets + total.known_objects + total.archived_objects;
-        let lists = folders.len() as u64 + objects / LISTED_AT_ONCE;
-        let cost = gets as f64 * USD_A_THOUSAND_GETS + lists as f64 * USD_A_THOUSAND_LISTS;
-        Estimate {
-            get_requests: gets,
-            list_requests: lists,
-            cost_usd: (cost / 1_000.0 * 10_000.0).ceil() / 10_000.0,
-            lake_bytes: LAKE_SHARE.map(|share| (bytes as f64 * share) as u64),
-            seconds: (gets as f64 / OBJECTS_A_SECOND).ceil() as u64,
-        }
-    }
-
-    fn text(&self) -> String {
-        let [least, most] = self.lake_bytes.map(show_size);
-        format!(
-            "about {} GET and {} LIST requests: {:.4} USD at list prices of us-east-1 (November \
-             2026), without transfer\nabout {least} to {most} of lake, about {}\n",
-            show_count(self.get_requests),
-            show_count(self.list_requests),
-            self.cost_usd,
-            show_duration(Duration::from_secs(self.seconds)),
-        )
-    }
 }
 
 fn plan_sum(plan: &Plan, total: &PlanTally) -> String {

@@ -30,8 +30,6 @@ use crate::upkeep::{self, How};
 
 use follower::Follower;
 
-/// How often the lake is tended: a round a minute leaves sixty small files by then.
-const UPKEEP_EVERY: Duration = Duration::from_secs(3_600);
 /// Looks that go on at once. Each may take all the memory that an ingest may take; but a bucket
 /// that does not answer must not hold up the others.
 const LOOKS_AT_ONCE: usize = 2;
@@ -190,9 +188,13 @@ impl Following {
     /// What `work` returns; the lake is tended meanwhile. Wherever that is stopped, the lake is
     /// consistent.
     async fn beside_upkeep<T>(&self, work: impl Future<Output = Option<T>>) -> Option<T> {
+        // A round a minute leaves sixty small files in an hour.
+        let Some(every) = self.session.settings.duration("maintain.every") else {
+            return work.await;
+        };
         let tends = async {
             loop {
-                tokio::time::sleep(UPKEEP_EVERY).await;
+                tokio::time::sleep(every).await;
                 let (talk, lake) = (self.session.talk.clone(), self.lake.clone());
                 if let Err(error) = tokio::spawn(tend(talk, lake)).await {
                     self.session.talk.warn(&format!("upkeep: {error}"));

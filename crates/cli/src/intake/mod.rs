@@ -17,7 +17,7 @@ use traillake_ingest::{
 };
 use traillake_store::Lake;
 
-use crate::buckets::{self, BucketArgs};
+use crate::buckets::{self, BucketArgs, Found};
 use crate::failure::Problem;
 use crate::interrupt::Interrupt;
 use crate::quantities::count_of;
@@ -56,6 +56,8 @@ pub struct Intake {
     pub selectors: Option<Selectors>,
     /// How buckets are reached.
     pub buckets: BucketArgs,
+    /// The buckets that were found for it.
+    pub found: Found,
     /// A bucket's oldest logs first.
     pub oldest_first: bool,
     /// Read known objects again.
@@ -95,7 +97,7 @@ impl Intake {
         let mut sources = Vec::new();
         for text in &self.sources {
             sources.push(match buckets::is_bucket(text) {
-                true => Source::Bucket(buckets::source(text, &self.buckets).await?),
+                true => Source::Bucket(self.found.source(text, &self.buckets).await?),
                 false => source(text)?,
             });
         }
@@ -113,7 +115,7 @@ impl Intake {
         }
         let mut sources = Vec::new();
         for (bucket, keys) in by_bucket {
-            let bucket = buckets::source(&format!("s3://{bucket}"), &self.buckets).await?;
+            let bucket = self.found.source(&format!("s3://{bucket}"), &self.buckets).await?;
             sources.push(Source::Keys(bucket, Keys::Named(keys)));
         }
         Ok(sources)
@@ -154,7 +156,7 @@ impl Intake {
             Problem::new(format!("the inventory `{manifest}` cannot be read: {reason}"))
         })?;
         let url = self.sources.first().cloned().unwrap_or_else(|| format!("s3://{name}"));
-        let bucket = buckets::source(&url, &self.buckets).await?;
+        let bucket = self.found.source(&url, &self.buckets).await?;
         Ok(Source::Keys(bucket, Keys::Inventory(inventory)))
     }
 
@@ -233,6 +235,9 @@ async fn run(
     let run = traillake_ingest::ingest(writer, sources, options, &listener, cancel, Utc::now);
     let result = run.await;
     let record = listener.stop();
+    if result.as_ref().map_or(true, |report| report.objects.failed > 0) {
+        intake.found.forget();
+    }
     let report = result?;
     if report.objects.past_retention > 0 {
         let objects = count_of(report.objects.past_retention, "object");

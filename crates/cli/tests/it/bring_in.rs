@@ -1,8 +1,11 @@
 //! `ingest` and `store`.
 
 use insta::assert_snapshot;
+use traillake_testkit::s3::{Asked, Spoiled};
 
+use crate::buckets::{MANIFEST, World, check_truth, keys, write_inventory};
 use crate::folder::{Folder, event, log};
+use crate::kills::dies_in_bucket;
 
 #[test]
 fn a_trail_comes_in_once() {
@@ -65,6 +68,74 @@ fn a_dry_run_shows_what_would_be_read_and_writes_nothing() {
     let again: serde_json::Value = serde_json::from_str(&again.stdout).unwrap();
     assert_eq!(again["total"]["known_objects"], 141);
     assert_eq!(again["total"]["new_objects"], 0);
+}
+
+#[test]
+fn a_plan_of_named_objects_counts_what_a_run_asks_of_s3() {
+    let world = World::new();
+    world.here.write("keys", keys(&world)[..3].join("\n"));
+    // More days of accounts than anybody reads.
+    let days = (0..500).map(|day| chrono::DateTime::UNIX_EPOCH + chrono::Days::new(day));
+    let lines = days.flat_map(|day| (0..41).map(move |account| (day, account)));
+    let lines = lines.map(|(day, account)| {
+        let (folder, date) = (day.format("%Y/%m/%d"), day.format("%Y%m%d"));
+        format!(
+            "\"trail\",\"AWSLogs/{account:012}/CloudTrail/eu-west-1/{folder}/\
+             {account:012}_CloudTrail_eu-west-1_{date}T1200Z_a.json.gz\",\
+             \"1000\",\"2024-05-06T07:08:09.000Z\",\"abc\"\n"
+        )
+    });
+    let columns = "Bucket, Key, Size, LastModifiedDate, ETag";
+    write_inventory(&world, columns, &lines.collect::<String>());
+    for (named, gets, heads, cells) in [
+        (["--keys", "keys"], 3, 3, "a line a day"),
+        (["--inventory", MANIFEST], 20_500, 0, "a line a month: by day there are more than 20,000"),
+    ] {
+        let args = [&["ingest", "s3://trail", "--dry-run"][..], &named].concat();
+        world.s3.asked();
+        let json = world.run(&[&args[..], &["--format", "json"]].concat()).done().stdout;
+        let asked = world.s3.asked();
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let estimate = ["get_requests", "head_requests", "list_requests"]
+            .map(|name| json["estimate"][name].as_u64().unwrap());
+        assert_eq!(estimate, [gets, heads, 0], "{named:?}");
+        let count = |method: &str| asked.iter().filter(|of| of.method == method).count() as u64;
+        assert_eq!((count("HEAD"), count("GET")), (heads, 0), "{named:?}");
+        let text = world.run(&args).done().stdout;
+        assert!(!text.contains("LIST"), "{text}");
+        assert_eq!(text.contains(" GET and 3 HEAD requests: "), heads == 3, "{text}");
+        assert_eq!(text.contains(cells), gets > 3, "{text}");
+    }
+    world.s3.asked();
+    world.run(&["ingest", "s3://trail", "--keys", "keys"]).done();
+    let asked: Vec<String> = world.s3.asked().into_iter().map(|asked| asked.method).collect();
+    let count = |method: &str| asked.iter().filter(|of| *of == method).count();
+    assert_eq!((count("HEAD"), count("GET"), asked.len()), (3, 3, 6), "{asked:?}");
+}
+
+#[test]
+fn a_dry_run_needs_no_right_to_change_the_lake() {
+    let world = World::new();
+    let lake = "s3://home";
+    let some = ["--account", "777788889999", "--since", "2026-03-12"];
+    world.run(&[&["--lake", lake, "ingest", "logs"][..], &some].concat()).done();
+    // A round that was cut off: whoever writes completes it.
+    let (endpoint, logs) = (world.s3.endpoint(), world.here.path("logs"));
+    let died = dies_in_bucket(&endpoint, &logs, "commit-events:after");
+    assert_ne!(died.code, Some(0), "{}", died.talk);
+    let is_change = |asked: &Asked| !["GET", "HEAD"].contains(&asked.method.as_str());
+    let denied = Spoiled::Refused(403, "AccessDenied");
+    world.s3.spoil(move |_, asked| is_change(asked).then_some(denied));
+    let args = ["--lake", lake, "ingest", "logs", "--dry-run", "--format", "json"];
+    let plan = world.run(&args).done().stdout;
+    let plan: serde_json::Value = serde_json::from_str(&plan).unwrap();
+    let total = &plan["total"];
+    let objects = (&total["known_objects"], &total["new_objects"]);
+    assert_eq!(objects, (&8.into(), &133.into()), "{plan}");
+    assert!(!world.s3.asked().iter().any(is_change), "it tried to change something");
+    world.s3.heal();
+    world.run(&["--lake", lake, "ingest", "logs"]).done();
+    check_truth(&world, lake, "after a dry run");
 }
 
 #[test]

@@ -266,9 +266,8 @@ fn the_lake_keeps_sources_and_how_they_went() {
     assert_eq!(world.csv("lake", "SELECT count(*) > 0 FROM events"), "true\n");
 }
 
-#[test]
-fn named_objects_come_in_without_a_listing() {
-    let world = World::new();
+/// The keys of the demo's trail.
+pub fn keys(world: &World) -> Vec<String> {
     let mut keys: Vec<String> = Vec::new();
     let mut folders = vec![world.s3.bucket_folder("trail")];
     while let Some(folder) = folders.pop() {
@@ -283,6 +282,27 @@ fn named_objects_come_in_without_a_listing() {
     }
     keys.sort();
     assert_eq!(keys.len(), 141);
+    keys
+}
+
+/// Where [`write_inventory`] writes a manifest.
+pub const MANIFEST: &str = "inventory/2024-05-06T00-00Z/manifest.json";
+
+/// Writes an inventory of the bucket `trail` with these columns, and its manifest.
+pub fn write_inventory(world: &World, columns: &str, lines: &str) {
+    let data = traillake_testkit::trail::gzip(lines.as_bytes()).unwrap();
+    world.here.write("inventory/data/a.csv.gz", data);
+    let manifest = serde_json::json!({
+        "sourceBucket": "trail", "destinationBucket": "arn:aws:s3:::x", "fileFormat": "CSV",
+        "fileSchema": columns, "files": [{"key": "p/trail/i/data/a.csv.gz"}],
+    });
+    world.here.write(MANIFEST, manifest.to_string());
+}
+
+#[test]
+fn named_objects_come_in_without_a_listing() {
+    let world = World::new();
+    let keys = keys(&world);
     world.here.write("keys", format!("{}\ns3://trail/{}\nno/such.json.gz\n", keys[0], keys[1]));
     world.s3.asked();
     let some = world.run(&["ingest", "s3://trail", "--keys", "keys"]).exited(1);
@@ -299,13 +319,8 @@ fn named_objects_come_in_without_a_listing() {
     assert!(none.stderr.contains(&missing), "{}", none.stderr);
     world.s3.heal();
     let lines: String = keys.iter().map(|key| format!("\"trail\",\"{key}\"\n")).collect();
-    let data = traillake_testkit::trail::gzip(lines.as_bytes()).unwrap();
-    world.here.write("inventory/data/a.csv.gz", data);
-    let manifest = r#"{"sourceBucket":"trail","destinationBucket":"arn:aws:s3:::x",
-        "fileFormat":"CSV","fileSchema":"Bucket, Key","files":[{"key":"p/trail/i/data/a.csv.gz"}]}"#;
-    world.here.write("inventory/2024-05-06T00-00Z/manifest.json", manifest);
-    let args = ["ingest", "--inventory", "inventory/2024-05-06T00-00Z/manifest.json"];
-    let rest = world.run(&args).done();
+    write_inventory(&world, "Bucket, Key", &lines);
+    let rest = world.run(&["ingest", "--inventory", MANIFEST]).done();
     assert!(rest.stdout.contains("2 known"), "{}", rest.stdout);
     assert!(!world.s3.asked().iter().any(|asked| asked.is_listing()));
     assert_eq!(world.csv("lake", "SELECT count(*) FROM events"), "675\n");
@@ -409,7 +424,7 @@ fn a_plan_of_a_bucket_says_what_it_takes() {
 }
 
 /// What must stand in a lake that the demo's trail went into, however often.
-fn check_truth(world: &World, lake: &str, what: &str) {
+pub fn check_truth(world: &World, lake: &str, what: &str) {
     let events = "SELECT count(*), count(DISTINCT eventID) FROM events";
     assert_eq!(world.csv(lake, events), "675,675\n", "{what}");
     let objects = "SELECT count(DISTINCT inflated_sha256), sum(stored), sum(duplicates) \

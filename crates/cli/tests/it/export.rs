@@ -137,6 +137,11 @@ fn a_selection_is_what_the_condition_says_in_every_format() {
     assert!(lines.lines().any(|line| line == one), "the original bytes");
     let header = here.read("csv/events-00001.csv");
     assert!(header.starts_with("eventVersion,userIdentity,eventTime,"), "{header:.80}");
+    // What a query prints of them.
+    let sql = "SELECT * FROM events WHERE eventSource = 's3.amazonaws.com' \
+               ORDER BY eventTime, eventID, _object, _index";
+    let asked = here.run(&["query", "--format", "csv", sql]).done().stdout;
+    assert!(here.read("csv/events-00001.csv") == asked, "values of the CSV");
     here.run(&["--lake", "lines", "ingest", "ndjson"]).done();
 
     here.run(&["export", "--where", condition, "--file-events", "3", "-o", "small"]).done();

@@ -70,6 +70,32 @@ fn what_is_new_comes_in_while_the_lake_is_served() {
 }
 
 #[test]
+fn what_is_followed_is_kept_small() {
+    let here = Folder::new();
+    let mut child = here.command(crate::folder::BINARY);
+    child.args(["ingest", "logs", "--follow", "--every", "1s"]);
+    child.env("TRAILLAKE_MAINTAIN_EVERY", "1s");
+    std::fs::create_dir(here.path("logs")).unwrap();
+    let mut child = child.stdout(std::process::Stdio::null()).spawn().unwrap();
+    let one = |sql: &str| {
+        let told = here.run(&["query", "--format", "csv", "--no-header", sql]);
+        told.stdout.trim().to_owned()
+    };
+    for id in 1..=4 {
+        deliver(&here, &format!("logs/{id}"), id);
+        until("the next round", || one("SELECT count(*) FROM events") == id.to_string());
+    }
+    // Of a month that is over files become one as they come, two by two at the latest.
+    let files = "SELECT count(*) <= 2 FROM system.files WHERE table_name = 'events'";
+    until("at most two files", || one(files) == "true");
+    let pid = child.id().to_string();
+    assert!(here.command("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(here.csv("SELECT count(*) FROM events"), "4\n");
+    here.run(&["check", "--read-data"]).done();
+}
+
+#[test]
 fn whoever_watches_sees_how_the_sources_fare() {
     let here = Folder::new();
     deliver(&here, "logs/a", 1);

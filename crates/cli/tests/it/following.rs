@@ -2,11 +2,13 @@
 
 use std::io::{BufRead as _, BufReader, Lines, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::{DateTime, Utc};
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use serde_json::Value;
 use traillake_testkit::s3::{Asked, Spoiled};
 
@@ -269,4 +271,48 @@ fn the_newest_delivery_is_of_a_source_and_of_no_other_whose_place_begins_alike()
         assert!(age >= (before - at).num_seconds() && age <= (Utc::now() - at).num_seconds());
         assert!(source.get("lag_seconds").is_none(), "that is the time since the last success");
     }
+}
+
+/// Returns the bytes of a file of the ledger in which no key can be read.
+fn without_keys(file: &Path) -> Vec<u8> {
+    let mut bytes = std::fs::read(file).unwrap();
+    let reader = SerializedFileReader::new(std::fs::File::open(file).unwrap()).unwrap();
+    let columns = reader.metadata().row_groups().iter().flat_map(|group| group.columns());
+    for column in columns.filter(|of| of.column_path().string() == "logical_key") {
+        let (start, length) = column.byte_range();
+        bytes[start as usize..(start + length) as usize].fill(0xff);
+    }
+    bytes
+}
+
+#[test]
+fn the_newest_delivery_is_looked_for_in_the_last_days_first_and_then_everywhere() {
+    let here = Folder::new();
+    let deliver = |day: &str, account: &str, id: u32| {
+        let at = format!("{day}T12:05:00Z").parse::<DateTime<Utc>>().unwrap();
+        let key = key(at).replace("111122223333", account);
+        here.write(&format!("days/{key}"), log(&[event(id, "GetObject", "")]));
+    };
+    let check = |newest: &str, found: &str| {
+        let status = here.run(&["status", "--format", "json"]).done().stdout;
+        let status: Value = serde_json::from_str(&status).unwrap();
+        let source = &status["stores"][0]["sources"][0];
+        assert_eq!(source["newest_delivery"].as_str().unwrap()[..10], *newest, "{status}");
+        assert_eq!(source["last"]["newest_delivery"].as_str().unwrap()[..10], *found, "{status}");
+    };
+    deliver("2024-02-06", "111122223333", 1);
+    deliver("2024-05-06", "111122223333", 2);
+    here.run(&["source", "add", "days", "days", "--account", "111122223333"]).done();
+    here.run(&["ingest"]).done();
+    let month = here.path("lake/stores/default/objects/deliveredMonth=2024-02");
+    let file = std::fs::read_dir(month).unwrap().next().unwrap().unwrap().path();
+    let whole = std::fs::read(&file).unwrap();
+    std::fs::write(&file, without_keys(&file)).unwrap();
+    // What was delivered months before is not read.
+    check("2024-05-06", "2024-05-06");
+    std::fs::write(&file, whole).unwrap();
+    // A look finds what the source leaves out, too: what it took in is older.
+    deliver("2024-06-06", "444455556666", 3);
+    here.run(&["ingest"]).done();
+    check("2024-05-06", "2024-06-06");
 }

@@ -29,3 +29,4 @@ mod serve;
 mod settings;
 mod shell;
 mod stores;
+mod tended;

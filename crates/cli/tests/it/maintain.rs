@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::folder::Folder;
 
 /// Everything there is to know of every event, and of what became of every object.
-const EVERYTHING: [&str; 2] = [
+pub const EVERYTHING: [&str; 2] = [
     "SELECT eventID, eventTime, \"$path\", _index, eventJsonChecksum, eventJson FROM events \
      ORDER BY 1, 2, 3, 4",
     "SELECT object_key, sha256, state, records, stored, duplicates, respelled, variants, rejects \

@@ -32,11 +32,18 @@ fn retention_shows_first_what_would_go_and_then_takes_it_and_nothing_else() {
     );
     let going = count(&here, &old);
     assert!(going > 0 && going < all, "{going} of {all}");
-    let asked = here.run(&["store", "update", "--retention-period", &days]).done();
-    assert!(asked.stdout.contains("would leave"), "{}", asked.stdout);
-    assert!(asked.stderr.contains("nothing is changed yet"), "{}", asked.stderr);
-    assert_eq!(count(&here, "SELECT count(*) FROM events"), all);
-    assert_eq!(json(&here, &["store", "show"])["retention_days"], Value::Null);
+    for dry_run in [&[][..], &["--dry-run"], &["--dry-run", "--ingestion", "stop"]] {
+        let args = [&["store", "update", "--retention-period", &days], dry_run].concat();
+        let asked = here.run(&args).done();
+        assert!(asked.stdout.contains("would leave"), "{}", asked.stdout);
+        assert!(asked.stderr.contains("nothing is changed yet"), "{}", asked.stderr);
+        assert_eq!(count(&here, "SELECT count(*) FROM events"), all);
+        let shown = json(&here, &["store", "show"]);
+        assert_eq!((&shown["retention_days"], &shown["status"]), (&Value::Null, &"ENABLED".into()));
+    }
+    here.run(&["store", "update", "--dry-run", "--ingestion", "stop"]).done();
+    assert_eq!(json(&here, &["store", "show"])["status"], "ENABLED");
+    here.run(&["store", "update", "--dry-run", "--yes"]).exited(2);
 
     let done = json(&here, &["store", "update", "--retention-period", &days, "--yes"]);
     assert_eq!(done["leaving"]["rows"], going, "{done}");

@@ -127,7 +127,8 @@ async fn a_lake_export_is_ingested_and_beside_its_trail_adds_no_row() {
         let put = |is_trail: bool| match is_trail {
             true => drop(bench.put(&key(1, "a"), gzip(log(0..40)))),
             false => {
-                bench.put(export, lake_export(0..40));
+                bench.put(export, lake_export(0..25));
+                bench.put(&export.replace("_1.", "_2."), lake_export(25..40));
                 bench.put(sign, r#"{"version":"1.0","files":[{"fileName":"result_1.csv.gz"}]}"#);
             }
         };

@@ -18,16 +18,16 @@ use traillake_testkit::trail::{Filling, Trail, TrailOptions};
 
 use crate::{Bench, gzip, key, log, truth};
 
-const BUCKET: &str = "trail";
+pub(crate) const BUCKET: &str = "trail";
 
 /// An S3 with one bucket, and a lake to bring it into.
-struct World {
-    s3: S3,
-    bench: Bench,
+pub(crate) struct World {
+    pub(crate) s3: S3,
+    pub(crate) bench: Bench,
 }
 
 impl World {
-    async fn new() -> World {
+    pub(crate) async fn new() -> World {
         World { s3: S3::start(&[BUCKET]).await.unwrap(), bench: Bench::new() }
     }
 
@@ -35,7 +35,7 @@ impl World {
         Source::Bucket(self.bucket(BUCKET, prefix))
     }
 
-    fn bucket(&self, name: &str, prefix: &str) -> Bucket {
+    pub(crate) fn bucket(&self, name: &str, prefix: &str) -> Bucket {
         let objects = Arc::new(self.s3.client(name).unwrap());
         let options = ClientOptions::new().with_allow_http(true);
         let lister = Lister {
@@ -112,6 +112,22 @@ async fn a_bucket_comes_in_once_newest_day_first() {
     let again = world.ingest().await;
     assert_eq!((again.objects.known, again.objects.read), (240, 0));
     assert_eq!(count(&world.s3.asked(), |asked| asked.path.ends_with(".json.gz")), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_comes_in_oldest_day_first_where_somebody_asks_for_that() {
+    let mut world = World::new().await;
+    world.put_trail(120);
+    world.bench.options.oldest_first = true;
+    let report = world.ingest().await;
+    assert!(report.is_clean(), "{report:#?}");
+    let lines = world.bench.lines.taken_in.lock().unwrap().clone();
+    let days: Vec<&str> =
+        lines.iter().map(|line| &line.delivered_at.as_ref().unwrap()[..10]).collect();
+    assert!(days.is_sorted(), "{days:?}");
+    assert!(days[0][..7] < days[days.len() - 1][..7], "several months");
+    let within_a_month = days.windows(2).any(|of| of[0] < of[1] && of[0][..7] == of[1][..7]);
+    assert!(within_a_month, "several days of one");
 }
 
 #[tokio::test(flavor = "multi_thread")]

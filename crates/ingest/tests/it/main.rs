@@ -7,6 +7,7 @@ mod buckets;
 mod corpus;
 mod faults;
 mod oddities;
+mod plans;
 mod retention;
 mod rounds;
 mod selectors;

@@ -107,7 +107,8 @@ async fn a_plan_says_what_would_be_read() {
     let writer = bench.writer().await;
     let sources = || vec![Source::Path(bench.logs())];
     let cancel = CancelFlag::default();
-    let planned = plan(Some(&*writer), sources(), &bench.options, &cancel).await.unwrap();
+    let state = writer.snapshot();
+    let planned = plan(Some(&state), sources(), &bench.options, &cancel).await.unwrap();
     let cells: Vec<_> = planned
         .cells
         .iter()

@@ -45,6 +45,9 @@ pub struct UpdateArgs {
     /// Do what makes events leave
     #[arg(long)]
     yes: bool,
+    /// Only show what would change, and which events would leave
+    #[arg(long, conflicts_with = "yes")]
+    dry_run: bool,
     #[command(flatten)]
     pub report: ReportArgs,
 }
@@ -99,10 +102,16 @@ pub async fn update(session: &Session, lake: &Lake, args: UpdateArgs) -> anyhow:
     let takes_out = !args.release.is_empty()
         || (wanted.retention_days.is_some()
             && wanted.retention_days != info.settings.retention_days);
-    if takes_out && !args.yes {
-        let leaving = retention::due(lake, &info, &wanted, session.now).await?;
+    if args.dry_run || (takes_out && !args.yes) {
+        let leaving = match takes_out {
+            true => retention::due(lake, &info, &wanted, session.now).await?,
+            false => None,
+        };
         let info = StoreInfo { settings: wanted, ..info };
-        session.talk.note("nothing is changed yet; `--yes` does it");
+        session.talk.note(match takes_out {
+            true => "nothing is changed yet; `--yes` does it",
+            false => "nothing is changed yet; the same without `--dry-run` does it",
+        });
         return Ok(changed(&info, leaving.as_ref(), "would leave"));
     }
     let info = lake

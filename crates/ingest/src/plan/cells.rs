@@ -1,0 +1,168 @@
+//! What there is to read, added up by what keys say, in bounded memory.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+use traillake_cloudtrail::ObjectKey;
+
+use super::Standing;
+
+/// Cells of a plan at most, unless there are more by year: an organization has millions by day.
+pub const PLAN_CELLS_MAX: usize = 20_000;
+
+/// How finely the cells of a plan tell when objects were delivered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanSpan {
+    /// By day.
+    #[default]
+    Day,
+    /// By month, where there are more than [`PLAN_CELLS_MAX`] cells by day.
+    Month,
+    /// By year, where there are more than [`PLAN_CELLS_MAX`] cells by month.
+    Year,
+}
+
+impl PlanSpan {
+    /// Returns the next wider one.
+    fn wider(self) -> Option<PlanSpan> {
+        match self {
+            PlanSpan::Day => Some(PlanSpan::Month),
+            PlanSpan::Month => Some(PlanSpan::Year),
+            PlanSpan::Year => None,
+        }
+    }
+
+    /// Returns how much of `YYYY-MM-DD` it tells.
+    fn chars(self) -> usize {
+        match self {
+            PlanSpan::Day => 10,
+            PlanSpan::Month => 7,
+            PlanSpan::Year => 4,
+        }
+    }
+}
+
+impl fmt::Display for PlanSpan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            PlanSpan::Day => "day",
+            PlanSpan::Month => "month",
+            PlanSpan::Year => "year",
+        })
+    }
+}
+
+/// Objects whose keys say the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlanCell {
+    /// Account in the key.
+    pub account: Option<String>,
+    /// Region in the key.
+    pub region: Option<String>,
+    /// Table that the key's folder stands for.
+    pub kind: Option<&'static str>,
+    /// Day of delivery, `YYYY-MM-DD`; of a plan with more than [`PLAN_CELLS_MAX`] cells the month,
+    /// `YYYY-MM`, and where those are more too, the year, `YYYY`.
+    pub day: Option<String>,
+    /// How many.
+    #[serde(flatten)]
+    pub tally: PlanTally,
+}
+
+/// Objects and bytes by what the ledger says of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct PlanTally {
+    /// Objects that are not in the ledger.
+    pub new_objects: u64,
+    /// Their bytes as stored.
+    pub new_bytes: u64,
+    /// Objects in the ledger with another size, ETag or time: they would be read again.
+    pub changed_objects: u64,
+    /// Their bytes as stored.
+    pub changed_bytes: u64,
+    /// Objects in the ledger.
+    pub known_objects: u64,
+    /// Their bytes as stored.
+    pub known_bytes: u64,
+    /// Objects that are new or changed, and have to be restored before they can be read.
+    pub archived_objects: u64,
+    /// Their bytes as stored.
+    pub archived_bytes: u64,
+}
+
+impl PlanTally {
+    /// Adds an object.
+    pub(super) fn count(&mut self, standing: Standing, bytes: u64) {
+        let (objects, sum) = match standing {
+            Standing::New => (&mut self.new_objects, &mut self.new_bytes),
+            Standing::Changed => (&mut self.changed_objects, &mut self.changed_bytes),
+            Standing::Known => (&mut self.known_objects, &mut self.known_bytes),
+            Standing::Archived => (&mut self.archived_objects, &mut self.archived_bytes),
+        };
+        *objects += 1;
+        *sum += bytes;
+    }
+
+    /// Adds all that another counts.
+    fn add(&mut self, other: PlanTally) {
+        self.new_objects += other.new_objects;
+        self.new_bytes += other.new_bytes;
+        self.changed_objects += other.changed_objects;
+        self.changed_bytes += other.changed_bytes;
+        self.known_objects += other.known_objects;
+        self.known_bytes += other.known_bytes;
+        self.archived_objects += other.archived_objects;
+        self.archived_bytes += other.archived_bytes;
+    }
+}
+
+/// Day, account, region, kind: the order of a plan.
+type Cell = (Option<String>, Option<String>, Option<String>, Option<&'static str>);
+
+/// Cells that objects are added to.
+#[derive(Default)]
+pub(super) struct Cells {
+    span: PlanSpan,
+    tallies: BTreeMap<Cell, PlanTally>,
+}
+
+impl Cells {
+    /// Adds the object of that key. Where there are too many cells, days become months, and months
+    /// years.
+    pub(super) fn count(&mut self, key: &str, standing: Standing, bytes: u64) {
+        let cell = self.cell_of(key);
+        self.tallies.entry(cell).or_default().count(standing, bytes);
+        while self.tallies.len() > PLAN_CELLS_MAX
+            && let Some(wider) = self.span.wider()
+        {
+            self.span = wider;
+            for ((day, account, region, kind), tally) in std::mem::take(&mut self.tallies) {
+                let cell = (day.map(|day| self.cut(day)), account, region, kind);
+                self.tallies.entry(cell).or_default().add(tally);
+            }
+        }
+    }
+
+    fn cell_of(&self, key: &str) -> Cell {
+        ObjectKey::parse(key).map_or((None, None, None, None), |key| {
+            let day = key.delivered_at.map(|at| self.cut(at.format("%Y-%m-%d").to_string()));
+            (day, key.account, key.region, key.kind.map(|kind| kind.table()))
+        })
+    }
+
+    /// Returns what is told of a day.
+    fn cut(&self, mut day: String) -> String {
+        day.truncate(self.span.chars());
+        day
+    }
+
+    /// Returns them in order, and how finely they tell the time.
+    pub(super) fn told(self) -> (Vec<PlanCell>, PlanSpan) {
+        let cells = self.tallies.into_iter().map(|((day, account, region, kind), tally)| {
+            PlanCell { account, region, kind, day, tally }
+        });
+        (cells.collect(), self.span)
+    }
+}
