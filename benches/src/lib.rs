@@ -9,6 +9,8 @@
 //! | `open_lake` | what a lake of very many files costs to open, to prune and to commit to |
 //! | `plan` | how long it takes to tell listed keys from known ones, with a full ledger |
 //! | `beside` | what two ingesters of one lake cost one another |
+//! | `follow` | how soon what is delivered to a bucket can be asked for |
+//! | `upkeep` | time and memory of upkeep of ten million events, and questions beside it |
 //! | `decode` | speed of decoding alone, stage by stage, beside `serde_json` |
 //! | `queries` | some twenty audit queries beside DuckDB and ClickHouse, medians |
 //! | `compare.py` | ingest and some twenty audit queries beside DuckDB and ClickHouse |

@@ -135,6 +135,40 @@ fn plan_finds_out_what_is_new() {
 }
 
 #[test]
+fn upkeep_is_measured_alone_and_beside_questions() {
+    let Some(traillake) = traillake() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_upkeep"))
+        .arg("--traillake")
+        .arg(traillake)
+        .arg("--work")
+        .arg(folder.path())
+        .args(["--scale", "0.004", "--parts", "3", "--runs", "1"])
+        .output()
+        .unwrap();
+    let said = succeeded(output);
+    assert!(said.contains("- `maintain`: "), "{said}");
+    assert!(said.contains("| most frequent calls | "), "{said}");
+    assert!(said.contains("| **geometric mean** | "), "{said}");
+}
+
+#[test]
+fn what_is_delivered_is_counted_by_the_next_question() {
+    let Some(traillake) = traillake() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_follow"))
+        .arg("--traillake")
+        .arg(traillake)
+        .arg("--work")
+        .arg(folder.path())
+        .args(["--scale", "0.002", "--every", "1", "--latency", "2", "--deliveries", "2"])
+        .output()
+        .unwrap();
+    let said = succeeded(output);
+    assert!(said.contains(" s beyond the time between two looks"), "{said}");
+}
+
+#[test]
 fn beside_prints_what_was_thrown_away() {
     let Some(traillake) = traillake() else { return };
     let folder = tempfile::tempdir().unwrap();
