@@ -31,7 +31,7 @@ pub struct ServerOptions {
     pub results_kept: Duration,
     /// How long queries and logins are remembered.
     pub history_kept: Duration,
-    /// Bytes of remembered queries, above which the oldest go.
+    /// Bytes of remembered queries, above which long texts are shortened.
     pub history_bytes_max: u64,
     /// How often what is kept no longer is removed.
     pub tidy_every: Duration,
