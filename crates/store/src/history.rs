@@ -51,7 +51,7 @@ pub(crate) async fn committed_at(
 
 /// The newest version for which `at` holds. Tokens and times only grow, so a binary search.
 async fn newest(log: &TableLog, at: At) -> Result<TableState> {
-    let versions = log.versions().await?;
+    let versions = log.readable().await?;
     let (mut holding, mut not) = (0, versions.len());
     while holding < not {
         let middle = holding.midpoint(not);

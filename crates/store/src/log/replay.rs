@@ -198,16 +198,17 @@ impl TableLog {
         Ok(self.round_at(version).await?.token)
     }
 
-    /// The newest round in commits up to `version`.
-    async fn round_at(&self, version: u64) -> Result<LastRound> {
-        let (mut last_read, mut tables) = (None, None);
-        for version in (1..=version).rev() {
+    /// The newest round in commits up to `asked`.
+    async fn round_at(&self, asked: u64) -> Result<LastRound> {
+        let mut tables = None;
+        for version in (1..=asked).rev() {
             let Some(entry) = self.read_commit(version).await? else {
-                // Cleaned up behind a checkpoint, whose own commit stands but may be a rewrite's.
-                let token = self.token_from_checkpoint(last_read.unwrap_or(version)).await?;
+                // Cleaned up behind a checkpoint. Commits read so far are no rounds, so it is at
+                // `asked` as it was here; and only there replay is sure to find the checkpoint: a
+                // clean-up that was cut off left commits behind it that stand on nothing.
+                let token = self.token_from_checkpoint(asked).await?;
                 return Ok(LastRound { token, tables });
             };
-            last_read = Some(version);
             let token = self.token_of(&entry);
             // A rewrite carries what the last round said.
             tables = tables.or(entry.tables);
@@ -218,7 +219,7 @@ impl TableLog {
         Ok(LastRound { token: 0, tables })
     }
 
-    /// The token at `version`, before which commits were cleaned up: from the checkpoint of it.
+    /// The token at `version`, as replay from the checkpoint before it tells.
     async fn token_from_checkpoint(&self, version: u64) -> Result<i64> {
         let [token] = self.carried_at(version, [&self.application]).await?;
         Ok(token.unwrap_or_default())
@@ -351,6 +352,25 @@ impl TableLog {
     /// The versions whose commit files exist, ascending.
     pub(crate) async fn versions(&self) -> Result<Vec<u64>> {
         self.listed(layout::commit_version).await
+    }
+
+    /// The versions whose states can be read, ascending: not those of commits that stand on ones that
+    /// were cleaned up.
+    ///
+    /// # Errors
+    /// When the log cannot be listed.
+    pub(crate) async fn readable(&self) -> Result<Vec<u64>> {
+        // In this order: a clean-up in between takes commits before it takes checkpoints.
+        let mut versions = self.versions().await?;
+        let checkpoints = self.checkpoints().await?;
+        let stands = |version: &u64| {
+            let before = version.checked_sub(1);
+            let is_on = |at: u64| checkpoints.binary_search(&at).is_ok();
+            before.is_none_or(is_on) || is_on(*version)
+        };
+        let first = versions.iter().position(stands).unwrap_or(versions.len());
+        versions.drain(..first);
+        Ok(versions)
     }
 
     /// The files of the log that say what the table is, from version `from` on. Asked as replay

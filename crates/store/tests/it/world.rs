@@ -13,7 +13,7 @@ use object_store::memory::InMemory;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use traillake_store::{
-    Audit, AuditOptions, Comparison, Content, Counts, Identity, Lake, ObjectRow, ObjectState,
+    At, Audit, AuditOptions, Comparison, Content, Counts, Identity, Lake, ObjectRow, ObjectState,
     OpenOptions, PartRows, Proof, RejectRow, Result, RoundInput, RoundPart, RoundReceipt,
     StoreSnapshot, StoreSpec, StoreWriter, TableSnapshot, TableSpec, Wrap,
 };
@@ -379,8 +379,13 @@ pub async fn read(disk: &Disk) -> StoreSnapshot {
 
 /// What a reader sees, or hears.
 pub async fn try_read(disk: &Disk) -> Result<StoreSnapshot> {
+    read_at(disk, None).await
+}
+
+/// What a reader sees of an older state, or hears.
+pub async fn read_at(disk: &Disk, at: Option<At>) -> Result<StoreSnapshot> {
     let lake = Lake::open_with(&disk.location, disk.options()).await?;
-    lake.store(STORE).await?.snapshot(None).await
+    lake.store(STORE).await?.snapshot(at).await
 }
 
 /// All rows of a table, read from its files.
