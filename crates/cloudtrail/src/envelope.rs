@@ -5,19 +5,26 @@
 //! `detail` of an EventBridge event. A record that is no JSON is a reject and the next is looked for
 //! ([`broken`]), and so is a comma too many or too few ([`list`]); where brackets contradict each
 //! other between records the object is refused, because then nothing says where its records begin.
+//!
+//! [`document`] says what a value is, [`embedded`] digs out records that stand in something else,
+//! [`records`] takes them; [`ends`] finds where values end.
+
+mod document;
+mod lake_export;
+mod list;
+
+mod embedded;
+mod records;
 
 mod broken;
 mod ends;
-mod lake_export;
-mod list;
 
 use std::io;
 
 use self::broken::BrokenEnds;
-use self::ends::End;
 pub(crate) use self::lake_export::is_lake_export;
-use crate::form::{Form, MARKS_MIN, Role, classify, is_utf16, looks_like_log, name_of, role};
-use crate::json::{Stop, gap, unescape, value};
+use crate::form::{is_utf16, looks_like_log};
+use crate::json::{Stop, gap};
 use crate::log_file::{Limits, ObjectFault, packed};
 use crate::window::Window;
 
@@ -54,7 +61,7 @@ pub(crate) trait Visit {
     /// Takes what should have been a record: its length, and as many of its bytes as are at hand.
     fn reject(&mut self, offset: usize, reason: String, length: usize, bytes: &[u8]);
     /// Takes a digest: the bytes that its signature vouches for, a JSON object.
-    fn digest(&mut self, content: &[u8]);
+    fn digest(&mut self, offset: usize, content: &[u8]);
     /// Returns the number of records so far.
     fn records(&self) -> u64;
     /// Returns whether nothing more is wanted.
@@ -101,14 +108,6 @@ impl From<io::Error> for Halt {
 }
 
 type Walk<T> = Result<T, Halt>;
-
-/// Values that are nothing of CloudTrail's before an object counts as foreign, where none of its
-/// first bytes looks like a record.
-const STRANGERS_MAX: u64 = 100;
-/// Bytes of a line of text before an object counts as foreign.
-const LINE_BYTES_MAX: usize = 1 << 20;
-/// Envelopes within envelopes.
-const DEPTH_MAX: usize = 4;
 
 /// Finds all records of an object that was inflated into memory.
 pub(crate) fn walk_held(
@@ -233,281 +232,6 @@ impl<'a> Walker<'a> {
         Ok(at)
     }
 
-    /// Walks over an object that may be a record, an envelope or nothing of CloudTrail's.
-    fn document(&mut self, at: usize, depth: usize) -> Walk<usize> {
-        let form = loop {
-            let known = self.window.from(at);
-            let (form, complete) = classify(known);
-            if complete || known.len() > self.limits.record_bytes_max || !self.window.more(at)? {
-                break form;
-            }
-        };
-        let place = if depth == 0 { Place::Top } else { Place::List };
-        match form {
-            Form::Record => {
-                self.recognise(Body::Single);
-                self.record(at, place)
-            }
-            Form::Envelope if depth < DEPTH_MAX => self.envelope(at, depth),
-            Form::Text(body, start, end) => self.embedded(at, body, (start, end), place),
-            Form::Detail(start) => self.detail(at, start, place),
-            Form::Digest => self.digest(at, place),
-            Form::Several => self.bad_value(at, SEVERAL, place),
-            Form::Envelope | Form::Stranger => self.bad_value(at, "no record of CloudTrail", place),
-        }
-    }
-
-    /// Walks over the members of an object that holds arrays of records or of envelopes.
-    fn envelope(&mut self, at: usize, depth: usize) -> Walk<usize> {
-        let start = at;
-        let (mut marks, mut others) = (0, 0);
-        let mut at = self.gap(at + 1)?;
-        loop {
-            match self.peek(at)? {
-                None => return Err(self.cut(at)),
-                Some(b'}') => break,
-                Some(b',') => at = self.gap(at + 1)?,
-                Some(b'"') => {
-                    let end = self.skip(at)?;
-                    let raw = &self.window.from(at)[1..end - at - 1];
-                    let name = name_of(raw, raw.contains(&b'\\')).into_owned();
-                    let colon = self.gap(end)?;
-                    if self.peek(colon)? != Some(b':') {
-                        return Err(self.malformed(colon, "a colon must stand here"));
-                    }
-                    let value = self.gap(colon + 1)?;
-                    let role = role(&name, self.peek(value)?);
-                    marks += usize::from(role == Role::Mark);
-                    others += usize::from(self.may_hold_record(role, value)?);
-                    let end = self.member(value, role, depth)?;
-                    at = self.gap(end)?;
-                }
-                Some(_) => return Err(self.malformed(at, "a key must stand here")),
-            }
-        }
-        self.close_envelope(start, at + 1, depth, marks >= MARKS_MIN, others > 0)
-    }
-
-    fn member(&mut self, at: usize, role: Role, depth: usize) -> Walk<usize> {
-        match role {
-            Role::Records => {
-                self.recognise(Body::Records);
-                self.list(at, Some(Body::Records), depth)
-            }
-            Role::Events(empty) => {
-                if let Some(body) = empty
-                    && self.is_empty_list(at)?
-                {
-                    self.recognise(body);
-                }
-                self.list(at, None, depth)
-            }
-            _ => self.skip(at),
-        }
-    }
-
-    /// Returns whether a member of an envelope may hold one more record.
-    fn may_hold_record(&mut self, role: Role, at: usize) -> Walk<bool> {
-        match role {
-            Role::Text(_) => Ok(self.look_ahead(at, at + 1)? == Some(b'{')),
-            Role::Detail | Role::Digest => Ok(true),
-            _ => Ok(false),
-        }
-    }
-
-    /// An envelope that has a record's marks is a record too, and one that holds something beside
-    /// its lists is told: a first key must not hide what follows.
-    fn close_envelope(
-        &mut self,
-        at: usize,
-        end: usize,
-        depth: usize,
-        is_record: bool,
-        has_others: bool,
-    ) -> Walk<usize> {
-        let is_at_hand = !self.window.from(at).is_empty();
-        if is_record && is_at_hand {
-            self.recognise(Body::Single);
-            let place = if depth == 0 { Place::Top } else { Place::List };
-            return Ok(self.record(at, place)?.max(end));
-        }
-        if is_record || has_others {
-            let known = self.window.from(at);
-            let known = &known[..known.len().min(end - at)];
-            self.visit.reject(at, SEVERAL.to_owned(), end - at, known);
-        }
-        Ok(end)
-    }
-
-    /// Takes the record at `at`.
-    fn record(&mut self, at: usize, place: Place) -> Walk<usize> {
-        if let Some(text) = self.text.and_then(|text| text.get(at..)) {
-            return match self.visit.record(at, text) {
-                Ok(length) => Ok(at + length),
-                Err(stop) => self.bad_value(at, &reason_of(stop), place),
-            };
-        }
-        let end = match self.sound_end(at)? {
-            Ok(end) => end,
-            Err(stop) => return self.bad_value(at, &reason_of(stop), place),
-        };
-        let bytes = &self.window.from(at)[..end - at];
-        let reason = match std::str::from_utf8(bytes) {
-            Ok(text) => match self.visit.record(at, text) {
-                Ok(_) => return Ok(end),
-                Err(stop) => reason_of(stop),
-            },
-            Err(error) => format!("invalid UTF-8 at byte {} of the record", error.valid_up_to()),
-        };
-        let bytes = &self.window.from(at)[..end - at];
-        self.visit.reject(at, reason, bytes.len(), bytes);
-        Ok(end)
-    }
-
-    /// A value that is no record: a reject, of which an object that is not CloudTrail's has many.
-    fn bad_value(&mut self, at: usize, reason: &str, place: Place) -> Walk<usize> {
-        self.stranger(at)?;
-        match self.end_of(at, place)? {
-            End::At(end) => {
-                let bytes = &self.window.from(at)[..end - at];
-                self.visit.reject(at, reason.to_owned(), bytes.len(), bytes);
-                Ok(end.max(at + 1))
-            }
-            End::Cut => Err(self.cut(at)),
-            End::Nowhere => {
-                let rest = self.window.from(at);
-                self.visit.reject(at, reason.to_owned(), rest.len(), rest);
-                Err(Halt::End)
-            }
-            End::Beyond(end, bytes) => Ok(self.too_large(at, end, &bytes)),
-        }
-    }
-
-    /// Counts a value that is nothing of CloudTrail's, as long as nothing else was found.
-    fn stranger(&mut self, at: usize) -> Walk<()> {
-        if self.body.is_some() {
-            return Ok(());
-        }
-        if self.strangers == 0 {
-            let all = self.window.from(0);
-            self.is_suspect =
-                looks_like_log(if all.is_empty() { self.window.from(at) } else { all });
-        }
-        self.strangers += 1;
-        if self.strangers > STRANGERS_MAX && !self.is_suspect {
-            return Err(Halt::Foreign);
-        }
-        Ok(())
-    }
-
-    fn too_large(&mut self, at: usize, end: usize, bytes: &[u8]) -> usize {
-        let reason = format!("larger than {} bytes", self.limits.record_bytes_max);
-        self.visit.reject(at, reason, end - at, bytes);
-        end
-    }
-
-    /// The record is the text of a string.
-    fn embedded(
-        &mut self,
-        at: usize,
-        body: Body,
-        text: (usize, usize),
-        place: Place,
-    ) -> Walk<usize> {
-        let known = self.window.from(at);
-        let Ok(length) = value(known, 0, self.limits.json_depth_max) else {
-            return self.bad_value(at, "invalid JSON", place);
-        };
-        let raw = std::str::from_utf8(&known[text.0..text.1]);
-        let mut record = String::new();
-        if !raw.is_ok_and(|raw| unescape(raw, &mut record)) {
-            return self.bad_value(at, "its text is no UTF-8", place);
-        }
-        let record = record.trim_matches([' ', '\n', '\r', '\t']);
-        let start = match classify(record.as_bytes()).0 {
-            Form::Record => 0,
-            Form::Detail(start) => start,
-            // A log group may hold other lines as well.
-            _ if body == Body::CloudWatchLogs => {
-                return self.bad_value(at, "no record of CloudTrail", place);
-            }
-            _ => 0,
-        };
-        self.recognise(body);
-        let outcome = self.visit.record(at, record.get(start..).unwrap_or_default());
-        let rest = outcome.map(|length| start == 0 && length < record.len());
-        let reason = match rest {
-            Ok(false) => return Ok(at + length),
-            Ok(true) => "text after the record".to_owned(),
-            Err(stop) => reason_of(stop),
-        };
-        self.visit.reject(at, reason, record.len(), record.as_bytes());
-        Ok(at + length)
-    }
-
-    /// The record is the `detail` of an EventBridge event.
-    fn detail(&mut self, at: usize, start: usize, place: Place) -> Walk<usize> {
-        let known = self.window.from(at);
-        match value(known, 0, self.limits.json_depth_max) {
-            Ok(length) => {
-                self.recognise(Body::EventBridge);
-                let end = self.record(at + start, Place::List)?;
-                Ok(end.max(at + length))
-            }
-            Err(stop) => self.bad_value(at, &reason_of(stop), place),
-        }
-    }
-
-    fn digest(&mut self, at: usize, place: Place) -> Walk<usize> {
-        let known = self.window.from(at);
-        let Ok(length) = value(known, 0, self.limits.json_depth_max) else {
-            return self.bad_value(at, "invalid JSON", place);
-        };
-        if std::str::from_utf8(&known[..length]).is_err() {
-            return self.bad_value(at, "invalid UTF-8", place);
-        }
-        // The signature is over the file, line break at its end included.
-        let is_all = at == gap(self.window.from(0), 0)
-            && gap(known, length) == known.len()
-            && matches!(self.window, Window::Held(_));
-        let content = if is_all { self.window.from(0) } else { &known[..length] };
-        self.visit.digest(content);
-        self.recognise(Body::Digest);
-        Ok(at + length)
-    }
-
-    /// A line that is no JSON: CloudWatch Logs exports a time before each record.
-    fn line(&mut self, at: usize) -> Walk<usize> {
-        let length = loop {
-            let known = self.window.from(at);
-            if let Some(end) = memchr::memchr(b'\n', known) {
-                break end;
-            }
-            let length = known.len();
-            if length > LINE_BYTES_MAX || !self.window.more(at)? {
-                break length;
-            }
-        };
-        let line = &self.window.from(at)[..length];
-        let head = &line[..length.min(40)];
-        if head.first().is_some_and(u8::is_ascii_digit)
-            && let Some(start) = memchr::memmem::find(head, b" {")
-        {
-            let end = self.document(at + start + 1, 0)?;
-            if self.body == Some(Body::Single) {
-                self.body = Some(Body::CloudWatchLogs);
-            }
-            return Ok(end);
-        }
-        self.stranger(at)?;
-        if length > LINE_BYTES_MAX && self.body.is_none() && !self.is_suspect {
-            return Err(Halt::Foreign);
-        }
-        let line = &self.window.from(at)[..length];
-        self.visit.reject(at, "a line that is no JSON".to_owned(), length, line);
-        Ok(at + length)
-    }
-
     fn recognise(&mut self, body: Body) {
         self.body = self.body.or(Some(body));
     }
@@ -527,9 +251,6 @@ impl<'a> Walker<'a> {
         Halt::Fault(fault)
     }
 }
-
-/// What nothing of is lost by, but a reader may have meant otherwise.
-const SEVERAL: &str = "holds records in several ways at once";
 
 fn reason_of(stop: Stop) -> String {
     match stop {

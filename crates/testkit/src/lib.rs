@@ -4,6 +4,7 @@
 //! | module | gives |
 //! |---|---|
 //! | [`random`] | one seed, one sequence: everything below is repeatable |
+//! | [`damage`] | what becomes of a lake's bytes when somebody damages or doctors them |
 //! | [`faults`] | an object store that stops, lies or waits; a disk that loses what was not synced |
 //! | [`trail`] | realistic CloudTrail trails of any size, as native files in their key layout |
 //! | [`corpus`] | where the real events lie that some tests read, and what their absence means |
@@ -17,6 +18,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod corpus;
+pub mod damage;
 pub mod demo;
 pub mod faults;
 pub mod random;

@@ -473,3 +473,19 @@ fn rows_of_a_lake_query_that_are_broken_are_rejects_and_the_rest_goes_on() {
     assert_eq!(decoded.records(Kind::Events), [all[1].as_bytes()]);
     assert_eq!(decoded.summary.rejects.len(), 1, "{:?}", decoded.summary.rejects);
 }
+
+/// Someone who may write to the bucket could put an object there that holds nothing else: what is
+/// not held whole must not pile up.
+#[test]
+fn an_object_too_large_to_hold_has_no_more_digests_than_a_batch() {
+    let digest = r#"{"awsAccountId":"000000000001","digestStartTime":"2019-11-08T15:49:11Z","digestEndTime":"2019-11-08T16:49:11Z","digestS3Bucket":"b","digestS3Object":"k","logFiles":[]}"#;
+    let body = format!("{digest}\n").repeat(1_500);
+    let streamed = Limits { in_memory_bytes_max: 8, ..Limits::default() };
+    for (limits, taken) in [(Limits::default(), 1_500), (streamed, 1_024)] {
+        let decoded = decode_within(body.as_bytes(), &limits);
+        assert_eq!(decoded.rows(Kind::Digest).num_rows(), taken);
+        assert_eq!(decoded.summary.rejected, 1_500 - taken as u64);
+        let first = decoded.summary.rejects.first();
+        assert!(first.is_none_or(|first| first.reason.contains("digest")), "{first:?}");
+    }
+}

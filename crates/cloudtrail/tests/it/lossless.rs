@@ -318,6 +318,19 @@ fn value(spaced: bool) -> impl Strategy<Value = String> {
     })
 }
 
+/// A value inside of up to two hundred lists and objects, and often of just so many.
+fn deep(spaced: bool) -> impl Strategy<Value = String> {
+    let level = move || (any::<bool>(), key(), gap(spaced), gap(spaced), gap(spaced));
+    let levels =
+        prop_oneof![prop::collection::vec(level(), 200), prop::collection::vec(level(), 0..200),];
+    (value(spaced), levels).prop_map(|(value, levels)| {
+        levels.into_iter().fold(value, |value, (is_list, key, a, b, c)| match is_list {
+            true => format!("[{a}{value}{b}]"),
+            false => format!("{{{a}{key}{b}:{c}{value}}}"),
+        })
+    })
+}
+
 /// Needed fields, last so that they are readable whatever stands before.
 const NEEDED: &str = r#""eventTime":"2022-02-08T09:23:37Z","eventSource":"s","eventName":"n"}"#;
 
@@ -339,6 +352,21 @@ proptest! {
     #[test]
     fn compact_objects_need_no_spare_column(object in object(value(false), false)) {
         let shape = shape(&record(&object, ""));
+        prop_assert!(!shape.ends_with('!'), "{}", shape);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_two_hundred_levels_deep_comes_back(key in key(), value in deep(true)) {
+        shape(&record(&format!("{{{key}:{value}}}"), ""));
+    }
+
+    #[test]
+    fn what_is_deep_and_compact_needs_no_spare_column(key in key(), value in deep(false)) {
+        let shape = shape(&record(&format!("{{{key}:{value}}}"), ""));
         prop_assert!(!shape.ends_with('!'), "{}", shape);
     }
 }

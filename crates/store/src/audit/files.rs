@@ -1,6 +1,6 @@
-//! The log against the files: what it names is there, of its size and in its folder.
+//! The log against the files: what it names is there, of its size, in its folder and only once.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
@@ -59,6 +59,7 @@ pub(super) async fn audit(table: &mut TableAudit, listed: &Listed, findings: &mu
     table.log.is_torn = !gone.is_empty();
     let gone: HashSet<Path> = gone.into_iter().collect();
     table.log.files.retain(|(file, _)| !gone.contains(&file.path));
+    copies(table, findings);
 }
 
 fn in_its_folder(
@@ -70,6 +71,20 @@ fn in_its_folder(
     let folder = layout::partition_folder(log.folder(), partition);
     let is_in = file.path.prefix_match(&folder).is_some_and(|rest| rest.count() == 1);
     (!is_in).then(|| format!("the log has it in `{folder}`"))
+}
+
+/// Files of the same bytes. Every row is of an object, and says of which: no two files come to be
+/// alike but by a copy of one, whose rows are there twice then.
+fn copies(table: &TableAudit, findings: &mut OfTable<'_>) {
+    let mut seen: HashMap<(u64, &str), &Path> = HashMap::new();
+    for (file, checksum) in table.log.files.iter().filter(|(file, _)| file.rows > 0) {
+        let Some(checksum) = checksum.as_deref() else { continue };
+        if let Some(first) = seen.insert((file.size, checksum), &file.path) {
+            let what =
+                format!("by the log its bytes are those of `{first}`: its rows are there twice");
+            findings.damage(&file.path, what);
+        }
+    }
 }
 
 async fn is_still_live(log: &crate::log::TableLog, file: &LiveFile) -> bool {

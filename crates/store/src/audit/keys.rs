@@ -1,160 +1,133 @@
-//! One row an identity, over all files of a table.
-//!
-//! Rows of one identity have one time. So row groups whose times overlap, directly or through others,
-//! are looked at together, and no others: in a compacted table that is one at a time. Hashes of the
-//! keys of such a cluster are held, up to [`HELD_MAX`]; a larger one is gone through several times,
-//! each time for one share of the hashes.
+//! What no two rows of a table share, as it is read from a file.
 
 use std::sync::Arc;
 
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::Int64Type;
+use arrow::row::{RowConverter, Rows, SortField};
 use futures::TryStreamExt;
 use object_store::ObjectStore;
 use parquet::arrow::ProjectionMask;
+use xxhash_rust::xxh3::xxh3_128;
 
-use super::finding::{Faults, OfTable};
 use super::footers::Group;
-use super::{HELD_MAX, TableAudit, guarded};
+use super::guarded;
 use crate::data_file;
 use crate::error::{Error, Result};
 use crate::keys::KeyColumns;
+use crate::ledger::objects_table;
 use crate::snapshot::LiveFile;
-use crate::spec::Identity;
+use crate::spec::{Identity, OBJECT, TableSpec};
 
-/// A row: hash of its key, its row group by place in the cluster, its number there.
-type Held = (u128, u32, u32);
+/// Whole rows of a plain table read at once: some hold records, or digest files.
+const WHOLE_ROWS: usize = 128;
 
-/// Looks for rows of one identity.
-pub(super) async fn audit(
-    objects: &Arc<dyn ObjectStore>,
-    table: &TableAudit,
-    findings: &mut OfTable<'_>,
-) {
-    let Some(identity) = table.spec.as_ref().and_then(|spec| spec.identity) else { return };
-    for cluster in clusters(&table.groups) {
-        let rows: u64 = cluster.iter().map(|group| group.rows).sum();
-        let shares = rows / HELD_MAX as u64 + 1;
-        for share in 0..shares {
-            let mut held: Vec<Held> = Vec::new();
-            for (place, group) in cluster.iter().enumerate() {
-                let Some((file, _)) = table.log.files.get(group.file) else { continue };
-                let is_of = |hash: u128| (hash >> 64) as u64 % shares == share;
-                // A row group that cannot be read was told where all rows are read.
-                let read = hashes(objects, file, group, &identity, |hash, row| {
-                    if is_of(hash) {
-                        held.push((hash, place as u32, row));
-                    }
-                });
-                let _ = guarded(&file.path, read).await;
-            }
-            held.sort_unstable();
-            tell(objects, table, &identity, &cluster, &held, findings).await;
+/// What no two rows of a table share.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Key {
+    /// What makes two rows the same record.
+    Identity(Identity),
+    /// Everything: a row of a plain table is of the object whose id is in this column, and one file
+    /// has what that object brought.
+    Row(&'static str),
+}
+
+impl Key {
+    /// None for the ledger, whose ids are held against one another already, and for tables whose
+    /// rows are of no object.
+    pub fn of(table: &TableSpec) -> Option<Key> {
+        if let Some(identity) = table.identity {
+            return Some(Key::Identity(identity));
         }
+        let is_there = |name: &&'static str| table.schema.field_with_name(name).is_ok();
+        let column = [OBJECT, "object_id"].into_iter().find(is_there)?;
+        (table.name != objects_table().name).then_some(Key::Row(column))
     }
-}
 
-/// Row groups that overlap in time, in the order of time. Those without a known time overlap all.
-fn clusters(groups: &[Group]) -> Vec<Vec<&Group>> {
-    let range = |group: &Group| group.times.unwrap_or((i64::MIN, i64::MAX));
-    let mut sorted: Vec<&Group> = groups.iter().collect();
-    sorted.sort_by_key(|group| range(group));
-    let mut clusters: Vec<Vec<&Group>> = Vec::new();
-    let mut end = i64::MIN;
-    for group in sorted {
-        let (first, last) = range(group);
-        match clusters.last_mut().filter(|_| first <= end) {
-            Some(cluster) => cluster.push(group),
-            None => clusters.push(vec![group]),
-        }
-        end = end.max(last);
+    /// Whether rows are records, of which a file has no two alike either.
+    pub fn is_of_record(self) -> bool {
+        matches!(self, Key::Identity(_))
     }
-    clusters
-}
 
-async fn hashes(
-    objects: &Arc<dyn ObjectStore>,
-    file: &LiveFile,
-    group: &Group,
-    identity: &Identity,
-    mut take: impl FnMut(u128, u32),
-) -> Result<()> {
-    let mut buffer = Vec::new();
-    each_key(objects, file, group, identity, |keys, first| {
-        for row in 0..keys.rows() {
-            take(keys.hash(row, &mut buffer), first + row as u32);
-        }
-    })
-    .await
-}
-
-async fn each_key(
-    objects: &Arc<dyn ObjectStore>,
-    file: &LiveFile,
-    group: &Group,
-    identity: &Identity,
-    mut take: impl FnMut(&KeyColumns, u32),
-) -> Result<()> {
-    let failed = |error| Error::storage(format!("read `{}`", file.path), error);
-    let open = data_file::open(objects, file).await?;
-    let columns = identity.columns.into_iter().chain([identity.fingerprint]);
-    let mask = ProjectionMask::columns(open.parquet_schema(), columns);
-    let open = open.with_row_groups(vec![group.number]).with_projection(mask);
-    let mut batches = open.build().map_err(failed)?;
-    let mut first = 0;
-    while let Some(batch) = batches.try_next().await.map_err(failed)? {
-        let none = || Error::corrupt(format!("`{}`", file.path), "a column of keys is missing");
-        let keys = KeyColumns::of(identity, &batch).ok_or_else(none)?;
-        take(&keys, first);
-        first += keys.rows() as u32;
-    }
-    Ok(())
-}
-
-/// Names the rows whose keys are those of a row before.
-async fn tell(
-    objects: &Arc<dyn ObjectStore>,
-    table: &TableAudit,
-    identity: &Identity,
-    cluster: &[&Group],
-    held: &[Held],
-    findings: &mut OfTable<'_>,
-) {
-    let mut faults: Vec<(usize, Faults)> = Vec::new();
-    let again = held.windows(2).filter(|pair| pair[0].0 == pair[1].0);
-    for (number, pair) in again.enumerate() {
-        let (Some(one), Some(other)) =
-            (cluster.get(pair[0].1 as usize), cluster.get(pair[1].1 as usize))
-        else {
-            continue;
-        };
-        let Some((first, _)) = table.log.files.get(one.file) else { continue };
-        let Some((file, _)) = table.log.files.get(other.file) else { continue };
-        // Only the first few are told, so only of those the id is looked up.
-        let id = match number < super::finding::ALIKE_MAX {
-            true => id_of(objects, file, other, identity, pair[1].2).await,
-            false => Ok(String::new()),
-        };
-        let id = id.unwrap_or_else(|error| error.spelled_out());
-        let what = format!(
-            "its identity ({id}) is that of row {} in row group {} of `{}`",
-            pair[0].2, one.number, first.path
-        );
-        let place = Some(format!("row group {}, row {}", other.number, pair[1].2));
-        let of_file = faults.iter().position(|(file, _)| *file == other.file);
-        let of_file = of_file.unwrap_or_else(|| {
-            faults.push((other.file, Faults::default()));
-            faults.len() - 1
+    /// The times or objects of a row group, first and last; none where they are not known.
+    pub async fn range(
+        self,
+        objects: &Arc<dyn ObjectStore>,
+        file: &LiveFile,
+        group: &Group,
+    ) -> Option<(i64, i64)> {
+        let Key::Row(column) = self else { return group.times };
+        let (columns, mut range) = ([column], None);
+        let read = each_batch(objects, file, group, Some(&columns), |batch, _| {
+            let ids = batch.column_by_name(column);
+            let ids = ids.and_then(|ids| ids.as_primitive_opt::<Int64Type>());
+            let ids = ids.ok_or_else(|| no_keys(file))?.values();
+            range = ids.iter().fold(range, |range: Option<(i64, i64)>, id| match range {
+                Some((first, last)) => Some((first.min(*id), last.max(*id))),
+                None => Some((*id, *id)),
+            });
+            Ok(())
         });
-        faults[of_file].1.add("identity", place, what);
+        let read = guarded(&file.path, read).await;
+        read.ok().and(range)
     }
-    for (number, faults) in faults {
-        if let Some((file, _)) = table.log.files.get(number) {
-            findings.all(&file.path, faults);
-        }
+
+    /// Calls `take` with the hash of each row's key and the row's number.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or has no such columns.
+    pub async fn hashes(
+        self,
+        objects: &Arc<dyn ObjectStore>,
+        file: &LiveFile,
+        group: &Group,
+        mut take: impl FnMut(u128, u32),
+    ) -> Result<()> {
+        let Key::Identity(identity) = self else {
+            return each_batch(objects, file, group, None, |batch, first| {
+                for (number, row) in (first..).zip(whole_rows(file, batch)?.iter()) {
+                    take(xxh3_128(row.data()), number);
+                }
+                Ok(())
+            })
+            .await;
+        };
+        let mut buffer = Vec::new();
+        let columns = columns(&identity);
+        each_batch(objects, file, group, Some(&columns), |batch, first| {
+            let keys = KeyColumns::of(&identity, batch).ok_or_else(|| no_keys(file))?;
+            for row in 0..keys.rows() {
+                take(keys.hash(row, &mut buffer), first + row as u32);
+            }
+            Ok(())
+        })
+        .await
     }
+}
+
+fn columns(identity: &Identity) -> [&'static str; 4] {
+    let [id, account, time] = identity.columns;
+    [id, account, time, identity.fingerprint]
+}
+
+fn no_keys(file: &LiveFile) -> Error {
+    Error::corrupt(format!("`{}`", file.path), "a column of keys is missing")
+}
+
+fn whole_rows(file: &LiveFile, batch: &RecordBatch) -> Result<Rows> {
+    let types = batch.columns().iter().map(|column| column.data_type().clone());
+    let converter = RowConverter::new(types.map(SortField::new).collect());
+    let rows = converter.and_then(|converter| converter.convert_columns(batch.columns()));
+    rows.map_err(|error| {
+        Error::corrupt(format!("`{}`", file.path), format!("its rows cannot be compared: {error}"))
+    })
 }
 
 /// The id of a row, for people.
-async fn id_of(
+///
+/// # Errors
+/// When the file cannot be read.
+pub(super) async fn id_of(
     objects: &Arc<dyn ObjectStore>,
     file: &LiveFile,
     group: &Group,
@@ -162,7 +135,8 @@ async fn id_of(
     row: u32,
 ) -> Result<String> {
     let mut found = String::new();
-    each_key(objects, file, group, identity, |keys, first| {
+    each_batch(objects, file, group, Some(&columns(identity)), |batch, first| {
+        let keys = KeyColumns::of(identity, batch).ok_or_else(|| no_keys(file))?;
         if let Some(row) = row.checked_sub(first).map(|row| row as usize)
             && row < keys.rows()
         {
@@ -171,7 +145,35 @@ async fn id_of(
                 None => "without an id".to_string(),
             };
         }
+        Ok(())
     })
     .await?;
     Ok(found)
+}
+
+/// Reads these columns of a row group (none: all of them), and calls `take` with some rows and the
+/// number of the first of them.
+async fn each_batch(
+    objects: &Arc<dyn ObjectStore>,
+    file: &LiveFile,
+    group: &Group,
+    columns: Option<&[&str]>,
+    mut take: impl FnMut(&RecordBatch, u32) -> Result<()>,
+) -> Result<()> {
+    let failed = |error| Error::storage(format!("read `{}`", file.path), error);
+    let open = data_file::open(objects, file).await?.with_row_groups(vec![group.number]);
+    let open = match columns {
+        Some(columns) => {
+            let mask = ProjectionMask::columns(open.parquet_schema(), columns.iter().copied());
+            open.with_projection(mask)
+        }
+        None => open.with_batch_size(WHOLE_ROWS),
+    };
+    let mut batches = open.build().map_err(failed)?;
+    let mut first = 0;
+    while let Some(batch) = batches.try_next().await.map_err(failed)? {
+        take(&batch, first)?;
+        first += batch.num_rows() as u32;
+    }
+    Ok(())
 }

@@ -9,15 +9,17 @@
 //! | `logs` | the commits of a table against each other, and against its checkpoints |
 //! | `tombstones` | what the log says has left against what was written down |
 //! | `rounds` | the tables against each other: rounds, manifests |
-//! | `files` | the log against the files: present, of their size, of their folder |
+//! | `files` | the log against the files: present, of their size, of their folder, each once |
 //! | `footers` | the log against the footers: rows, statistics, slices |
 //! | `ledger` | the ledger against itself, and against the rows of every table |
-//! | `rows`, `keys` | the rows against their order, statistics, proof and identity |
+//! | `rows` | the rows against their order, statistics and proof |
+//! | `doubles`, `keys` | the rows against each other: none is there twice |
 //!
 //! Memory does not grow with the rows. It grows with the number of files, as opening a lake does;
 //! ids of objects and hashes of keys are held up to [`HELD_MAX`] at a time, and looked at in several
 //! passes where there are more.
 
+mod doubles;
 mod files;
 mod finding;
 mod footers;
@@ -206,7 +208,7 @@ impl<'a> StoreAudit<'a> {
             for (name, table) in &tables {
                 let mut findings = self.findings.table(name);
                 rows::audit(self.objects, table, &proof, &mut findings).await;
-                keys::audit(self.objects, table, &mut findings).await;
+                doubles::audit(self.objects, table, &mut findings).await;
             }
         }
         Ok(())

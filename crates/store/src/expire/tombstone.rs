@@ -43,7 +43,7 @@ pub struct TombstoneFile {
     pub path: String,
     /// Bytes.
     pub size: u64,
-    /// XXH3-64 of its bytes, where the log has it.
+    /// XXH3-128 of its bytes, where the log has it.
     pub xxh3: Option<String>,
     /// Rows it had.
     pub rows: u64,

@@ -103,10 +103,25 @@ impl TableLog {
     /// All of them are read, although replay reads them too: it takes a file for whole that was cut
     /// short between two lines, and anybody's file for a commit.
     async fn last_round(&self, version: u64, checkpoint: Option<u64>) -> Result<LastRound> {
-        let checkpoint = match checkpoint {
-            Some(checkpoint) if checkpoint <= version => Some(checkpoint),
-            _ => self.checkpoint_before(version).await?,
+        let Some(hinted) = checkpoint.filter(|checkpoint| *checkpoint <= version) else {
+            let checkpoint = self.checkpoint_before(version).await?;
+            return self.last_round_since(checkpoint, version).await;
         };
+        match self.last_round_since(Some(hinted), version).await {
+            // A process that slept may name an older checkpoint again when it wakes, and the commits
+            // after that may have been cleaned up. Replay goes by the names there are.
+            Err(error @ Error::Corrupt { .. }) => match self.checkpoint_before(version).await? {
+                Some(newest) if newest > hinted => {
+                    self.last_round_since(Some(newest), version).await
+                }
+                _ => Err(error),
+            },
+            found => found,
+        }
+    }
+
+    /// The last round up to `version`, by the commits after a checkpoint.
+    async fn last_round_since(&self, checkpoint: Option<u64>, version: u64) -> Result<LastRound> {
         let first = checkpoint.map_or(0, |checkpoint| checkpoint + 1);
         let missing =
             |version| Error::corrupt(self.what(), format!("version {version} is missing"));
@@ -368,6 +383,9 @@ impl TableLog {
             let is_on = |at: u64| checkpoints.binary_search(&at).is_ok();
             before.is_none_or(is_on) || is_on(*version)
         };
+        // What stands before the last gap stands on nothing.
+        let gap = versions.windows(2).rposition(|pair| pair[0] + 1 != pair[1]);
+        versions.drain(..gap.map_or(0, |gap| gap + 1));
         let first = versions.iter().position(stands).unwrap_or(versions.len());
         versions.drain(..first);
         Ok(versions)

@@ -4,6 +4,7 @@
 //! memory at a time, and it is made so small that it fits the budget: first by how many rows there
 //! are, counted from the time column alone; then, where those turn out large, by halving it. One
 //! instant whose rows do not fit becomes files of its own, for slices of a file are disjoint in time.
+//! What retention leaves of a file is copied day by day, each to a file of its own.
 //!
 //! What is in memory is measured, not reckoned ([`Memory`]), and passes the budget by one batch at most.
 
@@ -152,16 +153,23 @@ async fn by_time(
     memory: &Memory,
     output: &mut Output<'_>,
 ) -> Result<()> {
+    let span = inputs.span().unwrap_or((0, 0));
     let all = i64::MIN..i64::MAX;
-    let (first, last) = inputs.span().unwrap_or((0, 0));
-    let mut times = Times::of(&all, first, last);
-    inputs.count(all, &mut times).await?;
-    let cut = group.cut.filter(|cut| (first..last).contains(cut)).map(|cut| times.part(cut));
-    let cut = cut.filter(|part| *part > 0);
+    let ranges = match output.kept {
+        Kept::All => vec![all],
+        Kept::Without(expiry, _) => group.left_by_day(expiry.before.timestamp_micros(), span.1),
+    };
     let mut aim = SLICE_ROWS;
-    for parts in [0..cut.unwrap_or(0), cut.unwrap_or(0)..times.parts()] {
-        windows(inputs, &times, parts, memory, &mut aim, output).await?;
-        output.end_file().await?;
+    for range in ranges {
+        let (first, last) = (span.0.max(range.start), span.1.min(range.end - 1));
+        let mut times = Times::of(&range, first, last);
+        inputs.count(range, &mut times).await?;
+        let cut = group.cut.filter(|cut| (first..last).contains(cut)).map(|cut| times.part(cut));
+        let cut = cut.filter(|part| *part > 0);
+        for parts in [0..cut.unwrap_or(0), cut.unwrap_or(0)..times.parts()] {
+            windows(inputs, &times, parts, memory, &mut aim, output).await?;
+            output.end_file().await?;
+        }
     }
     Ok(())
 }

@@ -95,7 +95,8 @@ impl Input {
     /// Rows of `range`, in batches of about so many bytes.
     pub fn batches(&self, range: &Range<i64>, bytes: usize) -> Batches<'_> {
         let row_bytes = self.sizes.row_bytes(&self.groups_in(range));
-        let (range, rows) = (range.clone(), fitting(bytes, row_bytes));
+        // A reader makes room for as many rows as it is asked for, in each column.
+        let (range, rows) = (range.clone(), fitting(bytes, row_bytes).min(self.rows.max(1)));
         Batches { input: self, range, bytes, row_bytes, rows, given: 0, stream: None }
     }
 
@@ -113,12 +114,15 @@ impl Input {
             let reason = format!("its footer says {} rows, there is no row {from}", self.rows);
             return Err(Error::corrupt(format!("`{}`", self.path()), reason));
         };
-        self.aligned(&batch)
+        self.aligned(batch)
     }
 
     /// A batch with the columns the table has now. A column that is younger than the file has no
     /// value in it; a column this version does not know must not be lost.
-    fn aligned(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+    ///
+    /// It comes without the room that its reader made for rows which are not in it: of a file that
+    /// has few rows of a time, that would be most of what is in memory.
+    fn aligned(&self, batch: RecordBatch) -> Result<RecordBatch> {
         let schema = &self.table.schema;
         let not_of = |reason: String| Error::corrupt(format!("`{}`", self.path()), reason);
         if let Some(field) =
@@ -139,6 +143,8 @@ impl Input {
                 }
             });
         }
+        drop(batch); // what is shared is not made smaller
+        columns.iter_mut().for_each(|column| column.shrink_to_fit());
         RecordBatch::try_new(schema.clone(), columns).map_err(|error| not_of(error.to_string()))
     }
 
@@ -188,6 +194,7 @@ impl Batches<'_> {
             None => self.open().map_err(&failed)?,
         };
         let Some(batch) = stream.try_next().await.map_err(failed)? else { return Ok(None) };
+        let batch = self.input.aligned(batch)?;
         let rows = batch.num_rows();
         self.given += rows;
         let measured = batch.get_array_memory_size() / rows.max(1);
@@ -197,7 +204,7 @@ impl Batches<'_> {
             now if rows == now && (fitting < now / 2 || fitting / 2 > now) => self.rows = fitting,
             _ => self.stream = Some(stream),
         }
-        self.input.aligned(&batch).map(Some)
+        Ok(Some(batch))
     }
 
     fn open(&self) -> Result<BoxStream<'static, Result<RecordBatch, ParquetError>>, ParquetError> {

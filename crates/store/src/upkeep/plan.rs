@@ -1,9 +1,9 @@
 //! Which files to fold into which: sizes, times and ages in, groups out. Nothing is read here.
 //!
 //! Every fold makes files whose rows have been rewritten once more than the most often rewritten
-//! of its inputs; no fold passes [`REWRITES_MAX`], so how often folds write an event again is bounded by
-//! what this file says, whatever arrives. Retention writes a file at its cut-off again, whatever its
-//! number, and counts on ([`Group::alone`]).
+//! of its inputs; no fold passes [`FOLDS_MAX`], so how often folds write an event again is bounded by
+//! what this file says, whatever arrives. Once more it may be written by retention, when its file
+//! comes to the cut-off: as one of a file a day, each of which then leaves whole ([`Group::alone`]).
 //!
 //! - While a month goes on, its files are folded by *tiers*: small files that were rewritten equally
 //!   often, once together they are many times the largest of them. Minutes become half hours, half
@@ -15,15 +15,17 @@
 //!   wait until they are worth it, beside it and however long (docs/decisions/0015-upkeep.md says why).
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use chrono::{DateTime, Months, NaiveDate, TimeDelta, Utc};
 use object_store::path::Path;
 
+use super::times::days;
 use crate::layout;
 use crate::snapshot::LiveFile;
 
-/// How often a row is rewritten by folds in its life, at most.
-pub(super) const REWRITES_MAX: u32 = 4;
+/// How often a row is rewritten by folds in its life, at most. A file of so many is left alone.
+pub(super) const FOLDS_MAX: u32 = 3;
 /// A file of this size is folded no more, but for late events.
 pub(super) const FULL_BYTES: u64 = 128 << 20;
 /// No file is made larger than this.
@@ -77,16 +79,22 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// One file, written again without what is past retention. That must leave whatever the file's
-    /// number is: this number may pass [`REWRITES_MAX`], and folds then leave the file alone.
+    /// One file, written again without what is past retention, whatever its number is. What was
+    /// folded before becomes a file a day, and has a number with which folds leave it so: a month
+    /// that is thinned out day by day is written again once, and not each day.
     pub(crate) fn alone(file: &LiveFile) -> Group {
-        Group {
-            partition: file.partition.clone(),
-            inputs: Vec::new(),
-            rewrites: 1 + layout::rewrites(&file.path),
-            cut: None,
-            file_bytes: u64::MAX,
-        }
+        let rewrites = match layout::rewrites(&file.path) {
+            0 => 1,
+            folded => (folded + 1).max(FOLDS_MAX),
+        };
+        let (partition, inputs) = (file.partition.clone(), Vec::new());
+        Group { partition, inputs, rewrites, cut: None, file_bytes: u64::MAX }
+    }
+
+    /// The times of the files that a file at the cut-off `before` becomes; `last` is its latest.
+    pub(super) fn left_by_day(&self, before: i64, last: i64) -> Vec<Range<i64>> {
+        let all = i64::MIN..i64::MAX;
+        if self.rewrites < FOLDS_MAX { vec![all] } else { days(before, last) }
     }
 
     fn of(mut inputs: Vec<Piece>, cut: Option<i64>) -> Group {
@@ -175,9 +183,9 @@ fn tiers(pieces: &[Piece], from: u32) -> Vec<Group> {
 
 /// Everything small of a month that is over, and the full files they lie over.
 fn last_fold(pieces: &[Piece]) -> Vec<Group> {
-    let may_be_rewritten = |piece: &&Piece| piece.rewrites < REWRITES_MAX;
-    let mut inputs = worthwhile(small(pieces).filter(may_be_rewritten).cloned().collect());
-    let full = pieces.iter().filter(|piece| piece.size >= FULL_BYTES).filter(may_be_rewritten);
+    let may_be_folded = |piece: &&Piece| piece.rewrites < FOLDS_MAX;
+    let mut inputs = worthwhile(small(pieces).filter(may_be_folded).cloned().collect());
+    let full = pieces.iter().filter(|piece| piece.size >= FULL_BYTES).filter(may_be_folded);
     let overlapped: Vec<Piece> = full
         .filter(|full| {
             let late: u64 = inputs.iter().map(|piece| shared_bytes(piece, full)).sum();

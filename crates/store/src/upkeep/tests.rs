@@ -208,9 +208,9 @@ impl Large {
     }
 }
 
-/// Folds such files with so much memory for rows; the most that was in memory, and how many files
-/// they have become.
-async fn check_memory(large: Large, by_time: bool, limit: usize) -> (usize, usize) {
+/// Folds such files with so much memory for rows; the most that was in memory, how many files they
+/// have become, and how many slices these have.
+async fn check_memory(large: Large, by_time: bool, limit: usize) -> (usize, usize, usize) {
     let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
     let (folder, table, memory) = (Path::from("names"), table(by_time), Memory::of(limit));
     let mut inputs: Vec<LiveFile> = Vec::new();
@@ -223,10 +223,12 @@ async fn check_memory(large: Large, by_time: bool, limit: usize) -> (usize, usiz
     let group = group(&inputs, None, u64::MAX);
     let written = fold_within(&objects, &folder, &table, &group, &inputs, &memory, &Kept::All);
     let written = written.await.unwrap();
-    let mut found = Vec::new();
+    let (mut found, mut slices) = (Vec::new(), 0);
     for file in &written {
         let bytes = objects.get(&file.file.path).await.unwrap().bytes().await.unwrap();
-        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap().build().unwrap();
+        let opened = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap();
+        slices += opened.metadata().num_row_groups();
+        let reader = opened.build().unwrap();
         let batches: Vec<RecordBatch> = reader.map(|batch| batch.unwrap()).collect();
         found.extend(Read { groups: 0, batches }.texts("name"));
     }
@@ -236,7 +238,17 @@ async fn check_memory(large: Large, by_time: bool, limit: usize) -> (usize, usiz
     expected.sort();
     found.sort();
     assert!(found == expected, "{large:?}: {} rows", found.len());
-    (memory.most(), written.len())
+    (memory.most(), written.len(), slices)
+}
+
+/// Minutes of a month are hundreds of files, and late events make each of them reach over weeks: a
+/// slice has a few rows of each.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_with_few_rows_of_a_time_take_no_room_for_more() {
+    let minutes = Large { files: 200, rows: 20, large: 0, bytes: 10, alike: false, apart: 1_000 };
+    let (most, _, slices) = check_memory(minutes, true, 2_000_000).await;
+    assert!(most < 1_000_000, "{most} bytes for 4,000 rows");
+    assert_eq!(slices, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -258,7 +270,7 @@ async fn memory_holds_whatever_rows_are() {
         (repeated, true, 1_000_000),
         (instant, true, 1_000_000),
     ] {
-        let (most, files) = check_memory(large, by_time, limit).await;
+        let (most, files, _) = check_memory(large, by_time, limit).await;
         // A batch has an eighth of the room, or one row, and a buffer twice what is in it; where rows
         // of a page differ, what the page has at most.
         let page = if (1..large.rows).contains(&large.large) { 1 << 20 } else { 0 };

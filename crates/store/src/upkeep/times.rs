@@ -101,9 +101,42 @@ impl Times {
     }
 }
 
+/// Days that a file is split into, at most: a month.
+const DAYS_MAX: i64 = 31;
+/// Microseconds of a day.
+const DAY: i64 = 86_400_000_000;
+
+/// All times, parted at `before` and at the end of each day that follows, up to `last`.
+pub(super) fn days(before: i64, last: i64) -> Vec<Range<i64>> {
+    let edges = (0..=DAYS_MAX).map(|day| before.saturating_add(day * DAY));
+    let mut edges: Vec<i64> = edges.take_while(|edge| *edge <= last).collect();
+    edges.insert(0, i64::MIN);
+    edges.push(i64::MAX);
+    edges.dedup();
+    edges.windows(2).map(|pair| pair[0]..pair[1]).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_follow_one_another_from_the_cut_off_on_and_hold_all_times() {
+        let all = i64::MIN..i64::MAX;
+        assert_eq!(days(DAY, DAY - 1), std::slice::from_ref(&all), "nothing stays");
+        assert_eq!(days(0, DAY - 1), [i64::MIN..0, 0..i64::MAX], "one day stays");
+        let month = days(0, 30 * DAY);
+        assert_eq!(
+            (month.len(), month[1].clone(), month[30].clone()),
+            (32, 0..DAY, 29 * DAY..30 * DAY)
+        );
+        let years = days(0, 900 * DAY);
+        assert_eq!(years.last(), Some(&(31 * DAY..i64::MAX)));
+        for parts in [month, years, days(i64::MAX - 5, i64::MAX)] {
+            assert!(parts.windows(2).all(|pair| pair[0].end == pair[1].start));
+            assert_eq!(parts[0].start..parts[parts.len() - 1].end, all);
+        }
+    }
 
     #[test]
     fn windows_follow_one_another_and_hold_every_row_once() {

@@ -1,0 +1,140 @@
+//! The year, and what must be true of it.
+
+use std::collections::BTreeMap;
+
+use traillake_testkit::random::Random;
+
+use super::{DAY, Events, Lake, Sum};
+use crate::upkeep::plan::{FOLDS_MAX, FULL_BYTES, Piece};
+
+/// How often an event may be rewritten in its life: by folds, and by retention at its end.
+const REWRITES_MAX: u32 = FOLDS_MAX + 1;
+/// Days that a file at the cut-off can be split into.
+const DAYS_OF_MONTH: usize = 31;
+
+/// A trail of `bytes` a minute, followed for a year.
+struct Year {
+    lake: Lake,
+    /// Bytes that came in.
+    bytes: u64,
+    /// The most files that a month had.
+    most: usize,
+}
+
+impl Year {
+    fn of(bytes: u64, upkeep_every: i64, kept_days: Option<i64>) -> Year {
+        let mut random = Random::new(bytes);
+        let (files, gone) = (BTreeMap::new(), Sum::default());
+        let lake = Lake { files, made: 0, cut: i64::MIN, gone };
+        let mut year = Year { lake, bytes: 0, most: 0 };
+        for now in 0..365 * DAY {
+            // Nights are quiet; delivery takes up to a quarter of an hour.
+            let busy = if now / 60 % 24 < 8 { 1 } else { 6 };
+            let delivered =
+                |minute: i64| Events { minute, bytes: bytes * busy / 12 + 1, rewrites: 0 };
+            let mut events = vec![delivered(now - 5), delivered(now - 15)];
+            if random.chance(0.01) {
+                let late = match random.below(10) {
+                    0..5 => random.below(600),
+                    5..9 => random.below(3 * 1440),
+                    _ => random.below(60 * 1440),
+                };
+                events.push(Events {
+                    minute: now - late as i64,
+                    bytes: bytes / 10 + 1,
+                    rewrites: 0,
+                });
+            }
+            let cut = year.lake.cut;
+            let kept = events.iter().filter(|events| events.minute >= cut);
+            year.bytes += kept.map(|events| events.bytes).sum::<u64>();
+            year.lake.round(events, now);
+            if now % upkeep_every == 0 {
+                year.lake.tend(now, kept_days);
+                year.most =
+                    year.most.max(year.lake.files.values().map(Vec::len).max().unwrap_or(0));
+            }
+        }
+        // A month later, with nothing new.
+        year.lake.tend(396 * DAY, kept_days);
+        year
+    }
+
+    fn events(&self) -> impl Iterator<Item = &Events> {
+        self.lake.files.values().flatten().flat_map(|(_, events)| events)
+    }
+
+    /// The most small files of a month.
+    fn small(&self) -> usize {
+        let small = |files: &Vec<(Piece, Vec<Events>)>| {
+            files.iter().filter(|(piece, _)| piece.size < FULL_BYTES).count()
+        };
+        self.lake.files.values().map(small).max().unwrap_or(0)
+    }
+
+    /// What is there and what has left is what came; of it all how often it was rewritten.
+    fn sum(&self) -> Sum {
+        let sum = self.events().fold(self.lake.gone, Sum::and);
+        assert_eq!(sum.bytes, self.bytes, "bytes present and gone");
+        sum
+    }
+}
+
+fn check_year(bytes: u64, upkeep_every: i64, files_a_month: usize, files_at_most: usize) {
+    let year = Year::of(bytes, upkeep_every, None);
+    let (sum, small, most) = (year.sum(), year.small(), year.most);
+    assert!(sum.most <= FOLDS_MAX, "an event was rewritten {} times", sum.most);
+    assert!(sum.mean() < 3.5, "events are rewritten {} times on average", sum.mean());
+    assert!(small <= files_a_month, "{small} small files are left of a month");
+    assert!(most <= files_at_most, "{most} files in one month");
+    assert!(year.events().count() >= 2 * 365 * 1440, "{} events", year.events().count());
+}
+
+/// A year of which so many days are kept; how often a byte is written again is less than `mean`.
+fn check_thinned_out(bytes: u64, upkeep_every: i64, days: i64, mean: f64) {
+    let year = Year::of(bytes, upkeep_every, Some(days));
+    let (sum, small, most) = (year.sum(), year.small(), year.most);
+    assert!(sum.most <= REWRITES_MAX, "an event was rewritten {} times", sum.most);
+    assert!(sum.mean() < mean, "events are rewritten {} times on average", sum.mean());
+    // A file for each day that is left of the month at the cut-off.
+    assert!(small <= DAYS_OF_MONTH + 14, "{small} small files in one month");
+    assert!(most <= 400, "{most} files in one month");
+    let cut = (396 - days) * DAY;
+    assert!(year.events().all(|events| events.minute >= cut), "all that should has left");
+    assert!(year.lake.gone.bytes > sum.bytes / 2, "{:?}", year.lake.gone);
+}
+
+#[test]
+fn a_small_trail_followed_for_a_year() {
+    check_year(4_000, 60, 8, 400);
+}
+
+#[test]
+fn a_middling_trail_followed_for_a_year() {
+    check_year(60_000, 180, 8, 400);
+}
+
+#[test]
+fn a_large_trail_followed_for_a_year() {
+    check_year(1_500_000, 60, 8, 400);
+}
+
+#[test]
+fn a_small_trail_of_which_a_quarter_of_the_year_is_kept() {
+    check_thinned_out(4_000, 60, 90, 3.9);
+}
+
+#[test]
+fn a_middling_trail_of_which_a_quarter_of_the_year_is_kept() {
+    check_thinned_out(60_000, 180, 90, 2.9);
+}
+
+#[test]
+fn a_large_trail_of_which_a_quarter_of_the_year_is_kept() {
+    check_thinned_out(1_500_000, 60, 90, 2.3);
+}
+
+#[test]
+fn a_small_trail_of_which_a_week_is_kept() {
+    check_thinned_out(4_000, 60, 7, 3.1);
+}
