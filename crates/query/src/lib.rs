@@ -12,12 +12,14 @@
 //! | `pins` | which snapshot of which store, and what tables are made over it? |
 //! | `views` | what do CloudTrail's tables look like? (the only module that names its fields) |
 //! | `system_tables`, `directory`, `show` | what does the lake know about itself? |
+//! | `narrowed` | what does a statement want of a table that somebody else keeps? |
 //! | `hidden` | which columns does `*` leave out? |
 //! | `mentions` | which table's events does a search search? |
 //! | `gate`, `size` | does the plan only read, and is it small enough to be worked on? |
 //! | `stored_ranges` | which stored times does a condition on text or days come to? |
 //! | `late` | which values are made for result rows only? |
 //! | `runtime`, `order`, `memory`, `sorts`, `widths` | what is every query run with, how much memory may its parts take, and what of rows that do not fit? |
+//! | `joins` | who else has a turn while a join goes on, and what of a side that does not fit? |
 //! | `store_table`, `prune`, `scan`, `meter` | which files are read, and how much of them? |
 //! | `run`, `explain`, `limits`, `answer` | how does the answer leave, in which form, under which limits? |
 //! | `notes`, `error` | what is said beside it, or instead of it? |
@@ -34,11 +36,13 @@ mod error;
 mod explain;
 mod gate;
 mod hidden;
+mod joins;
 mod late;
 mod limits;
 mod memory;
 mod mentions;
 mod meter;
+mod narrowed;
 mod notes;
 mod options;
 mod order;
@@ -64,7 +68,9 @@ pub use answer::{Answer, SnapshotName, Statistics};
 pub use engine::Engine;
 pub use error::{Error, ErrorKind, Result};
 pub use notes::{Note, NoteKind};
-pub use options::{Alias, EngineOptions, ListedDays, Looks, Lookup, QueryLimits, SystemTable};
+pub use options::{
+    Alias, EngineOptions, ListedDays, Looks, Lookup, QueryLimits, SystemTable, Wanted,
+};
 pub use traillake_trino::type_names::trino_type as type_name;
 pub use traillake_trino::{
     Kind as SqlErrorKind, Parameters, SqlError, Value, interval_text, shortened,

@@ -109,6 +109,32 @@ pub trait SystemTable: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// Why they cannot be had, in a sentence.
     async fn rows(&self) -> std::result::Result<RecordBatch, String>;
+
+    /// Whether [`SystemTable::rows_of`] reads less than all.
+    fn is_narrowed(&self) -> bool {
+        false
+    }
+
+    /// Its rows as they are now: those that are wanted, and others or not.
+    ///
+    /// # Errors
+    /// As [`SystemTable::rows`].
+    async fn rows_of(&self, _wanted: &Wanted) -> std::result::Result<RecordBatch, String> {
+        self.rows().await
+    }
+}
+
+/// Which rows of a [`SystemTable`] a statement wants: those for which all of this holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Columns of text, each with what it has to be equal to.
+    pub equal: Vec<(String, String)>,
+    /// Columns of times, each with the first microsecond that it may have.
+    pub from: Vec<(String, i64)>,
+    /// Columns of times, each with the last microsecond that it may have.
+    pub until: Vec<(String, i64)>,
+    /// How many are enough; none: all are wanted.
+    pub limit: Option<usize>,
 }
 
 /// A table handed in.

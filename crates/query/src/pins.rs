@@ -18,6 +18,7 @@ use traillake_store::{Lake, LiveFile, StoreInfo, StoreSnapshot, TableSnapshot};
 use crate::Rebuild;
 use crate::directory::Directory;
 use crate::meter::Meter;
+use crate::narrowed::Narrowed;
 use crate::options::{Looks, Lookup, SystemTable};
 use crate::resolve::{INFORMATION_SCHEMA, Resolved, SYSTEM, SYSTEM_TABLES};
 use crate::scan::ScanLog;
@@ -139,6 +140,9 @@ impl Pins {
         let table = found.ok_or_else(missing)?;
         if self.without_files {
             return memory(RecordBatch::new_empty(table.schema()));
+        }
+        if table.is_narrowed() {
+            return Ok(Arc::new(Narrowed(Arc::clone(table))));
         }
         memory(table.rows().await.map_err(DataFusionError::Execution)?)
     }

@@ -14,6 +14,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::prelude::SessionContext;
 use traillake_store::Store;
 
+use crate::joins::JoinsGiveWay;
 use crate::memory::SharedMemory;
 use crate::options::EngineOptions;
 use crate::order::OrderKept;
@@ -77,6 +78,7 @@ fn with_own_rules(
     let mut rules = rules.to_vec();
     let last = rules.iter().position(|rule| rule.name() == "SanityCheckPlan");
     let last = last.unwrap_or(rules.len());
+    rules.insert(last, Arc::new(JoinsGiveWay));
     rules.insert(last, Arc::new(SortsInParts));
     rules.insert(last, Arc::new(OrderKept));
     rules

@@ -4,6 +4,7 @@
 mod ask;
 mod athena;
 mod coverage;
+mod joins;
 mod lake;
 
 mod late;
