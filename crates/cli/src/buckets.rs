@@ -38,6 +38,8 @@ const REGION_ELSEWHERE: &str = "us-east-1";
 /// How long one request may take: a log of hundreds of megabytes comes in one. Of an S3 that falls
 /// silent an ingest hears sooner.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(600);
+/// How long a page of a listing may take.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long it may take to be connected.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long before they expire credentials are renewed.
@@ -235,6 +237,7 @@ impl Reach {
             requester_pays: self.requester_pays,
             archives_told: self.endpoint.as_deref().is_none_or(|url| url.contains(".amazonaws.")),
             retry: RetryConfig::default(),
+            patience: PAGE_TIMEOUT,
             http: ReqwestConnector::default().connect(&self.options)?,
         })
     }

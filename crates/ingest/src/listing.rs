@@ -15,6 +15,14 @@ use crate::progress::CancelFlag;
 use crate::report::{Fault, IgnoredLine};
 use crate::source::{Found, Ignored, LogSource, SourceObject};
 
+/// What a listing tells on its way: there may be more of it than memory holds.
+pub(crate) enum Told {
+    /// Something was passed over.
+    Ignored(IgnoredLine),
+    /// An object could not be had, or a folder or archive could not be looked at.
+    Fault(Fault),
+}
+
 /// What the sources hold.
 pub(crate) struct Listing {
     /// Sources by number; archives found in folders among them.
@@ -29,12 +37,11 @@ pub(crate) struct Listing {
     pub(crate) newest_delivery: Option<DateTime<Utc>>,
     /// Objects that could not be had.
     pub(crate) failed: u64,
-    /// They, and folders and archives that could not be looked at.
-    pub(crate) faults: Vec<Fault>,
 }
 
 impl Listing {
-    /// Lists `sources` and every archive found in them, and tells what is passed over. Blocks.
+    /// Lists `sources` and every archive found in them, and tells what is passed over or wrong.
+    /// Blocks.
     ///
     /// # Errors
     /// When the temporary folder fails.
@@ -43,7 +50,7 @@ impl Listing {
         selection: &Selection,
         temp_dir: PathBuf,
         cancel: &CancelFlag,
-        tell: &mut dyn FnMut(IgnoredLine),
+        tell: &mut dyn FnMut(Told),
     ) -> Result<Listing> {
         let mut listing = Listing {
             sources,
@@ -52,7 +59,6 @@ impl Listing {
             left_out: 0,
             newest_delivery: None,
             failed: 0,
-            faults: Vec::new(),
         };
         let mut number = 0;
         while let Some(source) = listing.sources.get(number).cloned() {
@@ -68,7 +74,7 @@ impl Listing {
         source: &dyn LogSource,
         selection: &Selection,
         cancel: &CancelFlag,
-        tell: &mut dyn FnMut(IgnoredLine),
+        tell: &mut dyn FnMut(Told),
     ) -> Result<()> {
         let mut group = None;
         let mut outcome = Ok(());
@@ -84,14 +90,14 @@ impl Listing {
                 Found::Source(inner) => self.sources.push(inner),
                 Found::Ignored { object, reason } => {
                     *self.ignored.entry(reason).or_default() += 1;
-                    tell(IgnoredLine::of(object, reason));
+                    tell(Told::Ignored(IgnoredLine::of(object, reason)));
                 }
                 Found::Failed { object, kind, reason } => {
                     self.failed += 1;
-                    self.faults.push(Fault { object, kind, reason });
+                    tell(Told::Fault(Fault { object, kind, reason }));
                 }
                 Found::Fault { object, kind, reason } => {
-                    self.faults.push(Fault { object, kind, reason });
+                    tell(Told::Fault(Fault { object, kind, reason }));
                 }
             }
             if outcome.is_err() || cancel.is_cancelled() {

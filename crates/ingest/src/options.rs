@@ -61,6 +61,9 @@ pub struct IngestOptions {
     pub leaves_out_expired: bool,
     /// How long a bucket may send nothing before a request is given up, and made again.
     pub patience: Duration,
+    /// A follower's look at everything: where it was cut off the next one goes on, and no other run
+    /// does.
+    pub is_sweep: bool,
     /// Brings in a bucket's oldest logs first, not its newest.
     pub oldest_first: bool,
     /// The selection begins within the last weeks: what a place of a bucket holds from then on is
@@ -85,6 +88,7 @@ impl IngestOptions {
             selectors: None,
             leaves_out_expired: false,
             patience: Duration::from_secs(60),
+            is_sweep: false,
             oldest_first: false,
             is_recent: false,
             round_rows_max: 1 << 20,

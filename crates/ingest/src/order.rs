@@ -97,6 +97,7 @@ pub(crate) struct Objects {
     order: Order,
     held: Vec<Listed>,
     held_max: usize,
+    /// All in one file.
     runs: Vec<Spool>,
     temp_dir: PathBuf,
     /// How many there are.
@@ -128,9 +129,10 @@ impl Objects {
     fn set_aside(&mut self) -> Result<()> {
         let mut run = std::mem::take(&mut self.held);
         run.sort_unstable_by(|a, b| a.cmp(b, self.order));
-        let written = Spool::write(&self.temp_dir, |output| {
-            run.iter().try_for_each(|listed| write_line(output, listed))
-        });
+        let written = match self.runs.last() {
+            None => Spool::write(&self.temp_dir, |output| write_lines(output, &run)),
+            Some(last) => last.write_behind(|output| write_lines(output, &run)),
+        };
         let failed = |source| Error::Temporary { folder: self.temp_dir.clone(), source };
         self.runs.push(written.map_err(failed)?.0);
         Ok(())
@@ -234,6 +236,10 @@ type Line = (
     Box<str>,
 );
 
+fn write_lines(output: &mut dyn Write, run: &[Listed]) -> io::Result<()> {
+    run.iter().try_for_each(|listed| write_line(output, listed))
+}
+
 fn write_line(output: &mut dyn Write, listed: &Listed) -> io::Result<()> {
     let object = &listed.object;
     let modified_at = object.modified_at.map(|at| at.timestamp_micros());
@@ -299,5 +305,25 @@ mod tests {
         let by_key = sorted(64, Order::Ledger);
         assert!(by_key.is_sorted_by(|a, b| a.object.key <= b.object.key));
         assert_eq!(by_key, sorted(usize::MAX, Order::Ledger));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn however_many_runs_there_are_they_take_one_open_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut objects = Objects::new(folder.path().to_path_buf(), Order::Ledger);
+        objects.held_max = 1;
+        let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+        let before = open();
+        for number in 0..3_000 {
+            let object = SourceObject::listed(format!("{number:08}"), number, None);
+            objects.push(Listed::new(object, 0, None)).unwrap();
+        }
+        assert_eq!(objects.runs.len(), 3_000);
+        let sorted = objects.sorted();
+        // Other tests open files meanwhile, but not so many.
+        assert!(open() < before + 1_000, "{} files are open", open());
+        let keys = sorted.map(|listed| listed.unwrap().object.key);
+        assert!(keys.map(|key| key.parse::<u64>().unwrap()).eq(0..3_000_u64));
     }
 }

@@ -21,13 +21,14 @@ use crate::copies::{Copies, Settled};
 use crate::decode::{DecodeOptions, DecodedChunk, Taking, decode_chunk};
 use crate::error::{Error, Result};
 use crate::inspect::{Chunk, inspect_chunk};
-use crate::listing::Listing;
+use crate::listing::{Listing, Told};
 use crate::looks::Looks;
 use crate::options::{IngestOptions, Source};
 use crate::order::{Listed, Objects, Order};
-use crate::plan::{Opened, list, open, subtract_ledger};
+use crate::plan::{list, open, subtract_ledger};
 use crate::progress::{CancelFlag, Progress};
 use crate::report::{IntakeLine, Report};
+use crate::resume::{Resumption, missing};
 use crate::retention;
 use crate::round::{Originals, Round};
 use crate::source::{Contents, LogSource, SourceObject};
@@ -38,8 +39,6 @@ const CHUNK_OBJECTS_MAX: usize = 256;
 const ROUND_CHUNKS_MAX: u64 = 512;
 /// Objects that a source hands over at a time, at most.
 const RUN_OBJECTS_MAX: usize = 8_192;
-/// Lines of what is passed over, between the listing and whoever hears them.
-const IGNORED_UNDER_WAY_MAX: usize = 1_024;
 /// A run over more than this may take hours.
 const LONG: TimeDelta = TimeDelta::days(31);
 /// How much a compressed log grows, for cutting chunks; AWS's rule of thumb is 10.
@@ -66,17 +65,38 @@ pub async fn ingest(
     let (mut report, began) = (Report::default(), now());
     let taking = retention::taking(&writer, &options)?;
     let before = retention::cutoff(&writer, &sources, &options, cancel, began).await?;
-    let Opened { groups, lookings } = open(sources, &options).await?;
+    let opened = open(sources, &options).await?;
+    let mut resumption = Resumption::of(&opened, &options, &writer, began).await;
+    let (groups, lookings) = (opened.groups, opened.lookings);
     // A long run is told of before it ends, for until then its places are not looked at.
     if options.selection.since.is_none_or(|since| since < began - LONG) {
         keep(lookings.iter().map(|looking| looking.begun(began)), &writer).await;
     }
-    for group in groups {
-        let (writer, options, taking) = (writer.clone(), &options, &taking);
-        let run = Run { writer, options, taking, before, progress, cancel, now };
-        report = run.bring_in(group, report).await?;
+    let mut groups = groups.into_iter().peekable();
+    while let Some(group) = groups.next() {
+        if group.month.as_ref().is_some_and(|month| resumption.passes_over(month)) {
+            report.months_passed_over += 1;
+            continue;
+        }
+        let (missing_before, listed_at) = (missing(&report), now());
+        let run = Run {
+            writer: writer.clone(),
+            options: &options,
+            taking: &taking,
+            before,
+            progress,
+            cancel,
+            now,
+        };
+        report = run.bring_in(group.sources, report).await?;
         if cancel.is_cancelled() {
             break;
+        }
+        // After the last one there is nothing to go on with.
+        if let (Some(month), Some(_)) = (&group.month, groups.peek())
+            && missing(&report) == missing_before
+        {
+            resumption.finish(month, listed_at, &writer).await;
         }
     }
     report.cancelled = cancel.is_cancelled();
@@ -88,8 +108,9 @@ pub async fn ingest(
     if report.objects.past_retention > 0 {
         looked.since = looked.since.max(before);
     }
+    // Months that were passed over were listed when nothing more was expected of them.
     let done = lookings.iter().map(|looking| looking.done(&looked, &report, began));
-    keep(done, &writer).await;
+    keep(done.chain(resumption.ended()), &writer).await;
     Ok(report)
 }
 
@@ -122,8 +143,15 @@ impl Run<'_> {
         mut report: Report,
     ) -> Result<Report> {
         let Run { writer, options, taking, before, progress, cancel, now } = self;
-        let mut listing = list_and_tell(sources, options, progress, cancel).await?;
-        begin(&mut report, &mut listing, progress);
+        let hear = |told: Told| match told {
+            Told::Ignored(line) => progress.ignored(&line),
+            Told::Fault(fault) => {
+                progress.fault(&fault);
+                report.fault(fault);
+            }
+        };
+        let listing = list(sources, options, cancel, hear).await?;
+        begin(&mut report, &listing);
         let Listing { sources, objects, .. } = listing;
         let planned_at = writer.token();
         let is_newest_first = sources.iter().any(|source| source.is_newest_first());
@@ -141,39 +169,14 @@ impl Run<'_> {
     }
 }
 
-/// Lists the sources on a thread of its own, and tells what is passed over as it is met: there may
-/// be more of it than memory holds.
-async fn list_and_tell(
-    sources: Vec<Arc<dyn LogSource>>,
-    options: &IngestOptions,
-    progress: &dyn Progress,
-    cancel: &CancelFlag,
-) -> Result<Listing> {
-    let (send, mut receive) = mpsc::channel(IGNORED_UNDER_WAY_MAX);
-    let listing = list(sources, options, cancel, move |line| {
-        // Nobody hears any more only when the run is over.
-        let _ = send.blocking_send(line);
-    });
-    let hear = async {
-        while let Some(line) = receive.recv().await {
-            progress.ignored(&line);
-        }
-    };
-    tokio::join!(listing, hear).0
-}
-
 /// Takes into the report what the listing alone decides.
-fn begin(report: &mut Report, listing: &mut Listing, progress: &dyn Progress) {
+fn begin(report: &mut Report, listing: &Listing) {
     report.objects.found += listing.found();
     report.objects.left_out += listing.left_out;
     report.objects.failed += listing.failed;
     report.newest_delivery = report.newest_delivery.max(listing.newest_delivery);
     for (reason, count) in &listing.ignored {
         report.ignore(*reason, *count);
-    }
-    for fault in std::mem::take(&mut listing.faults) {
-        progress.fault(&fault);
-        report.fault(fault);
     }
 }
 

@@ -8,18 +8,20 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use tokio::sync::mpsc;
 use traillake_cloudtrail::ObjectKey;
 use traillake_store::{KnownObject, StoreSnapshot, StoreWriter};
 
 use crate::error::{Error, Result};
-use crate::listing::Listing;
+use crate::listing::{Listing, Told};
 use crate::looks::Looking;
 use crate::options::{IngestOptions, Source};
 use crate::order::{Listed, Objects, Order, SortedObjects};
 use crate::progress::CancelFlag;
-use crate::report::{Fault, IgnoredLine, ObjectCounts};
+use crate::report::{FAULTS_MAX, Fault, ObjectCounts};
+use crate::resume::course_name;
 use crate::source::{
-    Before, DiskSource, Keys, LogSource, SourceObject, StdinSource, of_keys, open_roots, slices,
+    Before, DiskSource, Group, LogSource, SourceObject, StdinSource, of_keys, open_roots, slices,
 };
 
 use cells::Cells;
@@ -27,6 +29,8 @@ pub use cells::{PLAN_CELLS_MAX, PlanCell, PlanSpan, PlanTally};
 
 /// Keys of one question to the ledger.
 const KEYS_MAX: usize = 1 << 16;
+/// What is told of a listing, between it and whoever hears it.
+const TOLD_UNDER_WAY_MAX: usize = 1_024;
 
 /// What a run would read (`--dry-run`).
 #[derive(Debug, Clone, Default, Serialize)]
@@ -42,12 +46,23 @@ pub struct Plan {
     pub ignored: BTreeMap<String, u64>,
     /// Objects outside the selection.
     pub left_out: u64,
-    /// Folders and files that could not be looked at.
+    /// Folders and files that could not be looked at; at most 1,000.
     pub faults: Vec<Fault>,
-    /// Keys that somebody named: whoever looks at them asks S3 what each is, in a request of its
-    /// own.
+    /// How many could not, those not kept in `faults` too.
+    pub faults_total: u64,
+    /// Objects that somebody named, of which S3 had to be asked what each is, in a request of its
+    /// own: a run asks again.
     #[serde(skip)]
-    pub named_keys: u64,
+    pub heads: u64,
+}
+
+impl Plan {
+    fn fault(&mut self, fault: Fault) {
+        self.faults_total += 1;
+        if self.faults.len() < FAULTS_MAX {
+            self.faults.push(fault);
+        }
+    }
 }
 
 /// How the ledger stands to an object that was listed.
@@ -139,19 +154,27 @@ pub(crate) async fn plan_by(
     options: &IngestOptions,
     cancel: &CancelFlag,
 ) -> Result<Plan> {
-    let mut plan = Plan { named_keys: sources.iter().map(named_keys).sum(), ..Plan::default() };
+    let mut plan = Plan::default();
     let mut cells = Cells::default();
     for group in open(sources, options).await?.groups {
-        let listing = list(group, options, cancel, |_| {}).await?;
+        let hear = |told: Told| {
+            if let Told::Fault(fault) = told {
+                plan.fault(fault);
+            }
+        };
+        let listing = list(group.sources, options, cancel, hear).await?;
+        plan.heads += listing.sources.iter().map(|source| source.heads()).sum::<u64>();
         for (why, count) in listing.ignored {
             *plan.ignored.entry(why.to_string()).or_default() += count;
         }
         plan.left_out += listing.left_out;
-        plan.faults.extend(listing.faults);
-        let mut objects = listing.objects.sorted();
+        let (mut objects, mut again) = (listing.objects.sorted(), Again::default());
         while let Some(slice) = next_slice(ledger, &mut objects).await? {
             for (listed, known) in slice {
-                let standing = Standing::of(&listed.object, known.as_ref());
+                let standing = match again.is(&listed.object) {
+                    true => Standing::Known,
+                    false => Standing::of(&listed.object, known.as_ref()),
+                };
                 let (key, bytes) = (&listed.object.key, listed.object.size_bytes);
                 plan.total.count(standing, bytes);
                 cells.count(key, standing, bytes);
@@ -162,34 +185,41 @@ pub(crate) async fn plan_by(
     Ok(plan)
 }
 
-/// Returns how many keys somebody named in it. An inventory mostly tells what each object is.
-fn named_keys(source: &Source) -> u64 {
-    match source {
-        Source::Keys(_, Keys::Named(keys)) => keys.len() as u64,
-        _ => 0,
-    }
-}
-
-/// Lists sources; what is passed over is told on the way.
+/// Lists sources on a thread of its own; what is passed over or wrong is told on the way.
+///
+/// # Errors
+/// When the temporary folder fails.
 pub(crate) async fn list(
     sources: Vec<Arc<dyn LogSource>>,
     options: &IngestOptions,
     cancel: &CancelFlag,
-    mut tell: impl FnMut(IgnoredLine) + Send + 'static,
+    mut hear: impl FnMut(Told),
 ) -> Result<Listing> {
+    let (send, mut receive) = mpsc::channel(TOLD_UNDER_WAY_MAX);
     let (options, cancel) = (options.clone(), cancel.clone());
     let listed = tokio::task::spawn_blocking(move || {
+        let mut tell = |told: Told| {
+            // Nobody hears any more only when the run is over.
+            let _ = send.blocking_send(told);
+        };
         Listing::of(sources, &options.selection, options.temp_dir, &cancel, &mut tell)
     });
-    listed.await.map_err(Error::Worker)?
+    let hears = async {
+        while let Some(told) = receive.recv().await {
+            hear(told);
+        }
+    };
+    tokio::join!(listed, hears).0.map_err(Error::Worker)?
 }
 
 /// Sources that were opened.
 pub(crate) struct Opened {
-    /// What is brought in together: everything on this machine, then the slices of each bucket.
-    pub(crate) groups: Vec<Vec<Arc<dyn LogSource>>>,
+    /// Everything on this machine, then the slices of each bucket.
+    pub(crate) groups: Vec<Group>,
     /// The looks that begin: one a bucket.
     pub(crate) lookings: Vec<Looking>,
+    /// By what name each of them leaves behind how far it has come.
+    pub(crate) course_names: Vec<String>,
 }
 
 /// Opens the sources, and walks those that are buckets.
@@ -203,7 +233,7 @@ fn open_blocking(sources: Vec<Source>, options: &IngestOptions) -> Result<Opened
     let (limits, temp_dir) = (options.limits(), &options.temp_dir);
     let mut paths = Vec::new();
     let mut here: Vec<Arc<dyn LogSource>> = Vec::new();
-    let (mut groups, mut lookings) = (Vec::new(), Vec::new());
+    let (mut groups, mut lookings, mut course_names) = (Vec::new(), Vec::new(), Vec::new());
     for source in sources {
         match source {
             Source::Path(path) => paths.push(path),
@@ -211,19 +241,22 @@ fn open_blocking(sources: Vec<Source>, options: &IngestOptions) -> Result<Opened
                 here.push(StdinSource::open(&mut *input, &limits, temp_dir)?);
             }
             Source::Bucket(bucket) => {
-                let (slices, places) = slices(&bucket, &options.selection, &options.reading())?;
+                let (number, reading) = (lookings.len(), options.reading());
+                let (slices, places) = slices(&bucket, number, &options.selection, &reading)?;
                 lookings.push(Looking { uri: bucket.to_string(), places });
-                groups.extend(slices.into_iter().map(|slice| vec![slice]));
+                course_names.push(course_name(&bucket, options));
+                groups.extend(slices);
             }
             Source::Keys(bucket, keys) => {
-                groups.push(vec![of_keys(bucket, keys, options.reading())]);
+                let sources = vec![of_keys(bucket, keys, options.reading())];
+                groups.push(Group { sources, month: None });
             }
         }
     }
     let disk = DiskSource::open(&paths, options.lake_folder.as_deref(), &limits, temp_dir)?;
     here.push(Arc::new(disk));
-    groups.insert(0, here);
-    Ok(Opened { groups, lookings })
+    groups.insert(0, Group { sources: here, month: None });
+    Ok(Opened { groups, lookings, course_names })
 }
 
 /// Returns the objects that the ledger does not know in an order, and counts those it does, and those
@@ -238,9 +271,13 @@ pub(crate) async fn subtract_ledger(
     counts: &mut ObjectCounts,
 ) -> Result<Objects> {
     let mut unknown = Objects::new(options.temp_dir.clone(), order);
-    let mut objects = listed.sorted();
+    let (mut objects, mut again) = (listed.sorted(), Again::default());
     while let Some(slice) = next_slice(Some(Ledger::Live(writer)), &mut objects).await? {
         for (mut listed, known) in slice {
+            if again.is(&listed.object) {
+                counts.known += 1;
+                continue;
+            }
             let standing = Standing::of(&listed.object, known.as_ref());
             if standing == Standing::Known && !options.rehash {
                 counts.known += 1;
@@ -258,6 +295,19 @@ pub(crate) async fn subtract_ledger(
         }
     }
     Ok(unknown)
+}
+
+/// Tells an object that is listed twice, as in a list of keys that names it again: equal keys stand
+/// beside one another in the order of the ledger, which has one row for them.
+#[derive(Default)]
+struct Again(Option<Box<str>>);
+
+impl Again {
+    fn is(&mut self, object: &SourceObject) -> bool {
+        let is_again = self.0.as_ref() == Some(&object.key);
+        self.0 = Some(object.key.clone());
+        is_again
+    }
 }
 
 /// Returns whether its key says so; one without a date says nothing.

@@ -10,7 +10,7 @@ use traillake_store::{ObjectRow, ObjectState, RoundReceipt};
 use crate::source::Ignored;
 
 /// Faults that a [`Report`] keeps; further ones are only counted.
-const FAULTS_MAX: usize = 1_000;
+pub(crate) const FAULTS_MAX: usize = 1_000;
 
 /// What a run did.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -38,6 +38,12 @@ pub struct Report {
     pub faults: Vec<Fault>,
     /// How much went wrong, those not kept in `faults` too.
     pub faults_total: u64,
+    /// How many of them left something out for which the next run has to look.
+    #[serde(skip)]
+    pub gaps: u64,
+    /// Months of a bucket that were not listed: a run that was cut off, and from which this one went
+    /// on, had brought them in.
+    pub months_passed_over: u64,
     /// Whether the run was asked to stop before its end.
     pub cancelled: bool,
 }
@@ -164,6 +170,14 @@ pub enum FaultKind {
     Rejects,
 }
 
+impl FaultKind {
+    /// Returns whether it leaves something out for which the next run has to look. What was refused
+    /// is in the ledger, with the reason.
+    pub(crate) fn is_gap(self) -> bool {
+        !matches!(self, FaultKind::Rejected | FaultKind::Rejects)
+    }
+}
+
 impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -196,6 +210,7 @@ impl Report {
 
     pub(crate) fn fault(&mut self, fault: Fault) {
         self.faults_total += 1;
+        self.gaps += u64::from(fault.kind.is_gap());
         if self.faults.len() < FAULTS_MAX {
             self.faults.push(fault);
         }

@@ -337,8 +337,11 @@ impl Told {
     fn of(record: &str) -> Told {
         let Ok(event) = serde_json::from_str::<Value>(record) else { return Told::default() };
         let text = |name: &str| event[name].as_str().map(str::to_owned);
-        let at = event[TIME].as_str().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
-        Told { account: text(ACCOUNT), region: text(REGION), at: at.map(|at| at.to_utc()) }
+        // An aggregated event has names of its own for both.
+        let account = text(ACCOUNT).or_else(|| text("accountId"));
+        let at = event[TIME].as_str().or_else(|| event["timeWindow"]["windowStart"].as_str());
+        let at = at.and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+        Told { account, region: text(REGION), at: at.map(|at| at.to_utc()) }
     }
 }
 

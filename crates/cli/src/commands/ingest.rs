@@ -15,7 +15,7 @@ use crate::failure::{Outcome, Problem};
 use crate::intake::{self, Following, Hearing, Intake, stored};
 use crate::lakes;
 use crate::output::{ReportArgs, ReportFormat};
-use crate::quantities::{parse_duration, parse_ingest_memory};
+use crate::quantities::{count_of, parse_duration, parse_ingest_memory};
 use crate::session::Session;
 use crate::times::{parse_time, show_second};
 
@@ -226,6 +226,10 @@ async fn dry_run(
         }
         for fault in &plan.faults {
             session.talk.warn(&format!("{} `{}`: {}", fault.kind, fault.object, fault.reason));
+        }
+        let untold = plan.faults_total - plan.faults.len() as u64;
+        if untold > 0 {
+            session.talk.warn(&format!("{} more of this kind", count_of(untold, "fault")));
         }
         printed.push((intake.name.clone(), intake::plan_account(&plan, intake, format)?));
         if !plan.faults.is_empty() {

@@ -27,7 +27,7 @@ Examples:
   traillake maintain --dry-run
   traillake maintain --vacuum-grace 14d --format json")]
 pub struct MaintainArgs {
-    /// Show what would be done; do nothing
+    /// Show what would be done; only a round that was cut off is completed
     #[arg(long)]
     dry_run: bool,
     /// How long replaced files stay for queries that still read them: at least 1h [default: 7d]

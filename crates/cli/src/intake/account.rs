@@ -33,6 +33,13 @@ pub fn account(taken: &Taken) -> Printed {
             count_of(report.foreign_recipients, "record")
         );
     }
+    if report.months_passed_over > 0 {
+        let then = if report.cancelled { "" } else { "; the next run lists everything" };
+        text += &format!(
+            "passed over {}: brought in by a run that was cut off{then}\n",
+            count_of(report.months_passed_over, "month")
+        );
+    }
     text += &verdict(report, taken.elapsed);
     let mut json = json!(report);
     json["elapsed_ms"] = json!(u64::try_from(taken.elapsed.as_millis()).unwrap_or(u64::MAX));

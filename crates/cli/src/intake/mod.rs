@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use traillake_ingest::{
-    Arrival, CancelFlag, IngestOptions, Inventory, Keys, Report, Selection, Selectors, Source,
+    Arrival, CancelFlag, IngestOptions, Inventory, KeyList, Keys, Report, Selection, Selectors,
+    Source,
 };
 use traillake_store::Lake;
 
@@ -64,6 +65,8 @@ pub struct Intake {
     pub rehash: bool,
     /// Whether it goes on, with whatever comes.
     pub follows: bool,
+    /// Whether it is a follower's look at everything.
+    pub is_sweep: bool,
     /// Objects decoded at once, where a flag says so.
     pub jobs: Option<usize>,
     /// Memory in bytes, where a flag says so.
@@ -89,7 +92,7 @@ impl Intake {
             return self.named(named).await;
         }
         if let Some(file) = &self.keys {
-            return self.named(self.read_keys(file)?).await;
+            return self.listed(file).await;
         }
         if let Some(manifest) = &self.inventory {
             return Ok(vec![self.inventory(manifest).await?]);
@@ -121,27 +124,26 @@ impl Intake {
         Ok(sources)
     }
 
-    /// Returns bucket and key of each line of a file.
-    fn read_keys(&self, file: &Path) -> anyhow::Result<Vec<(String, String)>> {
+    /// Returns the objects that a file lists as sources, one a bucket; it may exceed the memory.
+    async fn listed(&self, file: &Path) -> anyhow::Result<Vec<Source>> {
         let own = self.sources.first().map(|source| buckets::bucket_of(source)).transpose()?;
-        let text = std::fs::read_to_string(file).map_err(|error| {
+        let list = KeyList::new(file.to_owned(), own);
+        let asked = list.clone();
+        let read = tokio::task::spawn_blocking(move || asked.buckets()).await?;
+        let (names, astray) = read.map_err(|error| {
             Problem::new(format!("could not read the keys in `{}`", file.display())).because(error)
         })?;
-        let mut named = Vec::new();
-        for line in text.lines().map(|line| line.trim_end_matches('\r')) {
-            let split = line.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
-            match (split, &own) {
-                _ if line.is_empty() => {}
-                (Some((bucket, key)), _) => named.push((bucket.to_owned(), key.to_owned())),
-                (None, Some(bucket)) => named.push((bucket.clone(), line.to_owned())),
-                (None, None) => {
-                    return Err(Problem::new(format!("`{line}` is in no bucket"))
-                        .hint("name the bucket: `traillake ingest s3://bucket --keys FILE`")
-                        .into());
-                }
-            }
+        if let Some(line) = astray {
+            return Err(Problem::new(format!("`{line}` is in no bucket"))
+                .hint("name the bucket: `traillake ingest s3://bucket --keys FILE`")
+                .into());
         }
-        Ok(named)
+        let mut sources = Vec::new();
+        for name in names {
+            let bucket = self.found.source(&format!("s3://{name}"), &self.buckets).await?;
+            sources.push(Source::Keys(bucket, Keys::Listed(list.clone())));
+        }
+        Ok(sources)
     }
 
     async fn inventory(&self, manifest: &str) -> anyhow::Result<Source> {
@@ -177,6 +179,7 @@ impl Intake {
             .or_else(|| settings.size("ingest.memory"))
             .unwrap_or(options.memory_bytes);
         options.rehash = self.rehash;
+        options.is_sweep = self.is_sweep;
         options.oldest_first = self.oldest_first;
         options.selection = self.selection.clone();
         let recent = Utc::now() - TimeDelta::days(RECENT_DAYS);

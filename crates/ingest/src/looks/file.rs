@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::spans::{Span, Spans};
-use super::{Known, Looks, Place};
+use super::{Course, Known, Looks, Place};
 
 /// The version of the file.
 const FORMAT: u64 = 1;
@@ -18,6 +18,9 @@ struct File {
     looked_at: Option<DateTime<Utc>>,
     /// By the folder above accounts.
     listed: BTreeMap<String, Vec<Group>>,
+    /// Runs by what they are over, as far as they came.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    courses: BTreeMap<String, Course>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -44,7 +47,8 @@ pub(super) fn write(looks: &Looks) -> Result<String, String> {
     }
     let listed = groups.into_iter();
     let listed = listed.map(|(root, groups)| (root.to_owned(), groups.into_values().collect()));
-    let file = File { format: FORMAT, looked_at: looks.looked_at, listed: listed.collect() };
+    let (looked_at, courses) = (looks.looked_at, looks.courses.clone());
+    let file = File { format: FORMAT, looked_at, listed: listed.collect(), courses };
     serde_json::to_string(&file).map_err(|error| error.to_string())
 }
 
@@ -55,7 +59,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Looks, String> {
         let format = file.format;
         return Err(format!("what was looked at has format {format}; this version knows {FORMAT}"));
     }
-    let mut looks = Looks { looked_at: file.looked_at, places: BTreeMap::new() };
+    let (looked_at, courses) = (file.looked_at, file.courses);
+    let mut looks = Looks { looked_at, places: BTreeMap::new(), courses };
     for (root, groups) in file.listed {
         for group in groups {
             let spans = group.times.iter().map(span).collect::<Result<Vec<_>, _>>()?;

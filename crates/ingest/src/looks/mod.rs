@@ -10,6 +10,7 @@
 //! has listed, is listed. Files on disk, keys that somebody names and an inventory are no looks:
 //! whether all of a day is among them, nobody knows.
 
+mod course;
 mod file;
 mod runs;
 mod scope;
@@ -19,11 +20,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, DurationRound, NaiveDate, TimeDelta, Utc};
 use traillake_cloudtrail::Kind;
-use traillake_store::StoreWriter;
+use traillake_store::{Look, StoreWriter};
 
 use crate::options::{LATE_DAYS, Selection};
-use crate::report::{Fault, FaultKind, Report};
+use crate::report::Report;
 
+pub(crate) use course::Course;
 pub use runs::DayRun;
 pub(crate) use scope::Scope;
 use spans::{Span, Spans};
@@ -34,6 +36,8 @@ pub struct Looks {
     /// When somebody looked last.
     looked_at: Option<DateTime<Utc>>,
     places: BTreeMap<Place, Known>,
+    /// Runs by what they are over, as far as they came.
+    courses: BTreeMap<String, Course>,
 }
 
 /// Where a trail delivers to.
@@ -88,7 +92,8 @@ impl Looking {
     pub(crate) fn begun(&self, began: DateTime<Utc>) -> Looks {
         let places = self.places.0.clone().into_iter();
         let places = places.map(|(place, first)| (place, Known { first, ..Known::default() }));
-        Looks { looked_at: Some(to_the_hour(began)), places: places.collect() }
+        let looked_at = Some(to_the_hour(began));
+        Looks { looked_at, places: places.collect(), ..Looks::default() }
     }
 
     /// Returns what was looked at, given what went wrong.
@@ -119,7 +124,7 @@ impl Looking {
         };
         let places = self.places.0.iter();
         let places = places.map(|(place, first)| (place.clone(), known(place, *first)));
-        Looks { looked_at: Some(began), places: places.collect() }
+        Looks { looked_at: Some(began), places: places.collect(), ..Looks::default() }
     }
 }
 
@@ -141,8 +146,7 @@ fn gaps(report: &Report, uri: &str) -> Option<Vec<Scope>> {
         return None;
     }
     // What was refused is in the ledger, with the reason.
-    let is_gap = |fault: &&Fault| !matches!(fault.kind, FaultKind::Rejected | FaultKind::Rejects);
-    let faults = report.faults.iter().filter(is_gap);
+    let faults = report.faults.iter().filter(|fault| fault.kind.is_gap());
     let ours = faults.filter(|fault| fault.object.starts_with(uri));
     Some(ours.map(|fault| Scope::of(&fault.object)).collect())
 }
@@ -175,6 +179,33 @@ impl Looks {
             let account = (place.root.clone(), place.account.clone());
             place.region.is_some() || !with_regions.contains(&account)
         });
+        for (name, course) in other.courses {
+            let course = match self.courses.remove(&name) {
+                Some(ours) => ours.and(course),
+                None => course,
+            };
+            self.courses.insert(name, course);
+        }
+        let now = self.looked_at;
+        self.courses.retain(|_, course| now.is_none_or(|now| course.is_kept(now)));
+    }
+
+    /// Returns what the lake keeps of a store, and the files that say so.
+    async fn files(writer: &StoreWriter) -> Result<(Looks, Vec<Look>), String> {
+        let kept = writer.looks().await.map_err(|error| error.to_string())?;
+        let looks = Looks::of_files(kept.iter().map(|look| &*look.text))?;
+        Ok((looks, kept))
+    }
+
+    /// Returns what the lake keeps of a store; nothing, which is told, where it cannot be read.
+    pub(crate) async fn kept(writer: &StoreWriter) -> Looks {
+        match Looks::files(writer).await {
+            Ok((looks, _)) => looks,
+            Err(reason) => {
+                tracing::warn!(reason, "what was looked at could not be read");
+                Looks::default()
+            }
+        }
     }
 
     /// Adds these looks to those that the lake keeps of a store. That it cannot be done is told,
@@ -186,8 +217,7 @@ impl Looks {
     }
 
     async fn try_keep(self, writer: &StoreWriter) -> Result<(), String> {
-        let kept = writer.looks().await.map_err(|error| error.to_string())?;
-        let before = Looks::of_files(kept.iter().map(|look| &*look.text))?;
+        let (before, kept) = Looks::files(writer).await?;
         let mut all = before.clone();
         all.add(self);
         if all == before && kept.len() <= 1 {

@@ -1,4 +1,6 @@
 use super::*;
+use crate::report::{Fault, FaultKind};
+use crate::source::Month;
 
 const ROOT: &str = "s3://trail/audit/AWSLogs";
 
@@ -163,4 +165,64 @@ fn a_file_of_a_later_version_is_refused() {
     let bad =
         r#"{"format":1,"looked_at":null,"listed":{"r":[{"times":[[null,"x"]],"places":{}}]}}"#;
     check(bad, "no time");
+}
+
+fn month(label: &str, folders: &str) -> Month {
+    Month { bucket: 0, label: label.to_owned(), folders: folders.to_owned() }
+}
+
+#[test]
+fn a_run_has_only_months_of_which_nothing_more_is_expected() {
+    let mut course = Course::begun(at("2024-03-01"));
+    let mut finish = |label: &str, listed_at: &str| {
+        let had = course.finish(&month(label, "a"), at(listed_at), 7);
+        assert_eq!(had, course.has(&month(label, "a"), at(listed_at)), "{label}");
+        had
+    };
+    assert!(!finish("2024/02", "2024-03-03T23:59:59Z"));
+    assert!(finish("2024/02", "2024-03-04"));
+    assert!(finish("2023/12", "2024-03-04"));
+    assert!(!finish("2024/03", "2024-03-04"));
+    assert!(!finish("2024/xx", "2024-03-04"));
+    let now = at("2024-03-04");
+    assert!(!course.has(&month("2024/02", "b"), now), "its folders are others now");
+    // A clock that was ahead believed that a month was over.
+    assert!(course.finish(&month("2024/06", "a"), at("2031-01-01"), 7));
+    assert!(!course.has(&month("2024/06", "a"), now));
+}
+
+#[test]
+fn a_run_is_gone_on_with_until_it_has_ended() {
+    let mut course = Course::begun(at("2024-03-10"));
+    assert!(course.finish(&month("2024/01", "a"), at("2024-03-10"), 7));
+    let told = |course: &Course| Looks::of_course("over".to_owned(), course.clone());
+    let mut further = course.clone();
+    assert!(further.finish(&month("2023/12", "a"), at("2024-03-11"), 9));
+    let later = Course::begun(at("2024-03-20"));
+    let goes_on =
+        |looks: &Looks, began: &str, round| looks.course("over", at(began), round).cloned();
+    // How far a run is adds up, its end counts more, and a later run more than both.
+    let check = |courses: &[&Course], expected: Option<&Course>| {
+        for first in 0..courses.len() {
+            let mut sum = Looks::default();
+            (0..courses.len()).for_each(|n| sum.add(told(courses[(first + n) % courses.len()])));
+            assert_eq!(goes_on(&sum, "2024-04-01", 9).as_ref(), expected, "from {first}");
+            let text = file::write(&sum).unwrap();
+            assert_eq!(Looks::of_files([text.as_bytes()]).unwrap(), sum, "{text}");
+        }
+    };
+    check(&[&course, &further], Some(&further));
+    check(&[&course, &course.clone().ended(), &further], None);
+    check(&[&later, &further.clone().ended(), &course], Some(&later));
+    // Not of another name, not after a month, and not in a lake that lacks its rounds.
+    let looks = told(&further);
+    assert_eq!(looks.course("other", at("2024-03-12"), 9), None);
+    assert!(goes_on(&looks, "2024-04-09", 9).is_some());
+    assert_eq!(goes_on(&looks, "2024-04-10", 9), None);
+    assert_eq!(goes_on(&looks, "2024-03-12", 8), None);
+    assert_eq!(goes_on(&looks, "2024-03-09", 9), None, "a clock that was ahead");
+    // By then nobody needs to know of it.
+    let mut sum = looks;
+    sum.add(looking(&[JANUARY]).begun(at("2024-05-01")));
+    assert_eq!(sum.courses.len(), 0);
 }

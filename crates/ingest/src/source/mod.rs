@@ -15,11 +15,30 @@ use chrono::{DateTime, Utc};
 
 use crate::report::FaultKind;
 
-pub use bucket::{Bucket, Inventory, Keys, Lister};
+pub use bucket::{Bucket, Inventory, KeyList, Keys, Lister};
 pub(crate) use bucket::{Reading, of_keys, slices};
 pub(crate) use disk::{DiskSource, Stamp, check_unchanged, open_roots, open_unchanged};
 pub(crate) use spool::{Spool, SpoolReader};
 pub(crate) use stdin::StdinSource;
+
+/// Sources that are brought in together, before the next are.
+pub(crate) struct Group {
+    /// The sources.
+    pub(crate) sources: Vec<Arc<dyn LogSource>>,
+    /// The month of a bucket that they are, where they are one.
+    pub(crate) month: Option<Month>,
+}
+
+/// A month of a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Month {
+    /// Number of the bucket among those of a run.
+    pub(crate) bucket: usize,
+    /// `yyyy/mm`.
+    pub(crate) label: String,
+    /// Hash of the names of its folders.
+    pub(crate) folders: String,
+}
 
 /// One object as its source lists it, unopened.
 #[derive(Debug, Clone, PartialEq)]
@@ -194,5 +213,10 @@ pub(crate) trait LogSource: Send + Sync {
     /// Returns whether its newest day is to come in first.
     fn is_newest_first(&self) -> bool {
         false
+    }
+
+    /// Returns of how many objects its listings have asked what they are, in a request for each.
+    fn heads(&self) -> u64 {
+        0
     }
 }

@@ -31,7 +31,7 @@ impl World {
         World { s3: S3::start(&[BUCKET]).await.unwrap(), bench: Bench::new() }
     }
 
-    fn source(&self, prefix: &str) -> Source {
+    pub(crate) fn source(&self, prefix: &str) -> Source {
         Source::Bucket(self.bucket(BUCKET, prefix))
     }
 
@@ -45,24 +45,25 @@ impl World {
             requester_pays: false,
             archives_told: true,
             retry: self.s3.retry(),
+            patience: self.bench.options.patience,
             http: ReqwestConnector::default().connect(&options).unwrap(),
         };
         Bucket { name: name.to_owned(), prefix: prefix.to_owned(), lister, objects }
     }
 
-    async fn ingest(&self) -> Report {
+    pub(crate) async fn ingest(&self) -> Report {
         let sources = vec![self.source("")];
         self.bench.run(sources, &*self.bench.lines, &CancelFlag::default()).await
     }
 
-    fn put(&self, key: &str, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn put(&self, key: &str, bytes: impl AsRef<[u8]>) {
         let path = self.s3.bucket_folder(BUCKET).join(key);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
     }
 
     /// Writes a trail of several accounts, regions and months.
-    fn put_trail(&self, objects: u64) -> Trail {
+    pub(crate) fn put_trail(&self, objects: u64) -> Trail {
         let trail = Trail::new(TrailOptions {
             accounts: 3,
             regions: 2,
@@ -77,7 +78,7 @@ impl World {
     }
 }
 
-fn count(asked: &[Asked], of: impl Fn(&Asked) -> bool) -> usize {
+pub(crate) fn count(asked: &[Asked], of: impl Fn(&Asked) -> bool) -> usize {
     asked.iter().filter(|asked| of(asked)).count()
 }
 

@@ -55,13 +55,60 @@ async fn what_may_not_be_read_is_reported_and_the_rest_comes_in() {
     forbid(&folder, 0);
     forbid(&file, 0);
     if fs::read_dir(&folder).is_ok() {
-        eprintln!("SKIPPED: this user may read everything");
-        return;
+        return as_nobody("faults::what_may_not_be_read_is_reported_and_the_rest_comes_in");
     }
     let report = bench.ingest().await;
     forbid(&folder, 0o700);
     assert_eq!((report.objects.read, report.objects.failed), (1, 1));
     assert_eq!(report.faults_total, 2);
+}
+
+/// Runs a test of this binary again, for this user may read everything and nobody may not.
+#[cfg(unix)]
+fn as_nobody(test: &str) {
+    let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+    let mut command = std::process::Command::new("setpriv");
+    command.args(nobody).arg(std::env::current_exe().unwrap()).args([test, "--exact"]);
+    let ran = command.output();
+    // It says so where it is not there, may not or cannot run the binary.
+    let ran = ran.ok().filter(|ran| !matches!(ran.status.code(), Some(126 | 127)));
+    let Some(ran) = ran else {
+        eprintln!("SKIPPED: `setpriv` cannot run `{test}` as nobody");
+        return;
+    };
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success() && said.contains("1 passed"), "{said}");
+}
+
+/// A path that is too long is one that nobody can read, whatever they may.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_no_path_leads_to_is_told_and_the_rest_comes_in() {
+    let bench = Bench::new();
+    bench.put("before.json", log(0..1));
+    bench.put("outer/beside.json", log(1..3));
+    // Two trees that can be named, and then one in the other.
+    let name = "d".repeat(200);
+    let tree = |root: PathBuf| {
+        let deepest = std::iter::repeat_n(&name, 14).fold(root, |path, name| path.join(name));
+        fs::create_dir_all(&deepest).unwrap();
+        deepest
+    };
+    let inner = bench.root().join("inner");
+    fs::write(tree(inner.clone()).join("log.json"), log(3..4)).unwrap();
+    let outer = tree(bench.logs().join("outer"));
+    fs::rename(inner, outer.join("inner")).unwrap();
+    for (read, known) in [(2, 0), (0, 2)] {
+        let report = bench.ingest().await;
+        let objects = &report.objects;
+        assert_eq!((objects.read, objects.known, objects.failed), (read, known, 0), "{report:?}");
+        assert_eq!((report.faults_total, report.is_clean()), (1, false));
+        let fault = &report.faults[0];
+        assert_eq!(fault.kind.to_string(), "unreadable");
+        assert!(fault.object.starts_with(outer.join("inner").to_str().unwrap()), "{fault:?}");
+        assert!(fault.reason.contains("too long"), "{fault:?}");
+    }
+    assert_eq!(bench.rows("events").await, 3);
 }
 
 #[cfg(unix)]

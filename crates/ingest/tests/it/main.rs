@@ -6,13 +6,16 @@ mod audits;
 mod buckets;
 mod corpus;
 mod faults;
+mod inventories;
 mod oddities;
 mod plans;
+mod resumes;
 mod retention;
 mod rounds;
 mod selectors;
 mod sources;
 mod states;
+mod wire;
 
 use std::fs;
 use std::io::Write;

@@ -34,7 +34,7 @@ impl Estimate {
     /// Returns it for what is in a bucket: one that is listed, or one whose objects somebody named.
     pub(super) fn of(plan: &Plan, is_listed: bool) -> Estimate {
         let total = &plan.total;
-        let (gets, heads) = (total.new_objects + total.changed_objects, plan.named_keys);
+        let (gets, heads) = (total.new_objects + total.changed_objects, plan.heads);
         let bytes = total.new_bytes + total.changed_bytes;
         let lists = if is_listed { lists(plan) } else { 0 };
         let cost =
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     /// A plan of two objects of one cell.
-    fn plan(day: &str, span: PlanSpan, named_keys: u64) -> Plan {
+    fn plan(day: &str, span: PlanSpan, heads: u64) -> Plan {
         let tally = PlanTally { new_objects: 2, new_bytes: 1_000, ..PlanTally::default() };
         let cell = PlanCell {
             account: Some("111122223333".to_owned()),
@@ -110,7 +110,7 @@ mod tests {
             day: Some(day.to_owned()),
             tally,
         };
-        Plan { cells: vec![cell], span, total: tally, named_keys, ..Plan::default() }
+        Plan { cells: vec![cell], span, total: tally, heads, ..Plan::default() }
     }
 
     #[test]

@@ -146,7 +146,8 @@ impl Follower {
 
     async fn sweep(&self, following: &Following) -> anyhow::Result<()> {
         let began = Utc::now();
-        let taken = self.run(following, self.intake.clone()).await?;
+        let everything = Intake { is_sweep: true, ..self.intake.clone() };
+        let taken = self.run(following, everything).await?;
         self.fares().swept(&taken, began);
         self.tell(following, &taken).await
     }

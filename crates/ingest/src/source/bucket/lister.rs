@@ -19,8 +19,6 @@ use serde::Deserialize;
 
 use crate::notice::url_decoded;
 
-/// How long S3 may take for one page.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// What need not be escaped in a query.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// Asks which archived objects have a copy that can be read.
@@ -45,6 +43,8 @@ pub struct Lister {
     pub archives_told: bool,
     /// How often a request is made again.
     pub retry: RetryConfig,
+    /// How long S3 may take for one page, before it is asked again.
+    pub patience: Duration,
     /// What requests go through.
     pub http: HttpClient,
 }
@@ -119,10 +119,11 @@ impl Lister {
         let url = self.url(folder, token);
         let mut pause = self.retry.backoff.init_backoff;
         for left in (0..=self.retry.max_retries).rev() {
-            let answer = match tokio::time::timeout(PATIENCE, self.ask(&url)).await {
+            let answer = match tokio::time::timeout(self.patience, self.ask(&url)).await {
                 Ok(answer) => answer,
                 Err(_) => {
-                    Err(Asked::Again(format!("S3 sent nothing for {} s", PATIENCE.as_secs())))
+                    let patience = self.patience.as_secs_f32();
+                    Err(Asked::Again(format!("S3 sent nothing for {patience} s")))
                 }
             };
             match answer {
@@ -227,6 +228,8 @@ struct Answer {
     contents: Vec<Contents>,
     #[serde(default)]
     common_prefixes: Vec<CommonPrefix>,
+    #[serde(default)]
+    is_truncated: bool,
     next_continuation_token: Option<String>,
 }
 
@@ -264,6 +267,10 @@ impl Answer {
         }
         let answer: Answer = quick_xml::de::from_str(text)
             .map_err(|error| format!("S3 sent no listing: {error}"))?;
+        // A look-alike of S3 that pages otherwise must not pass for one that has told all.
+        if answer.is_truncated && answer.next_continuation_token.is_none() {
+            return Err("S3 cut its listing short and does not say how to go on".to_owned());
+        }
         let escaped = answer.encoding_type.as_deref() == Some("url");
         let key = |text: String| if escaped { url_decoded(&text) } else { Ok(text) };
         let mut page = Page { next: answer.next_continuation_token, ..Page::default() };
@@ -326,5 +333,8 @@ mod tests {
         let elsewhere = Answer::read(xml.as_bytes(), false).unwrap();
         assert!(elsewhere.objects.iter().all(|object| !object.is_archived));
         assert!(Answer::read(b"<html>busy</html>", true).is_err());
+        let (before, after) = xml.split_once("<NextContinuationToken>").unwrap();
+        let lost = format!("{before}{}", after.split_once("</NextContinuationToken>").unwrap().1);
+        assert!(Answer::read(lost.as_bytes(), true).unwrap_err().contains("cut its listing short"));
     }
 }

@@ -16,14 +16,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use object_store::ObjectStore;
+use sha2::{Digest, Sha256};
 use traillake_cloudtrail::Limits;
 
 use crate::error::{Error, Result};
 use crate::looks::Places;
 use crate::options::Selection;
-use crate::source::LogSource;
+use crate::source::{Group, LogSource, Month};
 
-pub use keys::{Inventory, Keys};
+pub use keys::{Inventory, KeyList, Keys};
 use lister::Folder;
 pub use lister::Lister;
 use refusal::Attempt;
@@ -97,6 +98,7 @@ impl Bucket {
                 requester_pays: false,
                 archives_told: false,
                 retry: object_store::RetryConfig::default(),
+                patience: Duration::ZERO,
                 http: http.unwrap(),
             },
             objects: Arc::new(object_store::memory::InMemory::new()),
@@ -126,31 +128,47 @@ pub(crate) struct Reading {
     pub(crate) is_recent: bool,
 }
 
-/// Walks a bucket and returns its slices in the order in which they are to be brought in, and the
-/// places that it met. Blocks.
+/// Walks a bucket, the `number`th of a run, and returns its slices in the order in which they are
+/// to be brought in, and the places that it met. Blocks.
 ///
 /// # Errors
 /// [`Error::Bucket`] when the bucket itself cannot be listed. What cannot be listed below its top
 /// becomes a fault of the first slice.
 pub(crate) fn slices(
     bucket: &Bucket,
+    number: usize,
     selection: &Selection,
     reading: &Reading,
-) -> Result<(Vec<Arc<dyn LogSource>>, Places)> {
+) -> Result<(Vec<Group>, Places)> {
     let runtime = tokio::runtime::Handle::current();
     let walked = runtime.block_on(walk::walk(bucket, selection, reading.is_recent))?;
-    let bucket = Arc::new(bucket.clone());
-    let slice = |folders, met| {
-        let slice = Slice::new(bucket.clone(), folders, met, reading.clone());
-        Arc::new(slice) as Arc<dyn LogSource>
+    let shared = Arc::new(bucket.clone());
+    let slice = |folders, met, month| {
+        let slice = Slice::new(shared.clone(), folders, met, reading.clone());
+        Group { sources: vec![Arc::new(slice) as Arc<dyn LogSource>], month }
     };
-    let mut slices = vec![slice(walked.undated, walked.met)];
-    let mut months: Vec<Vec<Folder>> = walked.months.into_values().collect();
+    let mut slices = vec![slice(walked.undated, walked.met, None)];
+    let mut months: Vec<(String, Vec<Folder>)> = walked.months.into_iter().collect();
     if !reading.oldest_first {
         months.reverse();
     }
-    slices.extend(months.into_iter().map(|folders| slice(folders, Vec::new())));
+    slices.extend(months.into_iter().map(|(label, folders)| {
+        let month = Month { bucket: number, label, folders: hash_of(&folders) };
+        slice(folders, Vec::new(), Some(month))
+    }));
     Ok((slices, walked.places))
+}
+
+/// Returns a hash of the names of folders, in whatever order they were met.
+fn hash_of(folders: &[Folder]) -> String {
+    let mut names: Vec<&str> = folders.iter().map(|folder| folder.name.as_str()).collect();
+    names.sort_unstable();
+    let mut hash = Sha256::new();
+    for name in names {
+        hash.update(name);
+        hash.update([0]);
+    }
+    format!("{:x}", hash.finalize())
 }
 
 /// Returns the source of the objects in `keys`.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,8 +27,11 @@ use crate::report::FaultKind;
 use crate::source::archive::ArchiveSource;
 use crate::source::{Contents, DigestStamp, Found, Ignored, LogSource, SourceObject, Spool, Stamp};
 
-/// Folders that are listed at a time.
+/// Folders that are listed at a time: each holds a page of a thousand objects.
 const LISTED_AT_ONCE: usize = 16;
+/// The same where only the last days are looked at: an organization has thousands of folders, and
+/// little in each.
+const LISTED_AT_ONCE_OF_LATE: usize = 64;
 /// Objects that are looked into at a time while they are listed.
 const LOOKED_AT_ONCE: usize = 16;
 /// Objects that somebody names which are looked at before the next are.
@@ -36,9 +40,9 @@ const NAMED_AT_ONCE: usize = 256;
 const READ_AT_ONCE: usize = 32;
 /// How often an object is read before it counts as unreadable. The client has tried each request
 /// several times by then; these are for bodies that broke off.
-const ATTEMPTS_MAX: u32 = 4;
+pub(super) const ATTEMPTS_MAX: u32 = 4;
 /// The wait before the second attempt; it doubles with each.
-const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
 /// Some folders of a bucket, or some objects.
 pub(super) struct Slice {
@@ -47,6 +51,8 @@ pub(super) struct Slice {
     keys: Option<Keys>,
     /// What the walk met; told once.
     met: Mutex<Vec<Met>>,
+    /// Objects of which S3 was asked what they are.
+    heads: AtomicU64,
     reading: Reading,
 }
 
@@ -57,13 +63,13 @@ impl Slice {
         met: Vec<Met>,
         reading: Reading,
     ) -> Slice {
-        Slice { bucket, folders, keys: None, met: Mutex::new(met), reading }
+        let (met, heads) = (Mutex::new(met), AtomicU64::default());
+        Slice { bucket, folders, keys: None, met, heads, reading }
     }
 
     /// The objects that somebody names.
     pub(super) fn of_keys(bucket: Arc<Bucket>, keys: Keys, reading: Reading) -> Slice {
-        let (folders, keys, met) = (Vec::new(), Some(keys), Mutex::default());
-        Slice { bucket, folders, keys, met, reading }
+        Slice { keys: Some(keys), ..Slice::new(bucket, Vec::new(), Vec::new(), reading) }
     }
 
     /// Returns what is in the folders, in the order in which S3 answers.
@@ -81,7 +87,8 @@ impl Slice {
             });
             listing.boxed()
         });
-        let listed = stream::iter(listings).flatten_unordered(LISTED_AT_ONCE);
+        let at_once = if self.reading.is_recent { LISTED_AT_ONCE_OF_LATE } else { LISTED_AT_ONCE };
+        let listed = stream::iter(listings).flatten_unordered(at_once);
         let looked = stream::iter(met).chain(listed).map(|met| self.look(met));
         looked.buffer_unordered(LOOKED_AT_ONCE)
     }
@@ -111,6 +118,7 @@ impl Slice {
     }
 
     async fn head(&self, key: &str, path: &Path) -> object_store::Result<Stored> {
+        self.heads.fetch_add(1, Ordering::Relaxed);
         let object = self.bucket.objects.head(path).await?;
         Ok(Stored {
             key: key.to_owned(),
@@ -131,7 +139,7 @@ impl Slice {
             runtime.block_on(looked).into_iter().all(|next| found(next).is_continue())
         };
         let mut goes_on = true;
-        keys.list(&self.bucket, &mut |met| {
+        keys.list(&self.bucket, &self.reading, &mut |met| {
             held.push(met);
             if held.len() == NAMED_AT_ONCE {
                 goes_on = look(&mut held);
@@ -219,6 +227,10 @@ impl LogSource for Slice {
 
     fn is_newest_first(&self) -> bool {
         !self.reading.oldest_first
+    }
+
+    fn heads(&self) -> u64 {
+        self.heads.load(Ordering::Relaxed)
     }
 
     fn hand_over(
@@ -355,33 +367,19 @@ impl Fetch {
         let path = Path::parse(key)?;
         // What was overwritten since its listing is another object, for the next run.
         let options = GetOptions::default().with_if_match(object.etag.as_deref());
-        let result = self.patiently(self.bucket.objects.get_opts(&path, options)).await?;
+        let result =
+            patiently(self.reading.patience, self.bucket.objects.get_opts(&path, options)).await?;
         check_unchanged(object, &result)?;
         let beside = beside(&result);
         let contents = match keep {
             Keep::Held => {
-                let bytes = self.patiently(result.bytes()).await?;
+                let bytes = patiently(self.reading.patience, result.bytes()).await?;
                 check_length(object, bytes.len() as u64)?;
                 Contents::Held(Arc::from(&*bytes))
             }
             Keep::Spooled => Contents::Spooled(self.set_aside(object, result).await?),
         };
         Ok((contents, beside))
-    }
-
-    /// Waits for S3, but not for ever.
-    async fn patiently<T>(
-        &self,
-        answer: impl Future<Output = object_store::Result<T>>,
-    ) -> object_store::Result<T> {
-        let patience = self.reading.patience;
-        match tokio::time::timeout(patience, answer).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                let reason = format!("S3 sent nothing for {} s", patience.as_secs_f32());
-                Err(broken(std::io::Error::new(std::io::ErrorKind::TimedOut, reason)))
-            }
-        }
     }
 
     async fn set_aside(
@@ -391,10 +389,10 @@ impl Fetch {
     ) -> object_store::Result<Spool> {
         let temp_dir = self.reading.temp_dir.clone();
         let mut body = result.into_stream();
-        let (runtime, fetch) = (Handle::current(), self.clone());
+        let (runtime, patience) = (Handle::current(), self.reading.patience);
         let written = tokio::task::spawn_blocking(move || {
             Spool::write(&temp_dir, |output| {
-                let mut next = || runtime.block_on(fetch.patiently(body.try_next()));
+                let mut next = || runtime.block_on(patiently(patience, body.try_next()));
                 while let Some(piece) = next().map_err(std::io::Error::other)? {
                     let piece: Bytes = piece;
                     output.write_all(&piece)?;
@@ -405,6 +403,20 @@ impl Fetch {
         let (spool, ()) = written.await?.map_err(broken)?;
         check_length(object, spool.len())?;
         Ok(spool)
+    }
+}
+
+/// Waits for S3, but not for ever.
+pub(super) async fn patiently<T>(
+    patience: Duration,
+    answer: impl Future<Output = object_store::Result<T>>,
+) -> object_store::Result<T> {
+    match tokio::time::timeout(patience, answer).await {
+        Ok(answer) => answer,
+        Err(_) => {
+            let reason = format!("S3 sent nothing for {} s", patience.as_secs_f32());
+            Err(broken(std::io::Error::new(std::io::ErrorKind::TimedOut, reason)))
+        }
     }
 }
 
@@ -449,7 +461,7 @@ fn check_length(object: &SourceObject, bytes: u64) -> object_store::Result<()> {
     Err(broken(std::io::Error::other(format!("{bytes} of {expected} bytes came"))))
 }
 
-fn broken(source: std::io::Error) -> object_store::Error {
+pub(super) fn broken(source: std::io::Error) -> object_store::Error {
     object_store::Error::Generic { store: "S3", source: source.into() }
 }
 

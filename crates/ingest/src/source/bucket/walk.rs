@@ -18,8 +18,8 @@ use crate::looks::Places;
 use crate::options::Selection;
 use crate::source::{Found, Ignored};
 
-/// Folders that are asked for at a time.
-const ASKED_AT_ONCE: usize = 32;
+/// Folders that are asked for at a time: an organization has thousands, and each is a short answer.
+const ASKED_AT_ONCE: usize = 64;
 /// Folders above `AWSLogs` that are looked through for it; deeper ones are listed whole.
 const DEPTH_ABOVE_MAX: usize = 3;
 

@@ -5,9 +5,9 @@
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType};
-use bytes::Bytes;
 use chrono::DateTime;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::reader::ChunkReader;
 
 use super::super::Bucket;
 use super::super::walk::Met;
@@ -15,12 +15,12 @@ use super::Entry;
 
 /// Calls `met` with what each row tells of, until it returns false; whether it never did.
 pub(super) fn list(
-    bytes: Bytes,
+    file: impl ChunkReader + 'static,
     bucket: &Bucket,
     wrong: &dyn Fn(String) -> Met,
     met: &mut dyn FnMut(Met) -> bool,
 ) -> bool {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).and_then(|reader| reader.build());
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|reader| reader.build());
     let batches = match reader {
         Ok(batches) => batches,
         Err(error) => return met(wrong(error.to_string())),
@@ -110,6 +110,7 @@ mod tests {
     use std::sync::Arc;
 
     use arrow::array::{ArrayRef, Int64Array, TimestampMillisecondArray};
+    use bytes::Bytes;
     use parquet::arrow::ArrowWriter;
 
     use super::super::super::lister::Stored;

@@ -1,0 +1,104 @@
+//! How far runs have come that did not end: what the run after each need not list again.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Months, NaiveDate, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::Looks;
+use super::spans::midnight;
+use crate::options::LATE_DAYS;
+use crate::source::Month;
+
+/// How long after its beginning a run can be gone on with. What is delivered late to a month waits
+/// for a run that lists the month: at most so long, however often runs are cut off.
+const KEPT_DAYS: i64 = 30;
+
+/// A run over a bucket, as far as it has come: with all those that it went on from, one run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Course {
+    /// When the first of them began.
+    began: DateTime<Utc>,
+    /// It came to its end: nobody goes on from it.
+    #[serde(default, rename = "ended")]
+    is_ended: bool,
+    /// The store's last round when it last said how far it is.
+    #[serde(default)]
+    round: i64,
+    /// Months that it has listed and brought in whole, each with the hash of its folders' names.
+    #[serde(default)]
+    months: BTreeMap<String, String>,
+}
+
+impl Course {
+    /// Returns a run that has only begun.
+    pub(crate) fn begun(began: DateTime<Utc>) -> Course {
+        Course { began, is_ended: false, round: 0, months: BTreeMap::new() }
+    }
+
+    /// Returns whether it has brought in a month, with the folders that the month has `now`. (A month
+    /// that is not over now was noted by a clock that was ahead.)
+    pub(crate) fn has(&self, month: &Month, now: DateTime<Utc>) -> bool {
+        is_over(&month.label, now) && self.months.get(&month.label) == Some(&month.folders)
+    }
+
+    /// Takes in that a month was brought in whole; `round` is the store's last. Returns whether
+    /// it did so: not where the month may still grow, as it may for [`LATE_DAYS`] after its end.
+    pub(crate) fn finish(&mut self, month: &Month, listed_at: DateTime<Utc>, round: i64) -> bool {
+        if !is_over(&month.label, listed_at) {
+            return false;
+        }
+        self.round = self.round.max(round);
+        self.months.insert(month.label.clone(), month.folders.clone());
+        true
+    }
+
+    /// Returns the same run at its end.
+    pub(crate) fn ended(self) -> Course {
+        Course { is_ended: true, months: BTreeMap::new(), ..self }
+    }
+
+    /// Returns what two files say of runs with one name: the later run counts, and that it came to
+    /// its end counts more than how far it was. (Where they know a month with different folders,
+    /// either may be forgotten: it is listed again unless its folders are those.)
+    pub(super) fn and(self, other: Course) -> Course {
+        if self.began != other.began {
+            return if self.began > other.began { self } else { other };
+        }
+        let (round, is_ended) = (self.round.max(other.round), self.is_ended || other.is_ended);
+        let mut months = self.months;
+        months.extend(other.months);
+        let course = Course { round, months, ..other };
+        if is_ended { course.ended() } else { course }
+    }
+
+    /// Returns whether it can be gone on with at a time, or would be if it had not ended.
+    pub(super) fn is_kept(&self, at: DateTime<Utc>) -> bool {
+        at - self.began <= TimeDelta::days(KEPT_DAYS)
+    }
+}
+
+impl Looks {
+    /// Returns what a run leaves behind, by the name that it has in common with those that may go
+    /// on from it.
+    pub(crate) fn of_course(name: String, course: Course) -> Looks {
+        Looks { courses: BTreeMap::from([(name, course)]), ..Looks::default() }
+    }
+
+    /// Returns the run of that name from which another goes on that begins at `began`, when `round`
+    /// is the store's last. (A lake that lacks rounds is a copy of another time: what a run said of
+    /// it does not hold.)
+    pub(crate) fn course(&self, name: &str, began: DateTime<Utc>, round: i64) -> Option<&Course> {
+        let course = self.courses.get(name)?;
+        let goes_on = !course.is_ended && course.is_kept(began) && course.round <= round;
+        // One that began later was noted by a clock that was ahead.
+        (goes_on && course.began <= began).then_some(course)
+    }
+}
+
+/// Returns whether a month, `yyyy/mm`, was over for so long that nothing more is expected of it.
+fn is_over(label: &str, at: DateTime<Utc>) -> bool {
+    let first = NaiveDate::parse_from_str(&format!("{label}/01"), "%Y/%m/%d").ok();
+    let end = first.and_then(|first| first.checked_add_months(Months::new(1)));
+    end.is_some_and(|end| midnight(end) + TimeDelta::days(LATE_DAYS) <= at)
+}

@@ -1,0 +1,114 @@
+//! Going on from a run that was cut off.
+//!
+//! A run over a bucket brings in one month after the other, and leaves behind in the lake which of
+//! them it has listed and brought in whole. Where it is killed, interrupted or fails, the next run
+//! over the same goes on from there, as one run would after a pause: it walks the folders, and
+//! lists all months but those. A run that comes to its end says so, and the one after it lists
+//! everything. So what is delivered late is found by the first run that begins after another has
+//! ended, as it would be if no run were ever cut off.
+//!
+//! A month is passed over only while all of this holds:
+//! - it had been over for [`LATE_DAYS`](crate::LATE_DAYS) when it was listed, and has the folders
+//!   that it had then;
+//! - nothing of it was left out: no fault but what is in the ledger, nothing past retention;
+//! - the run is over the same prefix of the same bucket with the same selection, and for the same
+//!   reason: a follower's sweep goes on from a sweep, what somebody types from what somebody typed;
+//! - the run from which it goes on began within the last 30 days, and the lake has all the rounds
+//!   that it had then.
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+use traillake_store::StoreWriter;
+
+use crate::looks::{Course, Looks};
+use crate::options::IngestOptions;
+use crate::plan::Opened;
+use crate::report::Report;
+use crate::source::{Bucket, Month};
+
+/// Returns the name that runs have in common of which one can go on from another.
+pub(crate) fn course_name(bucket: &Bucket, options: &IngestOptions) -> String {
+    let IngestOptions { selection, is_sweep, .. } = options;
+    let over = format!("{} {bucket} {selection:?} {is_sweep}", bucket.lister.bucket_url);
+    format!("{:x}", Sha256::digest(over))
+}
+
+/// How far a run has come in each of its buckets.
+pub(crate) struct Resumption {
+    /// By the number of the bucket; none where no month can be passed over.
+    courses: Vec<Option<Coming>>,
+    /// When this run began.
+    began: DateTime<Utc>,
+}
+
+struct Coming {
+    name: String,
+    course: Course,
+    /// Whether the lake knows of it.
+    is_kept: bool,
+}
+
+impl Resumption {
+    /// Returns from where a run goes on that begins at `began`. The lake is asked only where there
+    /// are months of which one could be passed over.
+    pub(crate) async fn of(
+        opened: &Opened,
+        options: &IngestOptions,
+        writer: &StoreWriter,
+        began: DateTime<Utc>,
+    ) -> Resumption {
+        let months = |bucket: usize| {
+            let months = opened.groups.iter().filter_map(|group| group.month.as_ref());
+            months.filter(|month| month.bucket == bucket).count()
+        };
+        // Who reads again what is known passes over nothing.
+        let goes_on = |bucket: usize| !options.rehash && months(bucket) > 1;
+        let names = &opened.course_names;
+        if !(0..names.len()).any(goes_on) {
+            return Resumption { courses: Vec::new(), began };
+        }
+        let kept = Looks::kept(writer).await;
+        let coming = |(bucket, name): (usize, &String)| {
+            goes_on(bucket).then(|| {
+                let course = kept.course(name, began, writer.token()).cloned();
+                let is_kept = course.is_some();
+                let course = course.unwrap_or_else(|| Course::begun(began));
+                Coming { name: name.clone(), course, is_kept }
+            })
+        };
+        Resumption { courses: names.iter().enumerate().map(coming).collect(), began }
+    }
+
+    /// Returns whether a month was brought in by the run from which this one goes on.
+    pub(crate) fn passes_over(&self, month: &Month) -> bool {
+        let coming = self.courses.get(month.bucket).and_then(Option::as_ref);
+        coming.is_some_and(|coming| coming.course.has(month, self.began))
+    }
+
+    /// Takes in that a month was brought in whole, and tells the lake.
+    pub(crate) async fn finish(
+        &mut self,
+        month: &Month,
+        listed_at: DateTime<Utc>,
+        writer: &StoreWriter,
+    ) {
+        let coming = self.courses.get_mut(month.bucket).and_then(Option::as_mut);
+        let Some(Coming { name, course, is_kept }) = coming else { return };
+        if course.finish(month, listed_at, writer.token()) {
+            *is_kept = true;
+            Looks::of_course(name.clone(), course.clone()).keep(writer).await;
+        }
+    }
+
+    /// Returns what the lake has to know at the end of the run, so that none goes on from it.
+    pub(crate) fn ended(self) -> impl Iterator<Item = Looks> {
+        let kept = self.courses.into_iter().flatten().filter(|coming| coming.is_kept);
+        kept.map(|coming| Looks::of_course(coming.name, coming.course.ended()))
+    }
+}
+
+/// Returns how much is missing so far of what was listed: a month that adds nothing to it was
+/// brought in whole.
+pub(crate) fn missing(report: &Report) -> u64 {
+    report.gaps + report.objects.failed + report.objects.past_retention
+}
