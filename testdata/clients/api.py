@@ -22,8 +22,8 @@ import botocore.exceptions
 import pandas
 import polars
 import pyarrow.ipc
-import trustme
 
+from credentials import certificate, issued, secured
 from server import Server, bring_in, read_trail
 
 SQL = "SELECT eventName, count(*) AS n, min(eventTime) AS first FROM events GROUP BY 1 ORDER BY 1"
@@ -60,11 +60,30 @@ def readers(traillake, lake, state, want):
     print(f"pandas, polars and pyarrow read {len(want)} rows alike")
 
 
-def certificate(folder, authority):
-    issued = authority.issue_cert("127.0.0.1", "localhost")
-    issued.private_key_pem.write_to_path(folder / "key.pem")
-    (folder / "cert.pem").write_bytes(
-        b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+def by_token(traillake, lake, state, want):
+    """What docs/clients/http.md reads with a token; with one that is not valid, the API's error."""
+    valid, wrong = issued(traillake, state, "token")
+    with Server(traillake, lake, state, options=()) as server:
+        headers = {"Authorization": f"Bearer {valid['token']}"}
+        frame = pandas.read_csv(url(server, SQL, "csv"), storage_options=headers)
+        counts = {name: n for name, (n, _) in want.items()}
+        assert dict(zip(frame["eventName"], frame["n"])) == counts
+        request = urllib.request.Request(url(server, SQL, "arrow"), headers=headers)
+        table = pyarrow.ipc.open_stream(urllib.request.urlopen(request)).read_all()
+        frame = polars.from_arrow(table)
+        assert dict(zip(frame["eventName"], frame["n"])) == counts
+        for about, made in wrong.items():
+            headers = {"Authorization": f"Bearer {made['token']}"}
+            try:
+                pandas.read_csv(url(server, SQL, "csv"), storage_options=headers)
+                raise AssertionError(about)
+            except urllib.error.HTTPError as error:
+                assert error.code == 401, about
+                assert error.headers["WWW-Authenticate"] == 'Bearer realm="traillake"'
+                told = json.loads(error.read())["error"]["message"]
+            expected = "` ended at " if about == "ended" else "the token is not known"
+            assert expected in told, (about, told)
+    print(f"pandas and polars read with a token; {len(wrong)} others are refused")
 
 
 def presented(server, context):
@@ -97,10 +116,7 @@ def fault(call):
 
 
 def who_is_let_in(traillake, lake, state, folder):
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(folder / "ca.pem")
-    certificate(folder, authority)
-    options = ["--tls-cert", folder / "cert.pem", "--tls-key", folder / "key.pem"]
+    authority, _, options = secured(folder)
     context = ssl.create_default_context(cafile=folder / "ca.pem")
     with Server(traillake, lake, state, options) as server:
         assert server.url.startswith("https://"), server.url
@@ -151,7 +167,9 @@ def main():
         folder = pathlib.Path(folder)
         lake = str(folder / "lake")
         bring_in(traillake, lake)
-        readers(traillake, lake, str(folder / "open"), expected())
+        want = expected()
+        readers(traillake, lake, str(folder / "open"), want)
+        by_token(traillake, lake, str(folder / "by-token"), want)
         who_is_let_in(traillake, lake, str(folder / "closed"), folder)
 
 

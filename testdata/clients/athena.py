@@ -1,6 +1,6 @@
 """Athena's clients, unmodified, on a small lake: python athena.py TRAILLAKE
 
-Packages: awswrangler boto3 pyathena[arrow,pandas,sqlalchemy]
+Packages: awswrangler boto3 pyathena[arrow,pandas,sqlalchemy] trustme
 """
 import datetime
 import decimal
@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.parse
 
 # No client may find settings of whoever runs this, nor leave this machine.
 for name in list(os.environ):
@@ -30,6 +31,7 @@ from botocore.exceptions import ClientError
 from pyathena.arrow.cursor import ArrowCursor
 from pyathena.pandas.cursor import PandasCursor
 
+from credentials import issued
 from server import Server, bring_in
 
 ODD = "it's \"odd\", ☃\nüñí\u00a0\\ \t{a=b}"
@@ -265,6 +267,51 @@ def wrangler(url):
         assert "nothing" in str(error), error
 
 
+def by_key(traillake, lake, state):
+    """All of them with an access key; with one that is not valid, Athena's own error and S3's."""
+    valid, wrong = issued(traillake, state, "key")
+    with Server(traillake, lake, state, options=()) as server:
+        os.environ["AWS_ENDPOINT_URL"] = server.url
+
+        def key_of(made):
+            return {"aws_access_key_id": made["id"], "aws_secret_access_key": made["secret"]}
+
+        def connect(made):
+            return pyathena.connect(s3_staging_dir=BUCKET, poll_interval=0.05, **key_of(made))
+
+        assert connect(valid).cursor().execute("SELECT 1 AS a").fetchall() == [(1,)]
+        frame = connect(valid).cursor(PandasCursor).execute(AGENTS).as_pandas()
+        assert list(frame["useragent"]) == ["aws-cli", ODD, "aws-cli"]
+        user = ":".join(urllib.parse.quote_plus(valid[part]) for part in ("id", "secret"))
+        engine = sqlalchemy.create_engine(
+            f"awsathena+rest://{user}@athena.eu-central-1.amazonaws.com:443/default"
+            f"?s3_staging_dir={BUCKET}&poll_interval=0.05")
+        with engine.connect() as connection:
+            count = connection.execute(sqlalchemy.text("SELECT count(*) FROM events"))
+            assert count.scalar() == 3
+        awswrangler.config.athena_endpoint_url = server.url
+        awswrangler.config.s3_endpoint_url = server.url
+        frame = awswrangler.athena.read_sql_query(
+            AGENTS, database="default", ctas_approach=False, s3_output=BUCKET,
+            athena_query_wait_polling_delay=0.05,
+            boto3_session=boto3.Session(region_name="eu-central-1", **key_of(valid)))
+        assert list(frame["useragent"]) == ["aws-cli", ODD, "aws-cli"]
+        for about, made in wrong.items():
+            try:
+                connect(made).cursor().execute("SELECT 1")
+                raise AssertionError(about)
+            except pyathena.DatabaseError as error:
+                expected = "` ended at " if about == "ended" else "the signature does not match"
+                assert "UnrecognizedClientException" in str(error), (about, error)
+                assert expected in str(error), (about, error)
+            try:
+                boto3.client("s3", **key_of(made)).list_objects_v2(Bucket="my-results")
+                raise AssertionError(about)
+            except ClientError as error:
+                assert error.response["Error"]["Code"] == "AccessDenied", (about, error)
+        del os.environ["AWS_ENDPOINT_URL"]
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         lake = make_lake(sys.argv[1], folder)
@@ -273,6 +320,8 @@ def main():
                 began = time.monotonic()
                 test(server.url)
                 print(f"{test.__name__}: ok, {time.monotonic() - began:.1f} s")
+        by_key(sys.argv[1], lake, os.path.join(folder, "closed"))
+        print("by_key: ok")
 
 
 main()

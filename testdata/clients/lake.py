@@ -3,8 +3,8 @@
 
 usage: lake.py TRAILLAKE
 
-Needs PyPI boto3 and awscli. The lake holds the demo's trail; what must come back is worked out
-here, from the trail's own files.
+Needs PyPI boto3, awscli and trustme. The lake holds the demo's trail; what must come back is worked
+out here, from the trail's own files.
 """
 import collections
 import json
@@ -18,6 +18,7 @@ import boto3
 import botocore.config
 import botocore.exceptions
 
+from credentials import issued, made
 from server import ENDLESS, Server, bring_in, read_trail
 
 
@@ -36,13 +37,14 @@ def main():
             check_lists(client)
             check_restart(server, events)
             check_command_line(server.url, events)
+        check_credentials(traillake, lake, f"{folder}/closed", events)
     print("lake: all as it should be")
 
 
-def connect(url):
+def connect(url, key="any", secret="any"):
     return boto3.client(
-        "cloudtrail", endpoint_url=url, region_name="eu-central-1", aws_access_key_id="any",
-        aws_secret_access_key="any",
+        "cloudtrail", endpoint_url=url, region_name="eu-central-1", aws_access_key_id=key,
+        aws_secret_access_key=secret,
         config=botocore.config.Config(retries={"total_max_attempts": 1}))
 
 
@@ -255,16 +257,19 @@ def check_restart(server, events):
     equal(client.describe_query(QueryId=running)["QueryStatus"], "FAILED")
 
 
+def run_aws(url, key, secret, *words):
+    """What `aws cloudtrail` answers, or says when it fails."""
+    environment = dict(os.environ, AWS_ACCESS_KEY_ID=key, AWS_SECRET_ACCESS_KEY=secret,
+                       AWS_DEFAULT_REGION="eu-central-1", AWS_PAGER="")
+    program = os.path.join(os.path.dirname(sys.executable), "aws")
+    done = subprocess.run([program, "--endpoint-url", url, "--output", "json", "cloudtrail",
+                           *words], env=environment, capture_output=True, text=True)
+    return done.stderr if done.returncode else json.loads(done.stdout)
+
+
 def check_command_line(url, events):
     def aws(*words):
-        environment = dict(os.environ, AWS_ACCESS_KEY_ID="any", AWS_SECRET_ACCESS_KEY="any",
-                           AWS_DEFAULT_REGION="eu-central-1", AWS_PAGER="")
-        program = os.path.join(os.path.dirname(sys.executable), "aws")
-        done = subprocess.run([program, "--endpoint-url", url, "--output", "json", "cloudtrail",
-                               *words], env=environment, capture_output=True, text=True)
-        if done.returncode:
-            return done.stderr
-        return json.loads(done.stdout)
+        return run_aws(url, "any", "any", *words)
 
     sql = "SELECT eventName, count(*) AS n FROM events GROUP BY 1 ORDER BY n DESC, eventName"
     identity = aws("start-query", "--query-statement", sql)["QueryId"]
@@ -283,6 +288,43 @@ def check_command_line(url, events):
     equal(queries[0]["QueryId"], identity)
     refused = aws("start-query", "--query-statement", "SELECT")
     assert "InvalidQueryStatementException" in refused, refused
+
+
+def check_credentials(traillake, lake, state, events):
+    """What a valid key signed is answered, nothing else is, and no query is another user's."""
+    valid, wrong = issued(traillake, state, "key")
+    other = made(traillake, state, "key", "bob")
+    with Server(traillake, lake, state, options=()) as server:
+        client = connect(server.url, valid["id"], valid["secret"])
+        identity = client.start_query(QueryStatement="SELECT count(*) AS n FROM events")["QueryId"]
+        equal(pages(client, wait(client, identity)), [[{"n": str(len(events))}]])
+        found = run_aws(server.url, valid["id"], valid["secret"], "get-query-results", "--query-id",
+                        identity)
+        equal(found["QueryResultRows"], [[{"n": str(len(events))}]])
+        stranger = connect(server.url, other["id"], other["secret"])
+        equal(fault(lambda: stranger.get_query_results(QueryId=identity))[0],
+              "QueryIdNotFoundException")
+        for about, key in wrong.items():
+            client = connect(server.url, key["id"], key["secret"])
+            ended = f"the credential `{key['id']}` ended at "
+            expected = ended if about == "ended" else "the signature does not match"
+            for call in (client.list_event_data_stores, client.lookup_events,
+                         lambda: client.start_query(QueryStatement="SELECT 1"),
+                         lambda: client.get_query_results(QueryId=identity)):
+                name, message = fault(call)
+                equal(name, "UnrecognizedClientException", about)
+                assert expected in message, (about, message)
+            said = run_aws(server.url, key["id"], key["secret"], "list-event-data-stores")
+            assert "UnrecognizedClientException" in said and expected in said, (about, said)
+
+
+def fault(call):
+    """The name and the message of the error that a call ends in."""
+    try:
+        call()
+    except botocore.exceptions.ClientError as error:
+        return error.response["Error"]["Code"], error.response["Error"]["Message"]
+    raise AssertionError("it was not refused")
 
 
 def equal(found, expected, *about):

@@ -3,8 +3,8 @@
 
 usage: trino_client.py TRAILLAKE
 
-Needs PyPI trino, SQLAlchemy and pandas. The lake holds the demo's trail; what must come back is
-worked out here, from the trail's own files.
+Needs PyPI trino, SQLAlchemy, pandas and trustme. The lake holds the demo's trail; what must come
+back is worked out here, from the trail's own files.
 """
 import collections
 import datetime
@@ -12,6 +12,7 @@ import decimal
 import json
 import math
 import os
+import pathlib
 import sys
 import tempfile
 import threading
@@ -26,6 +27,7 @@ import sqlalchemy
 import trino
 from sqlalchemy import text
 
+from credentials import issued, secured
 from server import ENDLESS, Server, bring_in, read_trail
 
 
@@ -42,6 +44,7 @@ def main():
                 began = time.time()
                 test(url, events)
                 print(f"{test.__name__}: {time.time() - began:.1f} s")
+        credentials(traillake, lake, pathlib.Path(folder), events)
 
 
 def connect(url, **more):
@@ -226,6 +229,41 @@ def many_clients(url, events):
     for thread in threads:
         thread.join()
     equal(wrong, [])
+
+
+def credentials(traillake, lake, folder, events):
+    """Over TLS, without which the client sends none: a token as a JWT and as a password."""
+    state, (_, authority, options) = str(folder / "closed"), secured(folder)
+    valid, wrong = issued(traillake, state, "token")
+    with Server(traillake, lake, state, options) as server:
+        def asked(auth, sql):
+            return ask(trino.dbapi.connect(host=server.url, user="anybody", catalog="traillake",
+                                           schema="default", auth=auth, verify=authority), sql)
+
+        ways = [trino.auth.JWTAuthentication,
+                lambda token: trino.auth.BasicAuthentication("anybody", token)]
+        for way in ways:
+            auth = way(valid["token"])
+            equal(asked(auth, "SELECT count(*) FROM events"), [[len(events)]])
+            equal(asked(auth, 'SELECT DISTINCT "user" FROM system.queries'), [["ana"]])
+            for about, made in wrong.items():
+                try:
+                    asked(way(made["token"]), "SELECT 1")
+                    raise AssertionError(about)
+                except trino.exceptions.HttpError as error:
+                    reason = "` ended at " if about == "ended" else "the token is not known"
+                    assert str(error).startswith("error 401: "), (about, error)
+                    assert reason in str(error), (about, error)
+        address = urllib.parse.urlsplit(server.url).netloc
+        secure = {"http_scheme": "https", "verify": authority}
+        for token, count in [(valid["token"], len(events)), (wrong["forged"]["token"], None)]:
+            engine = sqlalchemy.create_engine(f"trino://ana:{token}@{address}/traillake/default",
+                                              connect_args=secure)
+            try:
+                with engine.connect() as connection:
+                    equal(connection.execute(text("SELECT count(*) FROM events")).scalar(), count)
+            except trino.exceptions.HttpError as error:
+                assert count is None and str(error).startswith("error 401: "), error
 
 
 def dialect(url, events):

@@ -124,6 +124,17 @@ pub const SETTINGS: &[Setting] = &[
         check: |text| if text == "none" { Ok(()) } else { parse_duration(text).map(|_| ()) },
     },
     Setting {
+        key: "serve.deliver-to",
+        env: env_vars::SERVE_DELIVER_TO,
+        flag: "--deliver-to",
+        default: "none",
+        about: "places in S3 that answers may be delivered to, with commas between; none: nowhere",
+        check: |text| match text {
+            "none" => Ok(()),
+            places => places.split(',').try_for_each(|place| parse_place(place).map(|_| ())),
+        },
+    },
+    Setting {
         key: "s3.cache",
         env: env_vars::S3_CACHE,
         flag: "",
@@ -156,6 +167,8 @@ const STORAGE_CLASSES: &[&str] =
 /// Settings that take any text: a number, a list or a date in a file is none, and must not be read
 /// as the name or the place that it spells.
 const FREE_TEXTS: &[&str] = &["lake", "store", "s3.encryption"];
+/// Settings of several texts, which in a file may be a list.
+const LISTS: &[&str] = &["serve.deliver-to"];
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -289,6 +302,14 @@ impl Settings {
         self.text(key).parse().ok()
     }
 
+    /// Returns the texts at `key`; nothing for `none`.
+    pub fn texts(&self, key: &str) -> Vec<String> {
+        match self.text(key) {
+            "none" => Vec::new(),
+            texts => texts.split(',').map(|text| text.trim().to_owned()).collect(),
+        }
+    }
+
     /// Returns the duration at `key`, or `None` for `none`.
     pub fn duration(&self, key: &str) -> Option<Duration> {
         parse_duration(self.text(key)).ok()
@@ -339,6 +360,12 @@ fn read_file(path: &Path) -> anyhow::Result<Option<BTreeMap<String, String>>> {
 fn text_of(key: &str, value: toml::Value, path: &Path) -> anyhow::Result<String> {
     match value {
         toml::Value::String(text) => Ok(text),
+        toml::Value::Array(items) if LISTS.contains(&key) => {
+            let texts = items.iter().map(toml::Value::as_str).collect::<Option<Vec<&str>>>();
+            let problem =
+                || Problem::new(format!("`{key}` in `{}` must be a list of texts", path.display()));
+            Ok(texts.ok_or_else(problem)?.join(","))
+        }
         other if FREE_TEXTS.contains(&key) || key.starts_with(TABLES) => {
             let (kind, path) = (other.type_str(), path.display());
             Err(Problem::new(format!("`{key}` in `{path}` must be text, and is: {kind}"))
@@ -378,6 +405,16 @@ fn unknown_key(key: &str, path: &Path) -> anyhow::Error {
     match closest(key, SETTINGS.iter().map(|setting| setting.key)) {
         Some(known) => problem.hint(format!("did you mean `{known}`?")).into(),
         None => problem.hint("run `traillake config` to see every key").into(),
+    }
+}
+
+/// Reads a place in S3, as a flag or a setting has it.
+pub fn parse_place(text: &str) -> Result<String, String> {
+    let place = text.trim();
+    let names_bucket = |rest: &str| !rest.is_empty() && !rest.starts_with('/');
+    match place.strip_prefix("s3://").is_some_and(names_bucket) {
+        true => Ok(place.to_owned()),
+        false => Err(format!("`{place}` is no place in S3, such as `s3://bucket/prefix`")),
     }
 }
 
@@ -472,6 +509,24 @@ mod tests {
     }
 
     #[test]
+    fn places_to_deliver_to_are_a_list_or_a_text() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let here = folder.path().join("here.toml");
+        for (text, expected) in [
+            ("", vec![]),
+            ("serve.deliver-to = 'none'", vec![]),
+            ("serve.deliver-to = 's3://a/b'", vec!["s3://a/b"]),
+            ("[serve]\ndeliver-to = 's3://a, s3://b/c d/'", vec!["s3://a", "s3://b/c d/"]),
+            ("[serve]\ndeliver-to = ['s3://a', 's3://b/c']", vec!["s3://a", "s3://b/c"]),
+        ] {
+            std::fs::write(&here, text)?;
+            let settings = resolve(folder.path(), Vec::new(), &[])?;
+            assert_eq!(settings.texts("serve.deliver-to"), expected, "{text}");
+        }
+        Ok(())
+    }
+
+    #[test]
     fn wrong_keys_and_values_are_refused() -> anyhow::Result<()> {
         let folder = tempfile::tempdir()?;
         for (text, message) in [
@@ -486,6 +541,10 @@ mod tests {
             ("[tables]\ntrail = 1", "`tables.trail` in `"),
             ("[s3]\nencryption = true", "must be text, and is: boolean"),
             ("[ingest]\nmemory = 4096", "`4096` is less than an ingest needs"),
+            ("[serve]\ndeliver-to = '/results'", "`/results` is no place in S3"),
+            ("[serve]\ndeliver-to = 's3://a,s3:///b'", "`s3:///b` is no place in S3"),
+            ("[serve]\ndeliver-to = []", "is no place in S3"),
+            ("[serve]\ndeliver-to = ['s3://a', 1]", "must be a list of texts"),
         ] {
             std::fs::write(folder.path().join("here.toml"), text)?;
             let error =

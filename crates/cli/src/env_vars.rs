@@ -26,6 +26,8 @@ pub const QUERY_TIMEOUT: &str = "TRAILLAKE_QUERY_TIMEOUT";
 pub const QUERY_ROWS_MAX: &str = "TRAILLAKE_QUERY_ROWS_MAX";
 /// How often a lake is kept small; see the setting `maintain.every`.
 pub const MAINTAIN_EVERY: &str = "TRAILLAKE_MAINTAIN_EVERY";
+/// Where answers may be delivered to; see the setting `serve.deliver-to`.
+pub const SERVE_DELIVER_TO: &str = "TRAILLAKE_SERVE_DELIVER_TO";
 /// What is kept here of a lake in S3; see the setting `s3.cache`.
 pub const S3_CACHE: &str = "TRAILLAKE_S3_CACHE";
 /// How a lake in S3 is encrypted; see the setting `s3.encryption`.
@@ -69,6 +71,7 @@ pub const OURS: &[&str] = &[
     QUERY_TIMEOUT,
     QUERY_ROWS_MAX,
     MAINTAIN_EVERY,
+    SERVE_DELIVER_TO,
     S3_CACHE,
     S3_ENCRYPTION,
     S3_STORAGE_CLASS,

@@ -7,7 +7,8 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringViewArray, Timestamp
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use async_trait::async_trait;
-use traillake_query::SystemTable;
+use chrono::DateTime;
+use traillake_query::{SystemTable, Wanted};
 
 use crate::state::{Listing, QueryRecord, State};
 
@@ -24,6 +25,32 @@ pub(crate) struct History {
 impl History {
     pub(crate) fn of(state: &State, whose: Option<String>) -> History {
         History { state: state.clone(), whose }
+    }
+
+    /// Returns which queries are to be read for a statement; none where it asks for those of others.
+    fn listing(&self, wanted: &Wanted) -> Option<Listing> {
+        let equal = |name: &str| -> Vec<String> {
+            let texts = wanted.equal.iter().filter(|(column, _)| column == name);
+            texts.map(|(_, text)| text.clone()).collect()
+        };
+        let times = |of: &[(String, i64)]| -> Vec<i64> {
+            let times = of.iter().filter(|(column, _)| column == "submitted_at");
+            times.map(|(_, time)| *time).collect()
+        };
+        let asked = equal("user");
+        let user = self.whose.as_ref().or(asked.first()).cloned();
+        if asked.iter().any(|name| Some(name) != user.as_ref()) {
+            return None;
+        }
+        // A time that no calendar has bounds nothing.
+        let until = times(&wanted.until).into_iter().min().map(|last| last.saturating_add(1));
+        Some(Listing {
+            user,
+            protocol: equal("protocol").into_iter().next(),
+            from: times(&wanted.from).into_iter().max().and_then(DateTime::from_timestamp_micros),
+            until: until.and_then(DateTime::from_timestamp_micros),
+            ..Listing::default()
+        })
     }
 }
 
@@ -61,17 +88,29 @@ impl SystemTable for History {
         ]))
     }
 
-    /// All of them, a page at a time: how many there can be is bounded by what is kept.
     async fn rows(&self) -> Result<RecordBatch, String> {
-        let mut wanted = Listing { user: self.whose.clone(), limit: PAGE, ..Listing::default() };
-        let mut batches = Vec::new();
+        self.rows_of(&Wanted::default()).await
+    }
+
+    fn is_narrowed(&self) -> bool {
+        true
+    }
+
+    /// All that are wanted, a page at a time: how many there can be is bounded by what is kept.
+    async fn rows_of(&self, wanted: &Wanted) -> Result<RecordBatch, String> {
+        let Some(mut listing) = self.listing(wanted) else {
+            return Ok(RecordBatch::new_empty(self.schema()));
+        };
+        let (mut batches, mut left) = (Vec::new(), wanted.limit.map_or(u64::MAX, |max| max as u64));
         loop {
-            let page =
-                self.state.listed(wanted.clone()).await.map_err(|error| error.to_string())?;
+            listing.limit = left.min(PAGE);
+            let page = self.state.listed(listing.clone()).await;
+            let page = page.map_err(|error| error.to_string())?;
             let batch = RecordBatch::try_new(self.schema(), columns(&page.queries));
             batches.push(batch.map_err(|error| error.to_string())?);
-            wanted.after = page.next();
-            if wanted.after.is_none() {
+            left -= page.queries.len() as u64;
+            listing.after = page.next().filter(|_| left > 0);
+            if listing.after.is_none() {
                 let all = concat_batches(&self.schema(), &batches);
                 return all.map_err(|error| error.to_string());
             }

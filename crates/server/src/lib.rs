@@ -17,12 +17,14 @@
 //! | `history`, `logins` | what do `system.queries` and `system.logins` hold? |
 //! | `followed` | how do the sources fare that are followed meanwhile? |
 //! | `results` | where are answers kept that are fetched later? |
+//! | `outbox` | where are finished answers put that are wanted in a bucket? |
 //! | `state` | what survives a restart? |
 //! | `formats` | how is an answer written down? |
 //!
 //! Invariants: every protocol goes through `queries`, so that limits, history and cancel are the
 //! same for all; a query's id, result and history belong to whoever asked it, and to everybody else
-//! it does not exist; no request makes the server read or write a path, bucket or URL.
+//! it does not exist; no request makes the server read or write a path, bucket or URL that its
+//! configuration does not name.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod listen;
@@ -40,6 +42,7 @@ mod followed;
 mod history;
 mod literal_types;
 mod logins;
+mod outbox;
 mod queries;
 mod queue;
 mod results;
@@ -55,4 +58,5 @@ pub use followed::{Followed, FollowedSource};
 pub use http::Server;
 pub use listen::{Address, Bound, Tls, bind};
 pub use options::{Sample, SampleParameter, ServerOptions};
+pub use outbox::Bucket;
 pub use state::{Credential, CredentialKind, NewCredential, State};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::followed::Followed;
+use crate::outbox::Bucket;
 
 /// What a server is told. Nothing of it can be changed by a request.
 #[derive(Clone)]
@@ -21,6 +22,9 @@ pub struct ServerOptions {
     pub queries_at_once: usize,
     /// Statements of one user that may wait.
     pub waiting_per_user: usize,
+    /// When none has begun or ended for so long, a statement of each user of whom none runs is let
+    /// in beyond those that run at once, up to as many again.
+    pub stuck_after: Duration,
     /// The longest a statement may take.
     pub timeout: Option<Duration>,
     /// The most rows an answer may have.
@@ -29,6 +33,8 @@ pub struct ServerOptions {
     pub results_bytes_max: u64,
     /// How long an answer is kept.
     pub results_kept: Duration,
+    /// Places in S3 that finished answers may be put under; none: an answer is put nowhere.
+    pub outbox: Vec<Bucket>,
     /// How long queries and logins are remembered.
     pub history_kept: Duration,
     /// Bytes of remembered queries, above which long texts are shortened.
@@ -71,10 +77,12 @@ impl ServerOptions {
             no_auth: false,
             queries_at_once: (cores * 2).max(4),
             waiting_per_user: 1_000,
+            stuck_after: Duration::from_secs(30),
             timeout: None,
             rows_max: None,
             results_bytes_max: 10 << 30,
             results_kept: Duration::from_secs(7 * 24 * 3600),
+            outbox: Vec::new(),
             history_kept: Duration::from_secs(400 * 24 * 3600),
             history_bytes_max: 256 << 20,
             tidy_every: Duration::from_secs(10 * 60),

@@ -2,12 +2,16 @@
 //! other, however many statements a user has sent.
 //!
 //! A statement can hold its turn for long: a client may take its time with the answer. So one more
-//! turn is kept for a user of whom none runs: nobody alone keeps all others waiting.
+//! turn is kept for a user of whom none runs: nobody alone keeps all others waiting. Where several
+//! together hold all of them and none begins or ends for a while, users of whom none runs get turns
+//! beyond them, one each, and as many as run at once in ordinary times.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::error::{Error, Result};
 
@@ -15,30 +19,53 @@ use crate::error::{Error, Result};
 #[derive(Clone)]
 pub(crate) struct Queue {
     waiting_per_user: usize,
+    stuck_after: Duration,
     line: Arc<Mutex<Line>>,
 }
 
 struct Line {
     /// Turns that nobody has, the one that is kept included.
     free: usize,
+    /// Turns beyond these that nobody has.
+    beyond: usize,
+    /// When the last of the first kind was taken or given back.
+    moved_at: Instant,
+    /// After so long without that, those beyond are given too.
+    stuck_after: Duration,
     /// How many turns users have, those who have none left out.
     running: HashMap<String, usize>,
     /// Users who wait, the next first, each with those who wait in their name.
     users: VecDeque<(String, VecDeque<oneshot::Sender<Turn>>)>,
 }
 
+/// Which turns a turn is one of.
+#[derive(Clone, Copy)]
+enum Kind {
+    Usual,
+    Beyond,
+}
+
 /// The right to run; given back when dropped.
 pub(crate) struct Turn {
     user: String,
+    kind: Kind,
     /// None: it is not given back.
     line: Option<Arc<Mutex<Line>>>,
 }
 
 impl Queue {
-    pub(crate) fn new(at_once: usize, waiting_per_user: usize) -> Queue {
-        let free = at_once.max(1).saturating_add(1);
-        let line = Line { free, running: HashMap::new(), users: VecDeque::new() };
-        Queue { waiting_per_user, line: Arc::new(Mutex::new(line)) }
+    /// Returns a queue that gives so many turns at once. When none was taken or given back for
+    /// `stuck_after`, users who have none get turns beyond these.
+    pub(crate) fn new(at_once: usize, waiting_per_user: usize, stuck_after: Duration) -> Queue {
+        let line = Line {
+            free: at_once.max(1).saturating_add(1),
+            beyond: at_once.max(1),
+            moved_at: Instant::now(),
+            stuck_after,
+            running: HashMap::new(),
+            users: VecDeque::new(),
+        };
+        Queue { waiting_per_user, stuck_after, line: Arc::new(Mutex::new(line)) }
     }
 
     /// Waits for a turn of `user`. Dropping the wait leaves the line.
@@ -46,11 +73,12 @@ impl Queue {
     /// # Errors
     /// [`Error::Busy`] when too many of that user's statements wait already.
     pub(crate) async fn turn(&self, user: &str) -> Result<Turn> {
-        let called = {
+        let mut called = {
             let mut line = locked(&self.line);
-            if line.may_run(user) {
-                line.take(user);
-                return Ok(Turn { user: user.to_owned(), line: Some(Arc::clone(&self.line)) });
+            if let Some(kind) = line.turn_for(user) {
+                line.take(user, kind);
+                let (user, line) = (user.to_owned(), Some(Arc::clone(&self.line)));
+                return Ok(Turn { user, kind, line });
             }
             let (call, called) = oneshot::channel();
             let limit = self.waiting_per_user;
@@ -66,8 +94,13 @@ impl Queue {
             }
             called
         };
-        // The sender is dropped only with the whole line.
-        called.await.map_err(|_| Error::Stopping)
+        loop {
+            match tokio::time::timeout(self.stuck_after, &mut called).await {
+                // The sender is dropped only with the whole line.
+                Ok(turn) => return turn.map_err(|_| Error::Stopping),
+                Err(_) => call(&self.line, &mut locked(&self.line)),
+            }
+        }
     }
 
     /// Whether no further statement of `user` may wait.
@@ -89,18 +122,30 @@ impl Queue {
 }
 
 impl Line {
-    /// Whether `user` may have a turn now: the last one is for who has none.
-    fn may_run(&self, user: &str) -> bool {
-        self.free > 1 || self.free == 1 && !self.running.contains_key(user)
+    /// Returns the turn that `user` may have now: the last one, and those beyond, are for who has
+    /// none.
+    fn turn_for(&self, user: &str) -> Option<Kind> {
+        let has_none = !self.running.contains_key(user);
+        if self.free > 1 || self.free == 1 && has_none {
+            return Some(Kind::Usual);
+        }
+        let is_stuck = self.moved_at.elapsed() >= self.stuck_after;
+        (has_none && is_stuck && self.beyond > 0).then_some(Kind::Beyond)
     }
 
-    fn take(&mut self, user: &str) {
-        self.free -= 1;
+    fn take(&mut self, user: &str, kind: Kind) {
+        match kind {
+            Kind::Usual => (self.free, self.moved_at) = (self.free - 1, Instant::now()),
+            Kind::Beyond => self.beyond -= 1,
+        }
         *self.running.entry(user.to_owned()).or_default() += 1;
     }
 
-    fn give_back(&mut self, user: &str) {
-        self.free += 1;
+    fn give_back(&mut self, user: &str, kind: Kind) {
+        match kind {
+            Kind::Usual => (self.free, self.moved_at) = (self.free + 1, Instant::now()),
+            Kind::Beyond => self.beyond += 1,
+        }
         if let Some(count) = self.running.get_mut(user) {
             *count -= 1;
             if *count == 0 {
@@ -110,18 +155,20 @@ impl Line {
     }
 
     /// Takes the next call that may be answered out of the line, and puts its user at the end.
-    fn next_call(&mut self) -> Option<(String, oneshot::Sender<Turn>)> {
+    fn next_call(&mut self) -> Option<(String, Kind, oneshot::Sender<Turn>)> {
         self.users.retain_mut(|(_, calls)| {
             calls.retain(|call| !call.is_closed());
             !calls.is_empty()
         });
-        let place = self.users.iter().position(|(user, _)| self.may_run(user))?;
+        let mut waiting = self.users.iter().enumerate();
+        let next = waiting.find_map(|(place, (user, _))| Some((place, self.turn_for(user)?)));
+        let (place, kind) = next?;
         let (user, mut calls) = self.users.remove(place)?;
         let call = calls.pop_front()?;
         if !calls.is_empty() {
             self.users.push_back((user.clone(), calls));
         }
-        Some((user, call))
+        Some((user, kind, call))
     }
 }
 
@@ -130,15 +177,20 @@ impl Drop for Turn {
     fn drop(&mut self) {
         let Some(turns) = self.line.take() else { return };
         let mut line = locked(&turns);
-        line.give_back(&self.user);
-        while let Some((user, call)) = line.next_call() {
-            let turn = Turn { user: user.clone(), line: Some(Arc::clone(&turns)) };
-            // A turn that is sent and never received is dropped with the channel, and so goes on to
-            // the next; one that could not be sent was never taken.
-            match call.send(turn) {
-                Ok(()) => line.take(&user),
-                Err(mut unsent) => unsent.line = None,
-            }
+        line.give_back(&self.user, self.kind);
+        call(&turns, &mut line);
+    }
+}
+
+/// Gives turns to who may have one, the next user's next statement first.
+fn call(turns: &Arc<Mutex<Line>>, line: &mut Line) {
+    while let Some((user, kind, call)) = line.next_call() {
+        let turn = Turn { user: user.clone(), kind, line: Some(Arc::clone(turns)) };
+        // A turn that is sent and never received is dropped with the channel, and so goes on to the
+        // next; one that could not be sent was never taken.
+        match call.send(turn) {
+            Ok(()) => line.take(&user, kind),
+            Err(mut unsent) => unsent.line = None,
         }
     }
 }
@@ -151,7 +203,9 @@ fn locked(line: &Mutex<Line>) -> MutexGuard<'_, Line> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+
+    /// Longer than any test that is not about it takes.
+    const LONG: Duration = Duration::from_secs(600);
 
     async fn settle() {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -159,7 +213,7 @@ mod tests {
 
     #[tokio::test]
     async fn users_take_turns() {
-        let queue = Queue::new(1, 10);
+        let queue = Queue::new(1, 10, LONG);
         let first = queue.turn("a").await.unwrap();
         // The turn that is kept for others is taken too.
         let _other = queue.turn("z").await.unwrap();
@@ -182,7 +236,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_turn_is_kept_for_who_has_none() {
-        let queue = Queue::new(2, 10);
+        let queue = Queue::new(2, 10, LONG);
         let mut of_a = vec![queue.turn("a").await.unwrap(), queue.turn("a").await.unwrap()];
         let waiting = tokio::spawn({
             let queue = queue.clone();
@@ -203,8 +257,40 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_holds_all_turns_for_long_keeps_others_waiting_for_a_while_only() {
+        let queue = Queue::new(2, 10, Duration::from_millis(500));
+        let wait = |user: &'static str| {
+            let queue = queue.clone();
+            tokio::spawn(async move { queue.turn(user).await.unwrap() })
+        };
+        let mut held = Vec::new();
+        for user in ["a", "a", "b"] {
+            held.push(queue.turn(user).await.unwrap());
+        }
+        let (again, of_c) = (wait("b"), wait("c"));
+        settle().await;
+        assert!(!of_c.is_finished(), "an ordinary wait gets no turn beyond");
+        let of_c = of_c.await.unwrap();
+        // It is a turn for who has none, and there are no more of them than of the others.
+        let of_d = wait("d").await.unwrap();
+        let (more_of_c, of_e) = (wait("c"), wait("e"));
+        tokio::time::sleep(Duration::from_millis(1_200)).await;
+        let finished = [&again, &more_of_c, &of_e].map(tokio::task::JoinHandle::is_finished);
+        assert_eq!((finished, queue.waiting()), ([false; 3], 3));
+        // One that is given back goes on to the next who has none.
+        drop(of_d);
+        let of_e = of_e.await.unwrap();
+        drop(of_c);
+        let of_c = more_of_c.await.unwrap();
+        held.clear();
+        drop((again.await.unwrap(), of_c, of_e));
+        let line = locked(&queue.line);
+        assert_eq!((line.free, line.beyond, line.running.len()), (3, 2, 0));
+    }
+
+    #[tokio::test]
     async fn who_leaves_the_line_takes_nobodys_turn() {
-        let queue = Queue::new(1, 1);
+        let queue = Queue::new(1, 1, LONG);
         let first = queue.turn("a").await.unwrap();
         let _other = queue.turn("z").await.unwrap();
         let waiting = tokio::spawn({

@@ -25,7 +25,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -140,28 +140,21 @@ impl Results {
     /// # Errors
     /// When the state cannot be used.
     pub(crate) async fn sweep(&self, now: DateTime<Utc>) -> Result<()> {
-        let kept = self.state.kept().await?;
-        let mut total: u64 = kept.iter().map(|(_, bytes, _)| bytes).sum();
-        total += self.under_way.bytes.load(Ordering::Relaxed);
-        let mut gone = Vec::new();
-        for (id, bytes, ended_at) in kept {
-            if self.is_old(ended_at, now) || total > self.bytes_max {
-                total -= bytes;
-                gone.push(id);
-            }
-        }
-        self.forget(gone).await
+        let under_way = self.under_way.bytes.load(Ordering::Relaxed);
+        let bytes_max = self.bytes_max.saturating_sub(under_way);
+        self.forget(self.state.kept_no_longer(self.kept_since(now), bytes_max).await?).await
     }
 
-    fn is_old(&self, ended_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
-        let kept_for = chrono::TimeDelta::from_std(self.kept_for).unwrap_or(chrono::TimeDelta::MAX);
-        now.signed_duration_since(ended_at) > kept_for
+    /// Answers of queries that ended before are kept no longer.
+    fn kept_since(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let kept_for = TimeDelta::from_std(self.kept_for).unwrap_or(TimeDelta::MAX);
+        now.checked_sub_signed(kept_for).unwrap_or(DateTime::UNIX_EPOCH)
     }
 
     /// Returns the record without its kept answer when that was kept long enough: it is gone also
     /// where nobody has removed it yet.
     pub(crate) fn as_kept(&self, mut record: QueryRecord, now: DateTime<Utc>) -> QueryRecord {
-        if record.ended_at.is_some_and(|ended_at| self.is_old(ended_at, now)) {
+        if record.ended_at.is_some_and(|ended_at| ended_at < self.kept_since(now)) {
             record.result_bytes = 0;
         }
         record
@@ -196,7 +189,7 @@ impl Results {
     /// When the state or the folder cannot be used.
     pub(crate) async fn remove_strays(&self) -> Result<()> {
         let kept: HashSet<String> =
-            self.state.kept().await?.into_iter().map(|(id, ..)| id.to_string()).collect();
+            self.state.kept().await?.into_iter().map(|id| id.to_string()).collect();
         for entry in std::fs::read_dir(&self.folder)? {
             let path = entry?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();

@@ -8,10 +8,12 @@ use std::time::Duration;
 use clap::Args;
 use traillake_server::auth::FirstCredentials;
 use traillake_server::{
-    Address, Followed, Sample, SampleParameter, Server, ServerOptions, State, Tls, bind,
+    Address, Bucket, Followed, Sample, SampleParameter, Server, ServerOptions, State, Tls, bind,
 };
 use traillake_store::Lake;
 
+use crate::buckets::{self, BucketArgs};
+use crate::config::parse_place;
 use crate::engines::{self, Limits};
 use crate::failure::{Outcome, Problem};
 use crate::intake::{self, Following, Hearing, Intake, stored};
@@ -72,6 +74,9 @@ pub struct ServeArgs {
     /// The most rows an answer may have
     #[arg(long, value_name = "N")]
     rows_max: Option<u64>,
+    /// A place in S3 that CloudTrail Lake's clients may have answers delivered to
+    #[arg(long, value_name = "URL", value_parser = parse_place)]
+    deliver_to: Vec<String>,
 }
 
 /// Serves until somebody asks it to stop.
@@ -86,6 +91,7 @@ pub async fn run(session: &Session, args: ServeArgs) -> anyhow::Result<Outcome> 
         true => Some(check_sources(session, &lake).await?),
         false => None,
     };
+    let outbox = places_to_deliver_to(session, &args.deliver_to).await?;
     let state = args.state.open()?;
     let mut options = ServerOptions::new(store, machine::cores(), Arc::new(chrono::Utc::now));
     options.hosts = args.host;
@@ -93,6 +99,7 @@ pub async fn run(session: &Session, args: ServeArgs) -> anyhow::Result<Outcome> 
     options.queries_at_once = args.queries.unwrap_or(options.queries_at_once);
     options.timeout = args.timeout.or_else(|| session.settings.duration("query.timeout"));
     options.rows_max = args.rows_max.or_else(|| session.settings.count("query.rows-max"));
+    options.outbox = outbox;
     options.followed = followed.clone();
     options.samples = samples::all().into_iter().map(sample).collect();
     let tls = args.tls_cert.zip(args.tls_key);
@@ -142,6 +149,27 @@ async fn check_sources(session: &Session, lake: &Lake) -> anyhow::Result<Followe
         }
     }
     Ok(Followed::default())
+}
+
+/// Opens the places that answers may be delivered to. One that holds the lake, or lies in it, is
+/// refused: a lake has nothing in it but what is its own.
+async fn places_to_deliver_to(session: &Session, given: &[String]) -> anyhow::Result<Vec<Bucket>> {
+    let urls = match given {
+        [] => session.settings.texts("serve.deliver-to"),
+        given => given.to_vec(),
+    };
+    let lake = session.settings.lake();
+    let mut places = Vec::new();
+    for url in urls {
+        if buckets::overlap(&url, &lake) {
+            return Err(Problem::new(format!("`{url}` and the lake at `{lake}` overlap"))
+                .hint("deliver answers to a place of their own")
+                .into());
+        }
+        let (objects, _) = buckets::object(&url, &BucketArgs::default()).await?;
+        places.push(Bucket::new(&url, objects)?);
+    }
+    Ok(places)
 }
 
 fn address(text: &str) -> anyhow::Result<Address> {

@@ -1,5 +1,8 @@
 //! `ingest` and `store`.
 
+mod hashes;
+mod shown;
+
 use insta::assert_snapshot;
 use traillake_testkit::s3::{Asked, Spoiled};
 
@@ -106,7 +109,16 @@ fn a_plan_of_named_objects_counts_what_a_run_asks_of_s3() {
         assert_eq!(text.contains(" GET and 3 HEAD requests: "), heads == 3, "{text}");
         assert_eq!(text.contains(cells), gets > 3, "{text}");
     }
+    // An inventory that tells of keys alone costs as many requests as a list of them.
+    let lines: String = keys(&world)[..7].iter().map(|key| format!("\"{key}\"\n")).collect();
+    write_inventory(&world, "Key", &lines);
     world.s3.asked();
+    let args = ["ingest", "s3://trail", "--inventory", MANIFEST, "--dry-run", "--format", "json"];
+    let json = world.run(&args).done().stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["estimate"]["head_requests"], 7, "{json}");
+    let asked = world.s3.asked();
+    assert_eq!(asked.iter().filter(|of| of.method == "HEAD").count(), 7, "{asked:?}");
     world.run(&["ingest", "s3://trail", "--keys", "keys"]).done();
     let asked: Vec<String> = world.s3.asked().into_iter().map(|asked| asked.method).collect();
     let count = |method: &str| asked.iter().filter(|of| *of == method).count();

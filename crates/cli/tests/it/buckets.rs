@@ -326,6 +326,8 @@ fn named_objects_come_in_without_a_listing() {
     assert_eq!(world.csv("lake", "SELECT count(*) FROM events"), "675\n");
     let none = world.run(&["ingest", "--keys", "keys"]).exited(2);
     assert!(none.stderr.contains("is in no bucket"), "{}", none.stderr);
+    let once = world.run(&["ingest", "s3://trail", "--keys", "/dev/null"]).exited(2);
+    assert!(once.stderr.contains("a list is read more than once"), "{}", once.stderr);
 }
 
 /// Days of the demo's trail, with what coverage says of them; `in part` where there are events, but not

@@ -1,5 +1,8 @@
 //! `check`: a sound lake is said to be, a damaged one is named.
 
+mod damages;
+mod planting;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;

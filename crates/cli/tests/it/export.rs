@@ -1,5 +1,7 @@
 //! `export`: what is taken out is what was brought in.
 
+mod kinds;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;

@@ -7,6 +7,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
+use crate::buckets::World;
 use crate::folder::{BINARY, Folder, Ran};
 use crate::served::{Served, token, url};
 
@@ -318,6 +319,48 @@ fn an_answer_that_breaks_off_never_looks_whole() {
     assert_eq!(none.is(422).json()["error"]["kind"], "limit");
     let slow = ask("&timeout=0.000001");
     assert_eq!(slow.is(422).json()["error"]["kind"], "limit");
+}
+
+#[test]
+fn answers_are_delivered_to_places_that_are_listed_and_none_of_the_lakes() {
+    let world = World::new();
+    let lake = ["--lake", "s3://home/lake"];
+    world.run(&[lake[0], lake[1], "ingest", "s3://trail"]).done();
+    for place in ["s3://home", "s3://home/lake/", "s3://home/lake/results"] {
+        let serve = ["serve", "--state", "state", "--listen", "127.0.0.1:0", "--deliver-to", place];
+        let ran = world.run(&[&lake[..], &serve[..]].concat()).exited(2);
+        assert!(ran.stderr.contains("overlap"), "{place}: {}", ran.stderr);
+    }
+    world
+        .here
+        .write("traillake.toml", "[serve]\ndeliver-to = ['s3://trail', 's3://home/results']\n");
+    let served = Served::start_set(&world.here, &["--no-auth"], |command| {
+        world.set(command);
+        command.args(lake);
+    });
+    let call = |operation: &str, body: Value| {
+        let target = format!("CloudTrail_20131101.{operation}");
+        let headers =
+            [("X-Amz-Target", target.as_str()), ("Content-Type", "application/x-amz-json-1.1")];
+        served.ask("POST", "/", &headers, &body.to_string())
+    };
+    let sql = "SELECT count(*) AS n FROM events";
+    let start =
+        |uri: &str| call("StartQuery", json!({"QueryStatement": sql, "DeliveryS3Uri": uri}));
+    let refused = start("s3://home/other").is(400).json();
+    assert_eq!(refused["__type"], "OperationNotPermittedException");
+    let started = start("s3://home/results/team").is(200).json();
+    let id = started["QueryId"].as_str().unwrap();
+    let status = loop {
+        let described = call("DescribeQuery", json!({"QueryId": id})).is(200).json();
+        if described["DeliveryStatus"] != "PENDING" {
+            break described["DeliveryStatus"].clone();
+        }
+    };
+    assert_eq!(status, "SUCCESS");
+    let results = world.s3.bucket_folder("home").join("results/team/AWSLogs/000000000000");
+    let found = format!("gunzip -c {}/CloudTrail-Lake/Query/*/*/*/{id}/*", results.display());
+    assert_eq!(world.here.sh(&found).done().stdout, "n\n675\n");
 }
 
 #[test]

@@ -23,6 +23,7 @@ fn each_value_says_where_it_came_from() {
     query.timeout    = 30s        # environment TRAILLAKE_QUERY_TIMEOUT
     query.rows-max   = none       # default
     maintain.every   = 1h         # default
+    serve.deliver-to = none       # default
     s3.cache         = 1GB        # default
     s3.encryption    = bucket     # default
     s3.storage-class = bucket     # default

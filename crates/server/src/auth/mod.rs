@@ -16,7 +16,9 @@ use serde_json::json;
 pub use tokens::{FirstCredentials, IssuedKey, IssuedToken};
 
 pub(crate) use origin::check as check_origin;
+pub(crate) use signature::is_parameter as is_signature_parameter;
 
+use self::signature::Signature;
 use crate::error::{Error, Result};
 use crate::state::{Credential, CredentialKind, State};
 
@@ -102,9 +104,9 @@ impl Identity {
 }
 
 /// What a request says about who sends it.
-enum Claim<'a> {
+enum Claim {
     Token(String),
-    Signature(&'a str),
+    Signature(Signature),
     Nothing,
 }
 
@@ -113,7 +115,7 @@ pub(crate) enum Claimed {
     /// It carries a token that is valid now.
     Known(Credential),
     /// It was signed a moment ago in the name of an access key: with which body is still to be seen.
-    Signed(signature::Signature, Credential),
+    Signed(Signature, Credential),
 }
 
 /// Returns who a request with that head says it is from.
@@ -123,8 +125,7 @@ pub(crate) enum Claimed {
 pub(crate) async fn claimed(state: &State, head: &Parts, now: DateTime<Utc>) -> Result<Claimed> {
     match claim(head)? {
         Claim::Token(token) => Ok(Claimed::Known(tokens::check(state, &token, now).await?)),
-        Claim::Signature(text) => {
-            let signature = signature::Signature::parse(text)?;
+        Claim::Signature(signature) => {
             signature.check_head(head, now)?;
             let found = state.credential(&signature.access_key).await?;
             let found = found.filter(|(key, _)| key.kind == CredentialKind::AccessKey);
@@ -174,23 +175,23 @@ impl Claimed {
 pub(crate) async fn named(state: &State, head: &Parts) -> Option<(String, String)> {
     let id = match claim(head).ok()? {
         Claim::Token(token) => tokens::id_of(&token)?.to_owned(),
-        Claim::Signature(text) => signature::Signature::parse(text).ok()?.access_key,
+        Claim::Signature(signature) => signature.access_key,
         Claim::Nothing => return None,
     };
     let (credential, _) = state.credential(&id).await.ok()??;
     Some((Identity::of(credential).user, id))
 }
 
-fn claim(head: &Parts) -> Result<Claim<'_>> {
+fn claim(head: &Parts) -> Result<Claim> {
     let Some(value) = head.headers.get(axum::http::header::AUTHORIZATION) else {
-        return Ok(Claim::Nothing);
+        return Ok(Signature::of_url(head)?.map_or(Claim::Nothing, Claim::Signature));
     };
     let text = value.to_str().map_err(|_| Error::unknown("`Authorization` is not text"))?;
     let (scheme, rest) = text.split_once(' ').unwrap_or((text, ""));
     match scheme.to_ascii_lowercase().as_str() {
         "bearer" => Ok(Claim::Token(rest.trim().to_owned())),
         "basic" => tokens::password(rest).map(Claim::Token),
-        "aws4-hmac-sha256" => Ok(Claim::Signature(rest)),
+        "aws4-hmac-sha256" => Signature::parse(rest).map(Claim::Signature),
         _ => Err(Error::unknown("`Authorization` must be Bearer, Basic or AWS4-HMAC-SHA256")),
     }
 }

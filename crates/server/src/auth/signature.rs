@@ -1,5 +1,8 @@
 //! AWS Signature Version 4, as a server checks it:
-//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html>.
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html>. A signature stands
+//! in `Authorization`, or in a URL (`presigned`).
+
+mod presigned;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -11,6 +14,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+pub(crate) use presigned::is_parameter;
+
+use self::presigned::Presigned;
 use super::tokens::hmac;
 use crate::error::{Error, Result};
 
@@ -23,7 +29,7 @@ const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 /// Characters that a refusal quotes of a request: it is logged and kept, and strangers choose them.
 const QUOTED_MAX: usize = 200;
 
-/// What `Authorization` says.
+/// What `Authorization` or a URL says.
 #[derive(Debug)]
 pub(crate) struct Signature {
     pub(super) access_key: String,
@@ -32,6 +38,8 @@ pub(crate) struct Signature {
     service: String,
     signed_headers: Vec<String>,
     signature: Vec<u8>,
+    /// What a URL says beside it.
+    presigned: Option<Presigned>,
 }
 
 impl Signature {
@@ -42,19 +50,22 @@ impl Signature {
             let mut parts = text.split(',').filter_map(|part| part.trim().split_once('='));
             parts.find(|(key, _)| *key == name).map(|(_, value)| value).ok_or_else(wrong)
         };
-        let scope: Vec<&str> = part("Credential")?.split('/').collect();
-        let [access_key, date, region, service, "aws4_request"] = scope[..] else {
-            return Err(wrong());
-        };
-        let signed_headers = part("SignedHeaders")?.split(';').map(str::to_owned).collect();
-        let signature = unhex(part("Signature")?).ok_or_else(wrong)?;
-        Ok(Signature {
+        let (scope, headers) = (part("Credential")?, part("SignedHeaders")?);
+        Signature::of(scope, headers, part("Signature")?).ok_or_else(wrong)
+    }
+
+    /// Puts a signature together; none where a part of it is malformed.
+    fn of(scope: &str, signed_headers: &str, signature: &str) -> Option<Signature> {
+        let scope: Vec<&str> = scope.split('/').collect();
+        let [access_key, date, region, service, "aws4_request"] = scope[..] else { return None };
+        Some(Signature {
             access_key: access_key.to_owned(),
             date: date.to_owned(),
             region: region.to_owned(),
             service: service.to_owned(),
-            signed_headers,
-            signature,
+            signed_headers: signed_headers.split(';').map(str::to_owned).collect(),
+            signature: unhex(signature)?,
+            presigned: None,
         })
     }
 
@@ -67,7 +78,10 @@ impl Signature {
         now: DateTime<Utc>,
     ) -> Result<()> {
         let stamp = self.check_head(head, now)?;
-        let payload = payload_hash(head, body)?;
+        let payload = match &self.presigned {
+            Some(presigned) => presigned.payload(body)?,
+            None => payload_hash(head, body)?,
+        };
         let canonical = self.canonical(head, &payload)?;
         let scope = format!("{}/{}/{}/aws4_request", self.date, self.region, self.service);
         let digest = hex(&Sha256::digest(canonical.as_bytes()));
@@ -86,7 +100,10 @@ impl Signature {
     /// Checks what needs neither a secret nor a body: that it was signed a moment ago, all that
     /// matters of the head included. Returns when it was signed, as the client wrote it.
     pub(super) fn check_head(&self, head: &Parts, now: DateTime<Utc>) -> Result<String> {
-        let stamp = self.stamp(head, now)?;
+        let stamp = match &self.presigned {
+            Some(presigned) => self.stamp_of_url(presigned, now)?,
+            None => self.stamp(head, now)?,
+        };
         self.covers_what_matters(head)?;
         Ok(stamp)
     }
@@ -94,12 +111,7 @@ impl Signature {
     fn stamp(&self, head: &Parts, now: DateTime<Utc>) -> Result<String> {
         let text = head.headers.get("x-amz-date").and_then(|value| value.to_str().ok());
         let text = text.ok_or_else(|| Error::unknown("`X-Amz-Date` is missing"))?;
-        let time = NaiveDateTime::parse_from_str(text, "%Y%m%dT%H%M%SZ")
-            .map_err(|_| Error::unknown("`X-Amz-Date` is no time"))?
-            .and_utc();
-        if !text.starts_with(&self.date) {
-            return Err(Error::unknown("`X-Amz-Date` is of another day than the credential"));
-        }
+        let time = self.time(text)?;
         if (now - time).abs() > SKEW {
             return Err(Error::unknown(format!(
                 "the request was signed at {}, which is more than {} minutes from the server's \
@@ -110,6 +122,16 @@ impl Signature {
             )));
         }
         Ok(text.to_owned())
+    }
+
+    /// Reads when it was signed.
+    fn time(&self, text: &str) -> Result<DateTime<Utc>> {
+        let time = NaiveDateTime::parse_from_str(text, "%Y%m%dT%H%M%SZ");
+        let time = time.map_err(|_| Error::unknown("`X-Amz-Date` is no time"))?;
+        match text.starts_with(&self.date) {
+            true => Ok(time.and_utc()),
+            false => Err(Error::unknown("`X-Amz-Date` is of another day than the credential")),
+        }
     }
 
     /// A header that says what is asked must be signed, else somebody on the way could change it.
@@ -130,7 +152,9 @@ impl Signature {
 
     fn canonical(&self, head: &Parts, payload: &str) -> Result<String> {
         let mut text = format!("{}\n{}\n", head.method, self.canonical_path(head.uri.path()));
-        text += &canonical_query(head.uri.query().unwrap_or_default());
+        // A signature in a URL is over all of it but itself.
+        let itself = self.presigned.as_ref().map(|_| presigned::SIGNATURE);
+        text += &canonical_query(head.uri.query().unwrap_or_default(), itself);
         text.push('\n');
         for name in &self.signed_headers {
             let _ = writeln!(text, "{name}:{}", canonical_values(head, name)?);
@@ -185,7 +209,8 @@ fn canonical_values(head: &Parts, name: &str) -> Result<String> {
     }
 }
 
-fn canonical_query(query: &str) -> String {
+/// The names and values of a query string in their order, without those of one name.
+fn canonical_query(query: &str, without: Option<&str>) -> String {
     let encode = |text: &str| {
         let decoded = percent_decode_str(text).collect::<Vec<u8>>();
         percent_encoding::percent_encode(&decoded, ENCODED).to_string()
@@ -197,6 +222,7 @@ fn canonical_query(query: &str) -> String {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             (encode(name), encode(value))
         })
+        .filter(|(name, _)| Some(name.as_str()) != without)
         .collect();
     pairs.sort();
     let pairs: Vec<String> =
@@ -224,7 +250,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    if text.len() != 64 || !text.is_ascii() {
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
     (0..32).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).ok()).collect()
@@ -313,7 +339,12 @@ mod tests {
 
     #[test]
     fn what_is_malformed_is_refused() {
+        let signs = format!(
+            "Credential=AK/20150830/r/s/aws4_request, SignedHeaders=host, Signature={}",
+            "+0".repeat(32)
+        );
         for text in [
+            signs.as_str(),
             "",
             "Credential=a",
             "Credential=AK/20150830/r/s/aws4_request, SignedHeaders=host, Signature=zz",

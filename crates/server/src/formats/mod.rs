@@ -75,6 +75,12 @@ pub enum Error {
     /// As above, in Parquet.
     #[error("the answer could not be written as Parquet")]
     Parquet(#[from] parquet::errors::ParquetError),
+    /// Parquet knows no such type.
+    #[error("the column `{column}` has a type that Parquet does not know: cast it to `varchar`")]
+    NoType {
+        /// The name of the column.
+        column: String,
+    },
 }
 
 impl From<std::fmt::Error> for Error {

@@ -1,13 +1,13 @@
 //! Parquet, compressed with zstd.
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, IntervalUnit, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
 use super::arrow_ipc::with_distinct_names;
-use super::{Encoder, Result, Sink};
+use super::{Encoder, Error, Result, Sink};
 
 /// The bytes of a row group in memory after which it is written out.
 const ROW_GROUP_BYTES: usize = 64 << 20;
@@ -20,7 +20,13 @@ pub struct ParquetFile {
 
 impl ParquetFile {
     /// Returns a writer of Parquet.
+    ///
+    /// # Errors
+    /// [`Error::NoType`]; when a column's type cannot be written for another reason.
     pub fn new(schema: &SchemaRef, sink: Sink) -> Result<ParquetFile> {
+        if let Some(field) = schema.fields().iter().find(|field| has_interval(field.data_type())) {
+            return Err(Error::NoType { column: field.name().clone() });
+        }
         let schema = with_distinct_names(schema);
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
@@ -28,6 +34,19 @@ impl ParquetFile {
             .build();
         let writer = ArrowWriter::try_new(sink, schema.clone(), Some(properties))?;
         Ok(ParquetFile { schema, writer: Some(writer) })
+    }
+}
+
+/// Whether a type is an interval or holds one: Parquet's intervals have no nanoseconds, and its
+/// writer would come to that only with the first row.
+fn has_interval(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Interval(IntervalUnit::MonthDayNano) => true,
+        DataType::List(field) | DataType::LargeList(field) | DataType::Map(field, _) => {
+            has_interval(field.data_type())
+        }
+        DataType::Struct(fields) => fields.iter().any(|field| has_interval(field.data_type())),
+        _ => false,
     }
 }
 

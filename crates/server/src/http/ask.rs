@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use axum::extract::{Extension, Query, State};
-use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::HeaderMap;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::response::Response;
 use bytes::Bytes;
 use serde::Deserialize;
@@ -13,7 +13,8 @@ use serde_json::{Value as Json, json};
 use traillake_query::{Parameters, Value};
 
 use super::Shared;
-use super::body::{Buffer, Sending};
+use super::body::{Buffer, Sending, Tail, Trailers};
+use super::telling::{self, wants_trailers};
 use crate::auth::Identity;
 use crate::error::{Error, Result};
 use crate::formats::{self, ArrowIpc, Csv, Encoder, ParquetFile, Style};
@@ -214,29 +215,21 @@ async fn answer(
             return Err(error);
         }
     };
-    respond(format, running, first, server.options.client_gone_after).await
+    let (with_trailers, patience) = (wants_trailers(headers), server.options.client_gone_after);
+    respond(format, running, first, with_trailers, patience).await
 }
 
 async fn respond(
     format: Format,
     running: Running,
     first: Option<arrow::array::RecordBatch>,
+    with_trailers: bool,
     patience: Duration,
 ) -> Result<Response> {
     let buffer = Buffer::default();
-    let mut response = Response::builder()
-        .header(CONTENT_TYPE, HeaderValue::from_static(format.content_type()))
-        .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
-        .header("x-traillake-query-id", running.id().to_string())
-        .header("x-traillake-snapshots", running.snapshots().to_string());
-    // Notes that are known already; those about an empty answer come with its end.
-    for warning in running.warnings() {
-        if let Ok(value) = HeaderValue::from_str(&json!(warning).to_string()) {
-            response = response.header("x-traillake-warning", value);
-        }
-    }
+    let headers = telling::headers(&running, format.content_type(), with_trailers);
     if format == Format::Json {
-        let text = head(&running);
+        let text = telling::head(&running);
         use std::io::Write as _;
         buffer.sink().write_all(text.as_bytes())?;
     }
@@ -247,47 +240,12 @@ async fn respond(
             return Err(error);
         }
     };
-    let trailer: Option<super::body::Trailer> = (format == Format::Json).then_some(tail);
-    let sending = Sending { running, encoder, buffer, first, trailer };
-    response.body(sending.into_body(patience)).map_err(Error::state)
-}
-
-/// What a JSON answer starts with, up to its rows.
-fn head(running: &Running) -> String {
-    let columns: Vec<Json> = running
-        .schema
-        .fields()
-        .iter()
-        .map(|field| json!({"name": field.name(), "type": traillake_query::type_name(field)}))
-        .collect();
-    format!(
-        "{{\"query_id\":\"{}\",\"snapshots\":{},\"columns\":{},\"rows\":",
-        running.id(),
-        running.snapshots(),
-        Json::from(columns)
-    )
-}
-
-/// What a JSON answer ends with, after its rows.
-fn tail(running: &Running) -> String {
-    format!(
-        ",\"row_count\":{},\"warnings\":{},\"statistics\":{}}}\n",
-        running.rows(),
-        json!(running.warnings()),
-        statistics(&running.statistics())
-    )
-}
-
-/// Returns what a query read, as JSON.
-pub(super) fn statistics(read: &traillake_query::Statistics) -> Json {
-    json!({
-        "files_total": read.files_total,
-        "files_read": read.files_read,
-        "row_groups_read": read.row_groups_read,
-        "rows_read": read.rows_read,
-        "bytes_read": read.bytes_read,
-        "requests": read.requests,
-    })
+    let tail: Option<Tail> = (format == Format::Json).then_some(telling::tail);
+    let trailers: Option<Trailers> = with_trailers.then_some(telling::trailers);
+    let sending = Sending { running, encoder, buffer, first, tail, trailers };
+    let mut response = Response::new(sending.into_body(patience));
+    *response.headers_mut() = headers;
+    Ok(response)
 }
 
 fn parameters(given: Given) -> Result<Parameters> {

@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use axum::body::Body;
+use axum::http::HeaderMap;
 use bytes::Bytes;
 use futures::stream;
+use http_body_util::StreamBody;
+use hyper::body::Frame;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -43,7 +46,13 @@ impl Write for Buffer {
 }
 
 /// Writes the end of an answer, for formats that say more than rows.
-pub(super) type Trailer = fn(&Running) -> String;
+pub(super) type Tail = fn(&Running) -> String;
+
+/// Says what is told behind an answer.
+pub(super) type Trailers = fn(&Running) -> HeaderMap;
+
+/// Bytes of an answer or what is told behind them, or that it is whole.
+type Piece = io::Result<Option<Frame<Bytes>>>;
 
 /// An answer on its way to a client.
 pub(super) struct Sending {
@@ -52,7 +61,8 @@ pub(super) struct Sending {
     pub(super) buffer: Buffer,
     /// The first rows, which were asked for before the head of the response was sent.
     pub(super) first: Option<RecordBatch>,
-    pub(super) trailer: Option<Trailer>,
+    pub(super) tail: Option<Tail>,
+    pub(super) trailers: Option<Trailers>,
 }
 
 impl Sending {
@@ -61,14 +71,11 @@ impl Sending {
     pub(super) fn into_body(self, patience: Duration) -> Body {
         let (pieces, taken) = mpsc::channel(1);
         tokio::spawn(self.send(pieces, patience));
-        Body::from_stream(stream::unfold(taken, |mut taken| async move {
-            let piece = taken.recv().await?;
-            Some((piece, taken))
-        }))
+        body_of(taken)
     }
 
     /// Sends piece after piece. When the client goes away the query is dropped, which cancels it.
-    async fn send(mut self, pieces: mpsc::Sender<io::Result<Bytes>>, patience: Duration) {
+    async fn send(mut self, pieces: mpsc::Sender<Piece>, patience: Duration) {
         let cancelled = self.running.cancellation();
         loop {
             let step = tokio::select! {
@@ -84,8 +91,12 @@ impl Sending {
                     Err(error) => error,
                 },
                 Ok(false) => {
+                    let told = self.trailers.map(|trailers| trailers(&self.running));
                     self.running.finished(0).await;
-                    let _ = pieces.send(Ok(bytes)).await;
+                    let told = told.map(|told| Some(Frame::trailers(told)));
+                    for piece in [Some(Frame::data(bytes))].into_iter().chain(told).chain([None]) {
+                        let _ = pieces.send(Ok(piece)).await;
+                    }
                     return;
                 }
                 Err(error) => error,
@@ -111,8 +122,8 @@ impl Sending {
             }
             None => {
                 self.encoder.finish()?;
-                if let Some(trailer) = self.trailer {
-                    let text = trailer(&self.running);
+                if let Some(tail) = self.tail {
+                    let text = tail(&self.running);
                     self.buffer.write_all(text.as_bytes()).map_err(Error::state)?;
                 }
                 Ok(false)
@@ -121,18 +132,54 @@ impl Sending {
     }
 }
 
+/// Returns the body that pieces come to. Where they end before it is whole, because what makes them
+/// came to a fault, the body breaks off.
+fn body_of(taken: mpsc::Receiver<Piece>) -> Body {
+    Body::new(StreamBody::new(stream::unfold(Some(taken), |taken| async move {
+        let mut taken = taken?;
+        match taken.recv().await {
+            Some(Ok(Some(frame))) => Some((Ok(frame), Some(taken))),
+            Some(Ok(None)) => None,
+            Some(Err(error)) => Some((Err(error), None)),
+            None => Some((Err(io::Error::other("the answer broke off")), None)),
+        }
+    })))
+}
+
 /// Gives a piece to the client; false when it went away. A query that waits for its client can be
 /// cancelled too.
 async fn give(
-    pieces: &mpsc::Sender<io::Result<Bytes>>,
+    pieces: &mpsc::Sender<Piece>,
     piece: Bytes,
     patience: Duration,
     cancelled: &CancellationToken,
 ) -> Result<bool> {
     tokio::select! {
         biased;
-        given = pieces.send(Ok(piece)) => Ok(given.is_ok()),
+        given = pieces.send(Ok(Some(Frame::data(piece)))) => Ok(given.is_ok()),
         () = cancelled.cancelled() => Err(Error::Cancelled),
         () = tokio::time::sleep(patience) => Err(Error::ClientGone { limit: patience }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_is_whole_only_where_that_is_said() {
+        let broken = Err(io::Error::other("a limit"));
+        for (last, whole) in [(Some(Ok(None)), true), (Some(broken), false), (None, false)] {
+            let (pieces, taken) = mpsc::channel(2);
+            pieces.send(Ok(Some(Frame::data(Bytes::from_static(b"rows"))))).await.unwrap();
+            if let Some(last) = last {
+                pieces.send(last).await.unwrap();
+            }
+            drop(pieces);
+            let collected = body_of(taken).collect().await;
+            assert_eq!(collected.is_ok_and(|body| body.to_bytes() == "rows"), whole);
+        }
     }
 }

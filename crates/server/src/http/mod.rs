@@ -17,6 +17,7 @@ mod guard;
 mod metrics;
 mod openapi;
 mod reply;
+mod telling;
 mod watch;
 
 use std::sync::Arc;
@@ -103,6 +104,8 @@ impl Server {
             Arc::clone(&metrics),
         ));
         queries.results().remove_strays().await?;
+        let unsent = state.undelivered().await?;
+        tokio::spawn(Arc::clone(&queries).put_what_was_left(unsent));
         let (trino, logins) = (Arc::default(), Logins::new(&state));
         let room = guard::Room::new(options.bodies_bytes_max);
         let inner = Inner { options, state, queries, metrics, logins, room, trino, _lock: lock };

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Json, Response};
 use serde_json::json;
 
 use crate::error::Error;
+use crate::formats::Error as FormatError;
 use crate::queries::kind_of;
 
 impl IntoResponse for Error {
@@ -38,7 +39,9 @@ pub(crate) fn status_of(error: &Error) -> StatusCode {
             ErrorKind::Limit => StatusCode::UNPROCESSABLE_ENTITY,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         },
-        Error::Request { .. } => StatusCode::BAD_REQUEST,
+        Error::Request { .. } | Error::Format(FormatError::NoType { .. }) => {
+            StatusCode::BAD_REQUEST
+        }
         Error::Unknown { .. } => StatusCode::UNAUTHORIZED,
         Error::Forbidden { .. } => StatusCode::FORBIDDEN,
         Error::NotFound { .. } => StatusCode::NOT_FOUND,

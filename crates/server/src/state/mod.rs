@@ -6,9 +6,11 @@
 mod access;
 mod credentials;
 mod history;
+mod kept;
 mod kept_objects;
 mod lake;
 mod logins;
+mod outbox;
 mod private;
 mod queries;
 
@@ -31,8 +33,11 @@ use self::access::Access;
 use self::private::Owner;
 use crate::error::{Error, Result};
 
-/// The version of the tables below, kept in the file.
-const VERSION: i64 = 4;
+/// What each version of the tables added to the one before.
+const ADDED: &[&str] =
+    &[TABLES, logins::TABLE, history::INDEX, lake::INDEX, outbox::TABLE, kept::TABLE];
+/// The version of the tables, kept in the file.
+const VERSION: i64 = ADDED.len() as i64;
 /// How long another process may keep the database.
 const BUSY_FOR: Duration = Duration::from_secs(10);
 /// Bytes of statements after which it is time to look whether the history has become too large.
@@ -228,15 +233,12 @@ fn reader(path: &Path) -> Result<Connection> {
 fn migrate(connection: &Connection) -> Result<()> {
     let version = || connection.pragma_query_value(None, "user_version", |row| row.get(0));
     let found: i64 = version()?;
-    let missing = match found {
-        0 => [TABLES, logins::TABLE, history::INDEX, lake::INDEX].concat(),
-        1 => [logins::TABLE, history::INDEX, lake::INDEX].concat(),
-        2 => [history::INDEX, lake::INDEX].concat(),
-        3 => lake::INDEX.to_owned(),
-        VERSION => return Ok(()),
-        newer => {
+    let missing = match usize::try_from(found).ok().and_then(|found| ADDED.get(found..)) {
+        Some([]) => return Ok(()),
+        Some(missing) => missing.concat(),
+        None => {
             return Err(Error::state(format!(
-                "it has version {newer}, this program knows version {VERSION}"
+                "it has version {found}, this program knows version {VERSION}"
             )));
         }
     };

@@ -183,36 +183,6 @@ impl State {
         })
         .await
     }
-
-    /// Returns the queries with kept answers, oldest first, with their bytes and when they ended.
-    pub(crate) async fn kept(&self) -> Result<Vec<(Uuid, u64, DateTime<Utc>)>> {
-        self.read(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT id, result_bytes, ended_at FROM queries \
-                 WHERE result_bytes > 0 ORDER BY ended_at, id",
-            )?;
-            let found = statement.query_map([], |row| {
-                Ok((uuid(row, 0)?, row.get::<_, i64>(1)?.unsigned_abs(), time(row.get(2)?)))
-            })?;
-            Ok(found.collect::<Result<_, _>>()?)
-        })
-        .await
-    }
-
-    /// Forgets that answers are kept.
-    pub(crate) async fn not_kept(&self, ids: Vec<Uuid>) -> Result<()> {
-        self.work(move |connection| {
-            let forgetting = connection.unchecked_transaction()?;
-            let mut statement =
-                forgetting.prepare_cached("UPDATE queries SET result_bytes = 0 WHERE id = ?")?;
-            for id in ids {
-                statement.execute([id.to_string()])?;
-            }
-            drop(statement);
-            Ok(forgetting.commit()?)
-        })
-        .await
-    }
 }
 
 fn end(connection: &Connection, id: Uuid, outcome: &Outcome) -> Result<()> {

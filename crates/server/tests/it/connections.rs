@@ -234,6 +234,28 @@ async fn a_head_is_no_longer_than_its_limit() {
     assert_eq!(&status, b"HTTP/1.1 431");
 }
 
+/// As docs/clients/http.md says it.
+#[tokio::test]
+async fn what_is_no_request_is_refused_without_a_body() {
+    let bench = bench().await;
+    let served = bench.serve().await;
+    let url = format!("/health?{}", "a".repeat(65_535));
+    let many: String = (0..101).map(|number| format!("X-{number}: 1\r\n")).collect();
+    let lengths = "Content-Length: 1\r\nContent-Length: 2\r\n";
+    for (head, status) in [
+        (served.head("GET", "/health", "no header\r\n"), "400 Bad Request"),
+        (served.head("POST", "/v1/query", lengths), "400 Bad Request"),
+        (served.head("GET", &url, ""), "414 URI Too Long"),
+        (served.head("GET", "/health", &many), "431 Request Header Fields Too Large"),
+    ] {
+        let answer = answered(&served, &head).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{head:.100}: {answer}");
+        let (lines, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(lines.to_lowercase().contains("content-length: 0"), "{head:.100}: {answer}");
+        assert_eq!(body, "", "{head:.100}");
+    }
+}
+
 #[tokio::test]
 async fn however_often_it_is_asked_a_lake_is_looked_at_once_a_second() {
     let bench = bench().await;

@@ -70,6 +70,52 @@ async fn the_table_is_whole_however_many_queries_there_were() {
     }
 }
 
+/// Of eleven queries, a second apart, the oldest cannot be read: an answer shows that nobody tried.
+#[tokio::test]
+async fn the_table_reads_no_more_of_the_history_than_a_statement_wants() {
+    let bench = bench().await;
+    let end = chrono::DateTime::parse_from_rfc3339("2026-03-01T12:00:10Z").unwrap().to_utc();
+    remember(&bench, "alice", 11, end);
+    let database = rusqlite::Connection::open(bench.state_file("state.db")).unwrap();
+    for change in [
+        "user = 'bob', protocol = 'lake' WHERE sql IN ('SELECT 9', 'SELECT 10')",
+        "sql = CAST(x'ff' AS TEXT) WHERE sql = 'SELECT 10'",
+    ] {
+        database.execute(&format!("UPDATE queries SET {change}"), []).unwrap();
+    }
+    let tokens = [bench.token_with("root", Role::Admin, None), bench.token("alice", None)];
+    let mut served = bench.serve_with(|options| options.clock = Arc::new(move || end)).await;
+    for (token, wanted, count) in [
+        (0, "submitted_at > timestamp '2026-03-01 12:00:08'", 2),
+        (0, "timestamp '2026-03-01 12:00:08' <= submitted_at AND status = 'FINISHED'", 3),
+        (0, "submitted_at > now() - interval '5' second", 5),
+        (0, "submitted_at BETWEEN timestamp '2026-03-01 12:00:04' AND now()", 7),
+        (0, "\"user\" = 'alice'", 9),
+        // What a cast to a day leaves out is more than is read beside a bound.
+        (
+            0,
+            "\"user\" = 'alice' AND CAST(CAST(submitted_at AS date) AS timestamp) < \
+             timestamp '2026-03-01 12:00:05'",
+            9,
+        ),
+        (0, "protocol = 'http' AND submitted_at < now()", 8),
+        (0, "\"user\" = 'alice' AND \"user\" = 'bob'", 0),
+        (1, "true", 9),
+        (1, "\"user\" = 'bob'", 0),
+    ] {
+        served.token = Some(tokens[token].clone());
+        let sql = format!(
+            "SELECT count(*) AS n FROM system.queries WHERE query LIKE 'SELECT _' AND {wanted}"
+        );
+        assert_eq!(rows(&served, &sql).await, json!([{ "n": count }]), "{wanted}");
+    }
+    served.token = Some(tokens[0].clone());
+    let newest = "SELECT count(*) AS n FROM (SELECT query FROM system.queries LIMIT 3)";
+    assert_eq!(rows(&served, newest).await, json!([{"n": 3}]));
+    let whole = urlencoded("SELECT count(query) FROM system.queries");
+    assert_ne!(served.get(&format!("/v1/query?sql={whole}")).await.0, 200);
+}
+
 #[tokio::test]
 async fn long_statements_make_short_pages_and_errors_quote_what_matters() {
     let bench = bench().await;

@@ -1,6 +1,7 @@
 //! The server as its clients see it: over HTTP, on a lake in a folder.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod answers;
 mod athena_api;
 mod athena_fuzz;
 mod athena_objects;
@@ -8,6 +9,7 @@ mod athena_session;
 mod connections;
 mod forgotten;
 mod history;
+mod http_fuzz;
 mod kept;
 mod lake_api;
 mod lake_fuzz;
@@ -16,6 +18,8 @@ mod lake_refusals;
 mod lake_sdk;
 mod logins;
 mod long_statements;
+mod outbox;
+mod presigned;
 mod served;
 mod stop;
 mod trino_fuzz;

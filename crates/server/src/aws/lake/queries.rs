@@ -11,6 +11,7 @@ use super::{Call, fault, stores};
 use crate::aws::seconds;
 use crate::aws::{Answered, Fault};
 use crate::error::Error;
+use crate::outbox::Parcel;
 use crate::state::{QueryRecord, QueryStatus, Started};
 
 /// Queries of a page.
@@ -55,7 +56,23 @@ pub(super) async fn describe_query(call: Call<'_>) -> Answered {
     if let Some(message) = error_message(&record) {
         answer["ErrorMessage"] = message.into();
     }
+    if let Some(parcel) = Parcel::of(&record.details) {
+        let known = call.server.queries.state().delivery(record.id).await.map_err(fault)?;
+        answer["DeliveryStatus"] = known.unwrap_or_else(|| undelivered(&record).to_owned()).into();
+        answer["DeliveryS3Uri"] = parcel.uri.into();
+    }
     Ok(answer)
+}
+
+/// CloudTrail Lake's word for an answer that was not put yet where it is wanted.
+fn undelivered(record: &QueryRecord) -> &'static str {
+    match record.status {
+        QueryStatus::Queued | QueryStatus::Running => "PENDING",
+        QueryStatus::Finished if record.result_bytes > 0 => "PENDING",
+        QueryStatus::Cancelled => "CANCELLED",
+        // There is no answer, or none any more.
+        QueryStatus::Finished | QueryStatus::Failed | QueryStatus::TimedOut => "FAILED",
+    }
 }
 
 /// Milliseconds that a query ran, so far or in the end.

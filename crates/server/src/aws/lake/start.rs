@@ -8,6 +8,7 @@ use super::request::invalid;
 use super::{Call, PROTOCOL, fault, stores};
 use crate::aws::{Answered, Fault};
 use crate::options::{Sample, SampleParameter};
+use crate::outbox::Parcel;
 use crate::queries::Asked;
 
 /// Values of one statement.
@@ -18,9 +19,10 @@ const PARAMETERS_MAX: usize = 10;
 pub(super) async fn start_query(call: Call<'_>) -> Answered {
     let request = &call.request;
     request.text("EventDataStoreOwnerAccountId", 12..=16)?;
-    if request.text("DeliveryS3Uri", 0..=1_024)?.is_some_and(|uri| !uri.is_empty()) {
-        let message = "`DeliveryS3Uri` is not allowed: this server delivers answers to no bucket; \
-                       GetQueryResults returns them";
+    let delivery = request.text("DeliveryS3Uri", 0..=1_024)?.filter(|uri| !uri.is_empty());
+    if delivery.is_some_and(|uri| !call.server.queries.outbox().takes(uri)) {
+        let message = "`DeliveryS3Uri` is under no place that this server's configuration lists; \
+                       GetQueryResults returns the answer";
         return Err(Fault::new("OperationNotPermittedException", message));
     }
     let statement = request.text("QueryStatement", 1..=10_000)?;
@@ -37,8 +39,16 @@ pub(super) async fn start_query(call: Call<'_>) -> Answered {
             return Err(invalid(message));
         }
     };
+    let store = stores::of_session(&call).await?;
+    let parcel = match delivery {
+        Some(uri) => {
+            let account = stores::account_of(&call, &store).await?;
+            Some(Parcel { uri: uri.to_owned(), account })
+        }
+        None => None,
+    };
     let mut asked = Asked {
-        store: stores::of_session(&call).await?,
+        store,
         identity: call.identity,
         protocol: PROTOCOL,
         sql,
@@ -56,6 +66,9 @@ pub(super) async fn start_query(call: Call<'_>) -> Answered {
         "parameters": values,
         "stores": read,
     });
+    if let Some(parcel) = parcel {
+        asked.details[Parcel::MEMBER] = json!(parcel);
+    }
     let id = queries.keep(asked, None).await.map_err(fault)?;
     Ok(json!({ "QueryId": id }))
 }

@@ -94,6 +94,15 @@ pub(super) async fn of_session(call: &Call<'_>) -> Result<String, Fault> {
     engines.usual_store(&call.identity, &call.server.options.store).await.map_err(fault)
 }
 
+/// Returns the account that the ARN of a store names.
+///
+/// # Errors
+/// As [`find`].
+pub(super) async fn account_of(call: &Call<'_>, store: &str) -> Result<String, Fault> {
+    let arn = find(call, store).await?.arn;
+    Ok(arn.split(':').nth(4).unwrap_or_default().to_owned())
+}
+
 async fn visible(call: &Call<'_>) -> Result<Vec<StoreInfo>, Fault> {
     let engines = call.server.queries.engines();
     engines.stores(&call.identity, &call.server.options.store).await.map_err(fault)

@@ -3,6 +3,8 @@
 use axum::http::Uri;
 use percent_encoding::percent_decode_str;
 
+use crate::auth::is_signature_parameter;
+
 /// First parts of paths that have a meaning of their own, and are no bucket.
 const OURS: &[&str] = &["v1", "ui", "health", "ready", "metrics", "openapi.json"];
 
@@ -46,9 +48,10 @@ impl Location {
     }
 }
 
-/// The names and values of a query string.
+/// The names and values of a query string, without those of a signature.
 pub(super) fn query_of(uri: &Uri) -> Vec<(String, String)> {
     let pairs = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let pairs = pairs.filter(|(name, _)| !is_signature_parameter(name));
     pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
 }
 

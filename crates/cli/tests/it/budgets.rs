@@ -1,0 +1,113 @@
+//! What a question to a large lake in a bucket costs, counted by the S3 itself.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use traillake_testkit::s3::Spoiled;
+
+use crate::buckets::World;
+use crate::folder::{event, log};
+use crate::served::Served;
+
+const LAKE: &str = "s3://home/lake";
+/// So many files are of another time than anybody asks about.
+const FILES: usize = 10_000;
+const SQL: &str = "SELECT count(*) FROM events \
+                   WHERE eventTime >= '2026-03-10 00:00:00' AND eventTime < '2026-03-12 00:00:00'";
+
+/// Makes the first round of a lake name so many files more, of a month of 2001, which nobody reads.
+fn add_files(commit: &Path) {
+    let text = std::fs::read_to_string(commit).unwrap();
+    let mut lines: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let add = lines.iter().find(|line| line.get("add").is_some()).unwrap().clone();
+    let metrics =
+        lines.iter_mut().find_map(|line| line.pointer_mut("/commitInfo/operationMetrics"));
+    let added = &mut metrics.unwrap()["numAddedFiles"];
+    let before: usize = added.as_str().unwrap().parse().unwrap();
+    *added = json!((before + FILES).to_string());
+    let mut stats: Value = serde_json::from_str(add["add"]["stats"].as_str().unwrap()).unwrap();
+    for bound in ["minValues", "maxValues"] {
+        let time = stats[bound]["eventTime"].as_str().unwrap().to_owned();
+        stats[bound]["eventTime"] = json!(format!("2001-01-02{}", &time[10..]));
+    }
+    for number in 0..FILES {
+        let mut add = add.clone();
+        add["add"]["path"] = json!(format!("eventMonth=2001-01/part-{number:08}.parquet"));
+        add["add"]["partitionValues"] = json!({"eventMonth": "2001-01"});
+        add["add"]["stats"] = json!(stats.to_string());
+        lines.push(add);
+    }
+    let text: Vec<String> = lines.iter().map(Value::to_string).collect();
+    std::fs::write(commit, text.join("\n") + "\n").unwrap();
+}
+
+/// Forgets what was kept of the lake here, as on another machine.
+fn forget(world: &World) {
+    let _ = std::fs::remove_dir_all(world.here.path("home/.cache"));
+    world.s3.asked();
+}
+
+/// Requests to the lake since the last call.
+fn asked(world: &World) -> usize {
+    world.s3.asked().iter().filter(|asked| asked.path.starts_with("/home")).count()
+}
+
+/// The number before the first of these words.
+#[track_caller]
+fn number(text: &str, words: &str) -> usize {
+    let before = text.split(words).next().unwrap();
+    let last = before.rsplit(|c: char| !c.is_ascii_digit()).next().unwrap();
+    last.parse().unwrap_or_else(|_| panic!("no number before `{words}`: {text}"))
+}
+
+#[test]
+fn a_count_bounded_by_time_over_ten_thousand_files_costs_twenty_requests_and_says_so() {
+    let world = World::new();
+    world.run(&["--lake", LAKE, "ingest", "s3://trail"]).done();
+    let expected = world.csv(LAKE, SQL);
+    assert_ne!(expected, "0\n");
+    let log_folder = world.s3.bucket_folder("home").join("lake/stores/default/events/_delta_log");
+    add_files(&log_folder.join("00000000000000000001.json"));
+    forget(&world);
+    // Rounds of another time, the last of which writes a checkpoint.
+    for number in 0..7 {
+        world.here.write(&format!("more/{number}.json"), log(&[event(number, "GetObject", "")]));
+        world.run(&["--lake", LAKE, "ingest", "more"]).done();
+    }
+    assert!(log_folder.join("_last_checkpoint").exists());
+    let files = world.csv(LAKE, "SELECT count(*) >= 10000 FROM system.files");
+    assert_eq!(files, "true\n");
+
+    // As from another continent: who waits asks for nothing twice.
+    world.s3.spoil(|_, _| Some(Spoiled::Late(30)));
+    forget(&world);
+    let timed = ["--lake", LAKE, "query", "--format", "csv", "--no-header", "--timing", SQL];
+    let cold = world.run(&timed).done();
+    let requests = asked(&world);
+    assert_eq!(cold.stdout, expected);
+    assert!(requests <= 20, "{requests} requests");
+    assert_eq!(number(&cold.stderr, " request"), requests, "{}", cold.stderr);
+    let warm = world.run(&timed).done();
+    assert_eq!((asked(&world), number(&warm.stderr, " request")), (1, 1), "{}", warm.stderr);
+    assert_eq!(warm.stdout, expected);
+
+    forget(&world);
+    let told = world.csv(LAKE, &format!("EXPLAIN ANALYZE {SQL}"));
+    let told_requests = [" requests", " requests more to open the lake"];
+    let sum: usize = told_requests.iter().map(|words| number(&told, words)).sum();
+    assert_eq!(sum, asked(&world), "{told}");
+    assert!(number(&told, " bytes in ") > 0 && number(&told, " of ") == 1, "{told}");
+
+    forget(&world);
+    let served = Served::start_set(&world.here, &["--no-auth"], |command| {
+        world.set(command.env("TRAILLAKE_LAKE", LAKE));
+    });
+    let answer = served.post("", &json!({ "sql": SQL })).is(200).json();
+    let statistics = &answer["statistics"];
+    assert_eq!(statistics["files_read"], 1, "{answer}");
+    for name in ["requests", "bytes_read"] {
+        assert!(statistics[name].as_u64().unwrap() > 0, "{name}: {answer}");
+    }
+    assert_eq!(served.stop(), 0);
+}
