@@ -34,6 +34,7 @@ START = 1_743_336_000  # 2025-03-30T12:00:00Z: also a short trial sees a month e
 # What is killed: its share of the kills.
 SHARES = {"follow": 0.45, "maintain": 0.3, "ingest": 0.2, "query": 0.05}
 SIGNALS = [signal.SIGKILL] * 8 + [signal.SIGTERM, signal.SIGINT]
+LONG = 20  # seconds after which a run is not waited for, but hit where it is
 STOPS_WITHIN = 60  # seconds from SIGTERM or SIGINT to the end
 # The two errors that a query may end with when upkeep is hasty.
 OUTLIVED = ("this took longer than replaced files are kept", "the store has no state as of")
@@ -88,7 +89,7 @@ class Soak:
         with out, err:
             begun = time.monotonic()
             process = subprocess.Popen(self.command(*words), stdout=out, stderr=err, env=self.clock.environment())
-            process.signals = []
+            process.signals, process.begun = [], begun
             with self.lock:
                 self.running.setdefault(kind, []).append(process)
                 self.runs[kind] += 1
@@ -325,7 +326,9 @@ class Soak:
 
     def wait_for(self, kind):
         """A process of the kind that nobody has killed: the one there is, or of short ones the next."""
-        old = set() if kind == "follow" else set(map(id, self.running.get(kind, [])))
+        long = time.monotonic() - LONG
+        running = self.running.get(kind, [])
+        old = set() if kind == "follow" else {id(process) for process in running if process.begun > long}
         until = time.monotonic() + 60
         while time.monotonic() < until and not self.stop.is_set():
             for process in list(self.running.get(kind, [])):

@@ -153,6 +153,42 @@ fn upkeep_is_measured_alone_and_beside_questions() {
 }
 
 #[test]
+fn clients_of_all_protocols_get_their_own_answers() {
+    let Some(traillake) = traillake() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let paths = ["trail", "lake", "work", "capped"].map(|name| folder.path().join(name));
+    let [trail, lake, work, capped] = paths.each_ref().map(|path| path.to_str().unwrap());
+    let generate = Command::new(env!("CARGO_BIN_EXE_generate"))
+        .args(["unique", trail, "--scale", "0.005"])
+        .output()
+        .unwrap();
+    succeeded(generate);
+    let ingest = ["--quiet", "--lake", lake, "ingest", trail];
+    succeeded(Command::new(&traillake).args(ingest).output().unwrap());
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/clients.py");
+    let clients = |work: &str, more: &[&str]| {
+        let traillake = traillake.to_str().unwrap();
+        let paths = ["--traillake", traillake, "--lake", lake, "--work", work];
+        let few = ["--clients", "4", "--users", "2", "--queries", "100"];
+        python(&[&[script], &paths[..], &few[..], more].concat()).unwrap()
+    };
+    let said = succeeded(clients(work, &["--events", "1000"]));
+    assert!(said.contains("100 of 100 queries sent\n"), "{said}");
+    assert!(said.contains("0 answers not right; the history has 100\n"), "{said}");
+    let shapes = said.lines().filter(|line| line.contains("% | ")).count();
+    assert_eq!(shapes, 23, "{said}");
+    // Four clients, one of each protocol.
+    assert!(said.contains("| million | 0.04% | 4 | 4 | "), "{said}");
+    assert!(said.ends_with("verdict: as it has to be\n"), "{said}");
+    // What was not sent is told.
+    let said = succeeded(clients(capped, &["--minutes", "0"]));
+    assert!(said.contains("0 of 100 queries sent, because 0 minutes were over\n"), "{said}");
+    assert!(said.ends_with("verdict: as it has to be, as far as it went\n"), "{said}");
+    let short = clients(work, &[]);
+    assert!(!short.status.success(), "`--work` is not empty");
+}
+
+#[test]
 fn what_is_delivered_is_counted_by_the_next_question() {
     let Some(traillake) = traillake() else { return };
     let folder = tempfile::tempdir().unwrap();
