@@ -210,6 +210,9 @@ impl Batches<'_> {
     fn open(&self) -> Result<BoxStream<'static, Result<RecordBatch, ParquetError>>, ParquetError> {
         let file = self.input.footer.open().with_row_groups(self.input.groups_in(&self.range));
         let file = file.with_batch_size(self.rows).with_offset(self.given);
+        // The reader would keep what the condition has read and, at each batch, look through all batches
+        // before: of a large file in small batches that took most of the time.
+        let file = file.with_max_predicate_cache_size(0);
         let file = match self.input.table.time_column {
             Some(column) => {
                 let mask = ProjectionMask::columns(file.parquet_schema(), [column]);
