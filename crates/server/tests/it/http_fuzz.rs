@@ -18,6 +18,7 @@ use traillake_server::{CredentialKind, NewCredential};
 use crate::athena_session::{Answer, request};
 use crate::lake_api::bench;
 use crate::served::Served;
+use crate::spoiled::{scalar, spoiled};
 
 const STATEMENTS: [&str; 12] = [
     "SELECT 1 AS one",
@@ -48,21 +49,15 @@ const HEADERS: [&str; 7] = [
 const QUERIES: [&str; 4] = ["?format=csv", "?%ff=%00", "?timeout=1e999", "?sql=SELECT+1"];
 /// Bytes of a URL, of which HTTP's parser takes no more than 64 KiB.
 const URL_MAX: usize = 60_000;
+/// What may stand in place of a piece of a text, printable.
+const PIECES: &str = "[ -~]{0,3}|[,;=/: ]{1,3}|[{}\"]|é";
 
 /// Values that are nearly right, and any others.
 fn value() -> impl Strategy<Value = Value> {
     let long = ["+1", "::varchar", " OR true", "["];
     let long = long.map(|link| format!("SELECT 1{}", link.repeat(999)));
     let words = STATEMENTS.into_iter().chain(WORDS).map(str::to_owned).chain(long);
-    let scalar = prop_oneof![
-        4 => prop::sample::select(words.collect::<Vec<_>>()).prop_map(Value::from),
-        1 => any::<String>().prop_map(Value::from),
-        1 => any::<i64>().prop_map(Value::from),
-        1 => (0_i64..100).prop_map(Value::from),
-        1 => any::<f64>().prop_map(Value::from),
-        1 => any::<bool>().prop_map(Value::from),
-        1 => Just(Value::Null),
-    ];
+    let scalar = scalar(words.collect());
     scalar.prop_recursive(3, 16, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
@@ -85,26 +80,12 @@ fn members() -> impl Strategy<Value = Vec<(String, Value)>> {
         .prop_map(|(sql, others)| sql.into_iter().chain(others).collect())
 }
 
-/// A text with pieces of it left out, doubled or replaced, all of them printable.
-fn spoiled(text: String) -> impl Strategy<Value = String> {
-    let spoil = (any::<prop::sample::Index>(), 0..4_usize, "[ -~]{0,3}|[,;=/: ]{1,3}|[{}\"]|é");
-    prop::collection::vec(spoil, 0..3).prop_map(move |spoils| {
-        let mut chars: Vec<char> = text.chars().collect();
-        for (at, length, with) in spoils {
-            let at = at.index(chars.len() + 1);
-            let end = (at + length).min(chars.len());
-            drop(chars.splice(at..end, with.chars()));
-        }
-        chars.into_iter().collect()
-    })
-}
-
 /// An object as JSON, in which a name may stand twice, or a piece of one.
 fn body() -> impl Strategy<Value = String> {
     members().prop_flat_map(|members| {
         let members = members.iter().map(|(name, value)| format!("{}:{value}", json!(name)));
         let whole = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
-        prop_oneof![3 => Just(whole.clone()), 1 => spoiled(whole)]
+        prop_oneof![3 => Just(whole.clone()), 1 => spoiled(whole, PIECES, 0..3)]
     })
 }
 
@@ -240,8 +221,8 @@ async fn nobody_is_let_in_without_the_whole_secret_whatever_they_say() {
     let mut runner = TestRunner::deterministic();
     for (valid, holds_secret) in ways {
         let mut counted = Counted::default();
-        let dates = prop_oneof![3 => Just(date.clone()), 1 => spoiled(date.clone())];
-        let tries = (spoiled(valid), dates);
+        let dates = prop_oneof![3 => Just(date.clone()), 1 => spoiled(date.clone(), PIECES, 0..3)];
+        let tries = (spoiled(valid, PIECES, 0..3), dates);
         for _ in 0..200 {
             let (said, date) = tries.new_tree(&mut runner).unwrap().current();
             let lines = [format!("Authorization: {said}"), format!("X-Amz-Date: {date}")];

@@ -8,6 +8,7 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value, json};
 
 use crate::served::Bench;
+use crate::spoiled::scalar;
 
 const OPERATIONS: [&str; 11] = [
     "StartQuery",
@@ -65,15 +66,7 @@ fn value(known: Vec<String>) -> impl Strategy<Value = Value> {
         ["+1", "::varchar", " OR true", "["].map(|link| format!("SELECT 1{}", link.repeat(999)));
     let words: Vec<String> =
         words.into_iter().map(str::to_owned).chain(long).chain(known).collect();
-    let scalar = prop_oneof![
-        4 => prop::sample::select(words).prop_map(Value::from),
-        1 => any::<String>().prop_map(Value::from),
-        1 => any::<i64>().prop_map(Value::from),
-        1 => (0_i64..100).prop_map(Value::from),
-        1 => any::<f64>().prop_map(Value::from),
-        1 => any::<bool>().prop_map(Value::from),
-        1 => Just(Value::Null),
-    ];
+    let scalar = scalar(words);
     scalar.prop_recursive(3, 16, 4, |inner| {
         let attribute = (inner.clone(), inner.clone())
             .prop_map(|(key, value)| json!([{"AttributeKey": key, "AttributeValue": value}]));

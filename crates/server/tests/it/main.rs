@@ -21,6 +21,7 @@ mod long_statements;
 mod outbox;
 mod presigned;
 mod served;
+mod spoiled;
 mod stop;
 mod trino_fuzz;
 mod trino_rest;

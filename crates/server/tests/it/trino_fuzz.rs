@@ -4,7 +4,11 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 
+use crate::spoiled::spoiled;
 use crate::trino_rest::{Client, bench};
+
+/// What may stand in place of a piece of a header.
+const PIECES: &str = "[ -~]{0,3}|'|\"|\\?|[^\r\n\0]";
 
 /// What drivers send, to be spoiled.
 const STATEMENTS: [&str; 10] = [
@@ -29,28 +33,16 @@ const HEADERS: [(&str, &str); 7] = [
     ("X-Trino-Time-Zone", "Europe/Berlin"),
 ];
 
-/// A text with pieces of it left out, doubled or replaced.
-fn spoiled(text: &'static str) -> impl Strategy<Value = String> {
-    let spoil = (any::<prop::sample::Index>(), 0..4_usize, "[ -~]{0,3}|'|\"|\\?|[^\r\n\0]");
-    prop::collection::vec(spoil, 0..4).prop_map(move |spoils| {
-        let mut chars: Vec<char> = text.chars().collect();
-        for (at, length, with) in spoils {
-            let at = at.index(chars.len() + 1);
-            let end = (at + length).min(chars.len());
-            drop(chars.splice(at..end, with.chars()));
-        }
-        chars.into_iter().collect()
-    })
-}
-
 fn request() -> impl Strategy<Value = (String, Vec<(&'static str, String)>)> {
     let long = ["+1", "::varchar", " UNION SELECT 1"]
         .map(|link| format!("SELECT 1{}", link.repeat(9_999)));
     let long = long.map(|sql| &*sql.leak());
     let statements: Vec<&'static str> = STATEMENTS.into_iter().chain(long).collect();
-    let statement = prop::sample::select(statements).prop_flat_map(spoiled);
+    let statement = prop::sample::select(statements)
+        .prop_flat_map(|text| spoiled(text.to_owned(), PIECES, 0..4));
     let header = prop::sample::select(HEADERS.to_vec());
-    let header = header.prop_flat_map(|(name, value)| (Just(name), spoiled(value)));
+    let header =
+        header.prop_flat_map(|(name, value)| (Just(name), spoiled(value.to_owned(), PIECES, 0..4)));
     (statement, prop::collection::vec(header, 0..4))
 }
 
