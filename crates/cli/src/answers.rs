@@ -10,7 +10,9 @@ use traillake_trino::Parameters;
 
 use crate::failure::{Outcome, Problem};
 use crate::interrupt::Interrupt;
-use crate::output::{Cell, Destination, Encoder, Format, Sink, Style, encoder, for_each_row};
+use crate::output::{
+    Cell, Destination, Encoder, Format, Sink, Stdout, Style, encoder, for_each_row,
+};
 use crate::quantities::{count_of, show_duration, show_size};
 use crate::session::Session;
 
@@ -173,7 +175,7 @@ fn open_sink(writing: &Writing) -> anyhow::Result<(Option<Destination>, Sink)> {
             };
             Ok((Some(destination), sink))
         }
-        None => Ok((None, Box::new(std::io::BufWriter::new(std::io::stdout())))),
+        None => Ok((None, Box::new(std::io::BufWriter::new(Stdout::new())))),
     }
 }
 

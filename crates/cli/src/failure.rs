@@ -7,6 +7,8 @@ use traillake_trino::SqlError;
 
 use traillake_server::formats::escape::visible_lines;
 
+use crate::output::ReaderGone;
+
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -173,15 +175,17 @@ fn hint_of_state(error: &traillake_store::Error) -> Option<String> {
         .then(|| format!("`{states}` lists the rounds, without `--at`"))
 }
 
-/// Returns true when the error is a reader that went away, as `head` does: nobody needs a message.
-pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+/// Returns true when the error is a reader of standard output that went away, as `head` does:
+/// nobody needs a message. A connection that broke is another thing, though its error is of the
+/// same kind.
+pub fn is_reader_gone(error: &anyhow::Error) -> bool {
     use arrow::error::ArrowError;
-    use std::io::ErrorKind::BrokenPipe;
     error.chain().any(|link| {
-        let io = link.downcast_ref::<std::io::Error>();
-        let arrow = link.downcast_ref::<ArrowError>();
-        io.is_some_and(|io| io.kind() == BrokenPipe)
-            || matches!(arrow, Some(ArrowError::IoError(_, io)) if io.kind() == BrokenPipe)
+        let io = match link.downcast_ref::<ArrowError>() {
+            Some(ArrowError::IoError(_, io)) => Some(io),
+            _ => link.downcast_ref::<std::io::Error>(),
+        };
+        io.and_then(|io| io.get_ref()).is_some_and(|inner| inner.is::<ReaderGone>())
     })
 }
 
@@ -212,6 +216,17 @@ mod tests {
             "error: could not list `stores`\n  cause: permission denied\n\
              hint: run it as the user whom the file belongs to; a lake is its owner's alone\n"
         );
+    }
+
+    #[test]
+    fn only_the_reader_of_standard_output_goes_away_unsaid() {
+        use std::io::{Error, ErrorKind::BrokenPipe};
+        let gone = Error::new(BrokenPipe, ReaderGone);
+        let socket =
+            object_store::Error::Generic { store: "S3", source: Error::from(BrokenPipe).into() };
+        assert!(is_reader_gone(&gone.into()));
+        assert!(!is_reader_gone(&socket.into()));
+        assert!(!is_reader_gone(&Error::from(BrokenPipe).into()));
     }
 
     #[test]

@@ -44,7 +44,7 @@ use std::time::Duration;
 use clap::Parser as _;
 
 use crate::args::{Cli, Command};
-use crate::failure::{COULD_NOT_RUN, Outcome, is_broken_pipe};
+use crate::failure::{COULD_NOT_RUN, Outcome, is_reader_gone};
 use crate::session::Session;
 use crate::talk::Talk;
 
@@ -90,7 +90,7 @@ fn main() -> ExitCode {
     spills::remove();
     match result {
         Ok(outcome) => outcome.exit_code(),
-        Err(error) if is_broken_pipe(&error) => Outcome::Done.exit_code(),
+        Err(error) if is_reader_gone(&error) => Outcome::Done.exit_code(),
         Err(error) => {
             session.talk.error(&error);
             ExitCode::from(COULD_NOT_RUN)

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::latest::Latest;
 use crate::layout::{self, Layout};
 use crate::ledger::InflatedIndex;
-use crate::round::{CHECKPOINT_EVERY, CHECKPOINT_EVERY_IN_BUCKET, StepHook, StoreWriter};
+use crate::round::{StepHook, StoreWriter};
 use crate::spec::StoreSpec;
 use crate::store::{Store, StoreInfo};
 
@@ -412,10 +412,10 @@ impl Lake {
         };
         info.check_stays()?;
         let (layout, objects) = (self.layout.clone(), self.objects.clone());
-        let every = if self.in_bucket { CHECKPOINT_EVERY_IN_BUCKET } else { CHECKPOINT_EVERY };
         let inflated = self.inflated_of(&info);
         let steps = self.steps.clone();
-        let writer = StoreWriter::open(info, layout, objects, spec, steps, every, now).await?;
+        let writer =
+            StoreWriter::open(info, layout, objects, spec, steps, self.in_bucket, now).await?;
         Ok(writer.sharing(inflated))
     }
 }

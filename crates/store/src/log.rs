@@ -99,6 +99,11 @@ impl TableLog {
         Ok(TableLog { name: name.into(), folder, objects, log, application, durable })
     }
 
+    /// The log in a bucket, where what can be seen survives: nothing is put again to make sure.
+    pub(crate) fn in_bucket(self) -> TableLog {
+        TableLog { durable: Arc::new(AtomicU64::new(u64::MAX)), ..self }
+    }
+
     /// The table's name.
     pub(crate) fn name(&self) -> &str {
         &self.name

@@ -45,9 +45,9 @@ use crate::spec::{StoreSpec, TableSpec};
 use crate::store::{self, StoreInfo};
 
 /// A table is checkpointed when so many commits came since it last was.
-pub(crate) const CHECKPOINT_EVERY: u64 = 100;
+const CHECKPOINT_EVERY: u64 = 100;
 /// The same in a bucket, where who opens a lake asks for each commit.
-pub(crate) const CHECKPOINT_EVERY_IN_BUCKET: u64 = 8;
+const CHECKPOINT_EVERY_IN_BUCKET: u64 = 8;
 
 /// A named point of a round or of recovery, where a process may die.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,11 +111,12 @@ impl StoreWriter {
         objects: Arc<dyn ObjectStore>,
         spec: &StoreSpec,
         steps: Option<StepHook>,
-        checkpoint_every: u64,
+        in_bucket: bool,
         now: DateTime<Utc>,
     ) -> Result<StoreWriter> {
         let tables = store::tables(spec);
-        let loaded = tables.iter().map(|table| open_table(table, &info, &layout, &objects, now));
+        let open = |table| open_table(table, &info, &layout, &objects, in_bucket, now);
+        let loaded = tables.iter().map(open);
         let loaded = StoreSnapshot::new(0, None, try_join_all(loaded).await?);
         let logs = loaded.tables().iter().map(|table| table.log().clone()).collect();
         let publisher = Publisher::new(info.clone(), layout, objects.clone(), logs, steps);
@@ -129,7 +130,10 @@ impl StoreWriter {
             pinned: Mutex::new(Arc::new(pinned)),
             inflated: Arc::default(),
             cutoffs: tokio::sync::Mutex::default(),
-            checkpoint_every,
+            checkpoint_every: match in_bucket {
+                true => CHECKPOINT_EVERY_IN_BUCKET,
+                false => CHECKPOINT_EVERY,
+            },
             turn: tokio::sync::Mutex::default(),
         })
     }
@@ -346,10 +350,12 @@ async fn open_table(
     info: &StoreInfo,
     layout: &Layout,
     objects: &Arc<dyn ObjectStore>,
+    in_bucket: bool,
     now: DateTime<Utc>,
 ) -> Result<TableSnapshot> {
     let folder = layout.table(&info.name, spec.name);
     let log = TableLog::new(spec.name, folder, objects.clone(), info.id)?;
+    let log = if in_bucket { log.in_bucket() } else { log };
     let state = match log.load(None).await? {
         Some(state) => Some(state),
         None => {

@@ -6,6 +6,7 @@ use std::io::Write as _;
 
 use crate::args::Cli;
 use crate::failure::Outcome;
+use crate::output::Stdout;
 
 /// What can be typed after `traillake completions`.
 #[derive(Debug, Args)]
@@ -24,6 +25,6 @@ pub struct CompletionsArgs {
 pub fn run(args: CompletionsArgs) -> anyhow::Result<Outcome> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "traillake", &mut script);
-    std::io::stdout().lock().write_all(&script)?;
+    Stdout::new().write_all(&script)?;
     Ok(Outcome::Done)
 }

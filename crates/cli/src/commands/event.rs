@@ -11,7 +11,7 @@ use crate::answers;
 use crate::engines::{self, Limits};
 use crate::failure::Outcome;
 use crate::lakes;
-use crate::output::{Cell, Report, ReportFormat, pretty_json};
+use crate::output::{Cell, Report, ReportFormat, Stdout, pretty_json};
 use crate::session::Session;
 use traillake_server::formats::escape::visible_json;
 
@@ -80,7 +80,7 @@ pub async fn run(session: &Session, args: EventArgs) -> anyhow::Result<Outcome> 
 }
 
 fn write(records: &[String], pretty: bool, terminal: bool) -> anyhow::Result<()> {
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = Stdout::new();
     for (i, record) in records.iter().enumerate() {
         if i > 0 {
             stdout.write_all(b"\n")?;

@@ -7,6 +7,7 @@ mod destination;
 mod json_text;
 mod markdown;
 mod report;
+mod stdout;
 mod table;
 mod tsv;
 mod vertical;
@@ -21,6 +22,7 @@ use traillake_server::formats::{ArrowIpc, Csv, Json, ParquetFile, Result};
 pub use destination::Destination;
 pub use json_text::pretty_json;
 pub use report::{Report, ReportArgs, ReportFormat, print, text_batch, to_table};
+pub use stdout::{ReaderGone, Stdout};
 pub use traillake_server::formats::{Cell, Encoder, Sink, Style, for_each_row};
 
 /// How an answer is written.

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use super::table::Table;
-use super::{Encoder as _, Sink, Style};
+use super::{Encoder as _, Sink, Stdout, Style};
 use traillake_server::formats::escape::{visible_json, visible_lines};
 
 /// How a report is written.
@@ -58,7 +58,7 @@ impl Report {
                 }
             }
         };
-        let mut stdout = std::io::stdout().lock();
+        let mut stdout = Stdout::new();
         stdout.write_all(text.trim_end_matches('\n').as_bytes())?;
         stdout.write_all(b"\n")?;
         stdout.flush()?;
@@ -68,7 +68,7 @@ impl Report {
 
 /// Writes `text` to standard output as it is.
 pub fn print(text: &str) -> anyhow::Result<()> {
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = Stdout::new();
     stdout.write_all(text.as_bytes())?;
     stdout.flush()?;
     Ok(())

@@ -153,7 +153,7 @@ impl<'a> Shell<'a> {
 
     /// Says what went wrong. Only a reader that went away ends the shell.
     fn failed(&mut self, error: anyhow::Error) -> anyhow::Result<()> {
-        if crate::failure::is_broken_pipe(&error) {
+        if crate::failure::is_reader_gone(&error) {
             return Err(error);
         }
         self.session.talk.error(&error);

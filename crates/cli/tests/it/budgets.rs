@@ -71,11 +71,15 @@ fn a_count_bounded_by_time_over_ten_thousand_files_costs_twenty_requests_and_say
     add_files(&log_folder.join("00000000000000000001.json"));
     forget(&world);
     // Rounds of another time, the last of which writes a checkpoint.
+    let mut rounds = vec![];
     for number in 0..7 {
         world.here.write(&format!("more/{number}.json"), log(&[event(number, "GetObject", "")]));
-        world.run(&["--lake", LAKE, "ingest", "more"]).done();
+        let ran = world.run(&["--lake", LAKE, "ingest", "more"]).done();
+        let told = ran.stdout + &ran.stderr;
+        assert!(told.contains("1 stored"), "round {number}: {told}");
+        rounds.push(told);
     }
-    assert!(log_folder.join("_last_checkpoint").exists());
+    assert!(log_folder.join("_last_checkpoint").exists(), "{}", rounds.join("\n"));
     let files = world.csv(LAKE, "SELECT count(*) >= 10000 FROM system.files");
     assert_eq!(files, "true\n");
 
