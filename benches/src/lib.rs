@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `generate` | a [workload](Workload) as files |
 //! | `ingest` | speed, peak memory and size of the lake for every workload |
+//! | `grown` | ingest into a lake of a hundred million events, against an empty one |
 //! | `open_lake` | what a lake of very many files costs to open, to prune and to commit to |
 //! | `plan` | how long it takes to tell listed keys from known ones, with a full ledger |
 //! | `beside` | what two ingesters of one lake cost one another |

@@ -153,6 +153,25 @@ fn upkeep_is_measured_alone_and_beside_questions() {
 }
 
 #[test]
+fn ingest_into_a_large_lake_is_measured_against_an_empty_one() {
+    let Some(traillake) = traillake() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_grown"))
+        .arg("--traillake")
+        .arg(traillake)
+        .arg("--work")
+        .arg(folder.path())
+        .args(["--scale", "0.0001", "--last", "4", "--runs", "1"])
+        .output()
+        .unwrap();
+    let said = succeeded(output);
+    assert!(said.contains("the large lake: "), "{said}");
+    for share in [0, 1, 50] {
+        assert!(said.contains(&format!("\n| {share} % | ")), "{said}");
+    }
+}
+
+#[test]
 fn clients_of_all_protocols_get_their_own_answers() {
     let Some(traillake) = traillake() else { return };
     let folder = tempfile::tempdir().unwrap();

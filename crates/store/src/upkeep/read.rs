@@ -16,7 +16,7 @@ use crate::spec::TableSpec;
 /// Files read at the same time.
 const FILES_AT_ONCE: usize = 4;
 /// Bytes of a batch, about.
-const BATCH_BYTES: usize = 256 << 10;
+const BATCH_BYTES: usize = 1 << 20;
 /// Of the memory a batch has so much, at most.
 const BATCH_SHARE: usize = 8;
 

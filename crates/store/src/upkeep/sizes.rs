@@ -35,7 +35,7 @@ impl Sizes {
             let mut row_bytes = 0;
             for (column, chunk) in group.columns().iter().enumerate() {
                 let index = footer.offset_index().and_then(|of| of.get(number)?.get(column));
-                row_bytes += values(chunk, rows.len()) + texts(chunk, rows.len());
+                row_bytes += values(chunk, rows.len()) + texts(chunk, index, rows.len());
                 pages.extend(pages_of(column, chunk, index, &rows));
             }
             groups.push(row_bytes.max(1));
@@ -80,7 +80,7 @@ fn pages_of(
     let values = values(chunk, rows.len());
     let told = index.and_then(|index| Some((index, index.unencoded_byte_array_data_bytes()?)));
     let Some((index, bytes)) = told else {
-        let row_bytes = values + texts(chunk, rows.len());
+        let row_bytes = values + texts(chunk, index, rows.len());
         return vec![Page { column, rows: rows.clone(), row_bytes }];
     };
     let starts = index.page_locations().iter();
@@ -99,16 +99,18 @@ fn values(chunk: &ColumnChunkMetaData, rows: usize) -> usize {
     size_of::<i64>() * size(chunk.num_values()) / rows.max(1)
 }
 
-/// Bytes of a row's texts of one column. Where a dictionary's are not told they are taken at their
-/// worst, as if all of it were one text.
-fn texts(chunk: &ColumnChunkMetaData, rows: usize) -> usize {
-    match (chunk.column_type(), chunk.unencoded_byte_array_data_bytes()) {
-        (Type::BYTE_ARRAY, Some(bytes)) => size(bytes) / rows.max(1),
-        (Type::BYTE_ARRAY, None) if chunk.dictionary_page_offset().is_some() => {
-            size(chunk.uncompressed_size())
-        }
-        (Type::BYTE_ARRAY, None) => size(chunk.uncompressed_size()) / rows.max(1),
-        _ => 0,
+/// Bytes of a row's texts of one column: as the chunk tells, or its pages, which do so also where a
+/// column has no statistics. Where a dictionary's are not told they are taken at their worst, as if
+/// all of it were one text.
+fn texts(chunk: &ColumnChunkMetaData, index: Option<&OffsetIndexMetaData>, rows: usize) -> usize {
+    if chunk.column_type() != Type::BYTE_ARRAY {
+        return 0;
+    }
+    let of_pages = || Some(index?.unencoded_byte_array_data_bytes()?.iter().sum());
+    match chunk.unencoded_byte_array_data_bytes().or_else(of_pages) {
+        Some(bytes) => size(bytes) / rows.max(1),
+        None if chunk.dictionary_page_offset().is_some() => size(chunk.uncompressed_size()),
+        None => size(chunk.uncompressed_size()) / rows.max(1),
     }
 }
 

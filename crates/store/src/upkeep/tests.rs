@@ -12,6 +12,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use traillake_testkit::random::Random;
 
 use super::fold::{Kept, fold, fold_within};
+use super::input::Input;
 use super::memory::Memory;
 use super::plan::{Group, Piece};
 use crate::data_file::{self, DataFile};
@@ -249,6 +250,31 @@ async fn files_with_few_rows_of_a_time_take_no_room_for_more() {
     let (most, _, slices) = check_memory(minutes, true, 2_000_000).await;
     assert!(most < 1_000_000, "{most} bytes for 4,000 rows");
     assert_eq!(slices, 1);
+}
+
+/// Of long texts that repeat a file has each once and no statistics: only its pages tell how large
+/// they are in rows. Taken at their worst they came a row at a time, and a month took an hour.
+#[tokio::test(flavor = "multi_thread")]
+async fn long_texts_that_repeat_are_read_many_rows_at_a_time() {
+    let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let table = table(true);
+    let mut columns = rows(0, &table).columns().to_vec();
+    columns[2] = Arc::new(StringArray::from_iter_values(
+        (0..ROWS).map(|n| format!("{:0200}", n % (ROWS / 9))),
+    ));
+    let rows = vec![RecordBatch::try_new(table.schema.clone(), columns).unwrap()];
+    let folder = Path::from("names");
+    let written = data_file::write(&objects, &folder, &table, MONTH, rows).await.unwrap();
+    let input = Input::open(&objects, &table, &written.file).await.unwrap();
+    let mut batches = input.batches(&(i64::MIN..i64::MAX), 256 << 10);
+    let (row_bytes, mut read) = (200 + 6 + 3 * 8, 0);
+    while let Some(batch) = batches.next().await.unwrap() {
+        read += batch.num_rows();
+        let fitting = (256 << 10) / row_bytes;
+        assert!(batch.num_rows() * 2 > fitting || read == ROWS, "{} rows", batch.num_rows());
+        assert!(batch.num_rows() < 2 * fitting, "{} rows", batch.num_rows());
+    }
+    assert_eq!(read, ROWS);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,20 @@ const REWRITES_MAX: u32 = FOLDS_MAX + 1;
 /// Days that a file at the cut-off can be split into.
 const DAYS_OF_MONTH: usize = 31;
 
+/// How deliveries come late.
+#[derive(Clone, Copy)]
+struct Late {
+    /// The share of minutes in which one does, beside the two that are in time.
+    chance: f64,
+    /// Its bytes are those of a minute, divided by this.
+    part: u64,
+}
+
+/// Late deliveries are few and small.
+const FEW: Late = Late { chance: 0.01, part: 10 };
+/// One of a hundred deliveries is late, and is as large as those of a busy hour.
+const A_HUNDREDTH: Late = Late { chance: 0.02, part: 2 };
+
 /// A trail of `bytes` a minute, followed for a year.
 struct Year {
     lake: Lake,
@@ -22,7 +36,7 @@ struct Year {
 }
 
 impl Year {
-    fn of(bytes: u64, upkeep_every: i64, kept_days: Option<i64>) -> Year {
+    fn of(bytes: u64, upkeep_every: i64, kept_days: Option<i64>, late: Late) -> Year {
         let mut random = Random::new(bytes);
         let (files, gone) = (BTreeMap::new(), Sum::default());
         let lake = Lake { files, made: 0, cut: i64::MIN, gone };
@@ -33,15 +47,15 @@ impl Year {
             let delivered =
                 |minute: i64| Events { minute, bytes: bytes * busy / 12 + 1, rewrites: 0 };
             let mut events = vec![delivered(now - 5), delivered(now - 15)];
-            if random.chance(0.01) {
-                let late = match random.below(10) {
+            if random.chance(late.chance) {
+                let minutes = match random.below(10) {
                     0..5 => random.below(600),
                     5..9 => random.below(3 * 1440),
                     _ => random.below(60 * 1440),
                 };
                 events.push(Events {
-                    minute: now - late as i64,
-                    bytes: bytes / 10 + 1,
+                    minute: now - minutes as i64,
+                    bytes: bytes / late.part + 1,
                     rewrites: 0,
                 });
             }
@@ -81,7 +95,7 @@ impl Year {
 }
 
 fn check_year(bytes: u64, upkeep_every: i64, files_a_month: usize, files_at_most: usize) {
-    let year = Year::of(bytes, upkeep_every, None);
+    let year = Year::of(bytes, upkeep_every, None, FEW);
     let (sum, small, most) = (year.sum(), year.small(), year.most);
     assert!(sum.most <= FOLDS_MAX, "an event was rewritten {} times", sum.most);
     assert!(sum.mean() < 3.5, "events are rewritten {} times on average", sum.mean());
@@ -92,7 +106,7 @@ fn check_year(bytes: u64, upkeep_every: i64, files_a_month: usize, files_at_most
 
 /// A year of which so many days are kept; how often a byte is written again is less than `mean`.
 fn check_thinned_out(bytes: u64, upkeep_every: i64, days: i64, mean: f64) {
-    let year = Year::of(bytes, upkeep_every, Some(days));
+    let year = Year::of(bytes, upkeep_every, Some(days), FEW);
     let (sum, small, most) = (year.sum(), year.small(), year.most);
     assert!(sum.most <= REWRITES_MAX, "an event was rewritten {} times", sum.most);
     assert!(sum.mean() < mean, "events are rewritten {} times on average", sum.mean());
@@ -137,4 +151,11 @@ fn a_large_trail_of_which_a_quarter_of_the_year_is_kept() {
 #[test]
 fn a_small_trail_of_which_a_week_is_kept() {
     check_thinned_out(4_000, 60, 7, 3.1);
+}
+
+#[test]
+fn a_trail_of_which_a_hundredth_comes_late_and_a_quarter_of_the_year_is_kept() {
+    let year = Year::of(60_000, 180, Some(90), A_HUNDREDTH);
+    let most = year.sum().most;
+    assert!(most <= REWRITES_MAX, "an event was rewritten {most} times");
 }
