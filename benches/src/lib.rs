@@ -21,11 +21,13 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod audit;
+pub mod lakes;
 pub mod machine;
 pub mod peers;
 pub mod process;
 pub mod workload;
 
+pub use lakes::{Lakes, fresh};
 pub use machine::machine;
 pub use process::{Finished, Program};
 pub use workload::Workload;

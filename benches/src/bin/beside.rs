@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use serde_json::Value;
-use traillake_benches::{Finished, Program, Workload, machine};
+use traillake_benches::{Finished, Program, Workload, fresh, machine};
 
 /// Measures two ingesters on disjoint slices of a trail.
 #[derive(Debug, Parser)]
@@ -93,13 +93,6 @@ fn main() -> Result<()> {
         thrown as f64 * 100.0 / written.max(1) as f64,
     );
     Ok(())
-}
-
-fn fresh(lake: PathBuf) -> Result<PathBuf> {
-    if lake.exists() {
-        fs::remove_dir_all(&lake)?;
-    }
-    Ok(lake)
 }
 
 fn ingest(traillake: &Program, lake: &Path, source: &Path) -> Result<Ingested> {

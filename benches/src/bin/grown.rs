@@ -6,18 +6,16 @@
 //! nobody changes.
 #![allow(clippy::print_stdout)]
 
-use std::ffi::OsStr;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use chrono::NaiveDate;
 use clap::Parser;
 use serde_json::Value;
 use traillake_benches::process::size_of;
-use traillake_benches::{Finished, Program, machine};
+use traillake_benches::{Finished, Lakes, Program, fresh, machine};
 use traillake_testkit::trail::{Trail, TrailOptions, days_of_months};
 
 /// Parts in which the trail comes in.
@@ -51,7 +49,7 @@ fn main() -> Result<()> {
     let traillake = Program::at(&arguments.traillake)?;
     println!("{}", traillake.run(&["version".as_ref()])?.output.trim());
     println!("{}\n", machine());
-    let bench = Bench { traillake, work: arguments.work.clone() };
+    let bench = Bench(Lakes { traillake, work: arguments.work.clone() });
     let objects = trail(arguments.scale, 0.0).objects();
     let first = objects - (objects / arguments.last.max(1)).max(1);
     let lake = bench.fill(arguments.scale, first)?;
@@ -77,28 +75,26 @@ fn trail(scale: f64, duplicate_share: f64) -> Trail {
     })
 }
 
-struct Bench {
-    traillake: Program,
-    work: PathBuf,
-}
+/// Lakes of a year.
+struct Bench(Lakes);
 
 impl Bench {
     /// A lake of a trail's objects but for the last.
     fn fill(&self, scale: f64, objects: u64) -> Result<PathBuf> {
         let name = format!("lake-grown-{scale}-{objects}");
-        let (lake, done) = (self.work.join(&name), self.work.join(name + ".done"));
+        let (lake, done) = (self.0.work.join(&name), self.0.work.join(name + ".done"));
         if !done.exists() {
             fresh(lake.clone())?;
             let trail = trail(scale, 0.0);
             for part in 0..PARTS {
                 let of = part * objects / PARTS..(part + 1) * objects / PARTS;
                 let folder = self.written(&trail, of)?;
-                self.run(&lake, &["--quiet", "ingest", &folder.to_string_lossy()])?;
+                self.0.run(&lake, &["--quiet", "ingest", &folder.to_string_lossy()])?;
             }
             fs::write(&done, "")?;
         }
         let (bytes, files) = size_of(&lake)?;
-        let (events, megabytes) = (self.count(&lake)?, bytes as f64 / 1e6);
+        let (events, megabytes) = (self.0.count(&lake)?, bytes as f64 / 1e6);
         println!("the large lake: {events} events, {megabytes:.0} MB in {files} files\n");
         Ok(lake)
     }
@@ -108,10 +104,10 @@ impl Bench {
         let (mut into_empty, mut into_large) = (Vec::new(), Vec::new());
         let mut records = 0;
         for _ in 0..runs.max(1) {
-            let empty = fresh(self.work.join("lake-empty"))?;
+            let empty = fresh(self.0.work.join("lake-empty"))?;
             let (finished, read) = self.ingest(&empty, folder)?;
             into_empty.push(finished);
-            let copy = self.copy(large)?;
+            let copy = self.0.copy(large, "lake-copy")?;
             let (finished, read_again) = self.ingest(&copy, folder)?;
             into_large.push(finished);
             ensure!(read == read_again, "{read} records, then {read_again}");
@@ -133,51 +129,24 @@ impl Bench {
     /// Ingests; how many records were read. Each became an event or tells one again, and the lake
     /// holds so many events more.
     fn ingest(&self, lake: &Path, folder: &Path) -> Result<(Finished, u64)> {
-        let before = if lake.exists() { self.count(lake)? } else { 0 };
+        let before = if lake.exists() { self.0.count(lake)? } else { 0 };
         let words = ["ingest", "--format", "json", &folder.to_string_lossy()];
-        let finished = self.run(lake, &words)?;
+        let finished = self.0.run(lake, &words)?;
         let report: Value = serde_json::from_str(&finished.output)?;
         let number = |name: &str| report["records"][name].as_u64().context("no number of records");
         let (read, stored, again) = (number("records")?, number("stored")?, number("duplicates")?);
         ensure!(read == stored + again, "{read} records are not {stored} + {again}");
-        let events = self.count(lake)?;
+        let events = self.0.count(lake)?;
         ensure!(events == before + stored, "{events} events are not {before} + {stored}");
         Ok((finished, read))
     }
 
     fn written(&self, trail: &Trail, objects: Range<u64>) -> Result<PathBuf> {
-        let folder = fresh(self.work.join("trail-grown"))?;
+        let folder = fresh(self.0.work.join("trail-grown"))?;
         let threads = std::thread::available_parallelism()?.get();
         trail.write_some(&folder, threads, objects)?;
         Ok(folder)
     }
-
-    fn copy(&self, lake: &Path) -> Result<PathBuf> {
-        let copy = fresh(self.work.join("lake-copy"))?;
-        let status = Command::new("cp").arg("-al").arg(lake).arg(&copy).status()?;
-        ensure!(status.success(), "the lake could not be copied");
-        Ok(copy)
-    }
-
-    fn count(&self, lake: &Path) -> Result<u64> {
-        let sql = "SELECT count(*) AS n FROM events";
-        let output = self.run(lake, &["query", "--format", "ndjson", sql])?.output;
-        let row: Value = serde_json::from_str(output.trim())?;
-        row["n"].as_u64().with_context(|| format!("no number in `{output}`"))
-    }
-
-    fn run(&self, lake: &Path, arguments: &[&str]) -> Result<Finished> {
-        let mut all: Vec<&OsStr> = vec!["--lake".as_ref(), lake.as_ref(), "--no-progress".as_ref()];
-        all.extend(arguments.iter().map(OsStr::new));
-        self.traillake.run(&all)
-    }
-}
-
-fn fresh(folder: PathBuf) -> Result<PathBuf> {
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
-    }
-    Ok(folder)
 }
 
 fn median(mut runs: Vec<Finished>) -> Result<Finished> {

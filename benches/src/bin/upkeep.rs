@@ -5,10 +5,8 @@
 //! copy beside it is tended by the same machine. Copies share their files, which nobody changes.
 #![allow(clippy::print_stdout)]
 
-use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -16,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use serde_json::Value;
 use traillake_benches::process::size_of;
-use traillake_benches::{Finished, Program, Workload, machine};
+use traillake_benches::{Lakes, Program, Workload, fresh, machine};
 
 /// Measures upkeep alone, and questions beside it.
 #[derive(Debug, Parser)]
@@ -68,32 +66,30 @@ fn main() -> Result<()> {
     let traillake = Program::at(&arguments.traillake)?;
     println!("{}", traillake.run(&["version".as_ref()])?.output.trim());
     println!("{}\n", machine());
-    let bench = Bench { traillake, work: arguments.work.clone() };
+    let bench = Bench(Lakes { traillake, work: arguments.work.clone() });
     let lake = bench.fill(&arguments)?;
-    let before = bench.copy(&lake, "lake-before")?;
+    let before = bench.0.copy(&lake, "lake-before")?;
     bench.tend_alone(&lake)?;
     bench.beside(&before, arguments.runs)
 }
 
-struct Bench {
-    traillake: Program,
-    work: PathBuf,
-}
+/// Lakes that are tended.
+struct Bench(Lakes);
 
 impl Bench {
     /// A lake of the trail, which came in by parts.
     fn fill(&self, arguments: &Arguments) -> Result<PathBuf> {
-        let lake = fresh(self.work.join("lake-upkeep"))?;
+        let lake = fresh(self.0.work.join("lake-upkeep"))?;
         let trail = Workload::Unique.trail(arguments.scale);
         let (objects, parts) = (trail.objects(), arguments.parts.max(1));
         for part in 0..parts {
-            let folder = fresh(self.work.join("trail-upkeep"))?;
+            let folder = fresh(self.0.work.join("trail-upkeep"))?;
             let of = part * objects / parts..(part + 1) * objects / parts;
             trail.write_some(&folder, 2, of)?;
-            self.run(&lake, &["--quiet", "ingest", &folder.to_string_lossy()])?;
+            self.0.run(&lake, &["--quiet", "ingest", &folder.to_string_lossy()])?;
         }
-        fresh(self.work.join("trail-upkeep"))?;
-        let (held, events) = (self.count(&lake)?, trail.truth().events);
+        fresh(self.0.work.join("trail-upkeep"))?;
+        let (held, events) = (self.0.count(&lake)?, trail.truth().events);
         ensure!(held == events, "the lake holds {held} events instead of {events}");
         println!("{events} events in {parts} parts\n");
         Ok(lake)
@@ -101,10 +97,10 @@ impl Bench {
 
     /// Tends the lake, and tells what that took.
     fn tend_alone(&self, lake: &Path) -> Result<()> {
-        let (events, before) = (self.count(lake)?, size_of(lake)?);
-        let finished = self.run(lake, &["maintain", "--format", "json"])?;
+        let (events, before) = (self.0.count(lake)?, size_of(lake)?);
+        let finished = self.0.run(lake, &["maintain", "--format", "json"])?;
         let report: Value = serde_json::from_str(&finished.output)?;
-        let after = self.count(lake)?;
+        let after = self.0.count(lake)?;
         ensure!(after == events, "{after} events after upkeep instead of {events}");
         let tables = report["stores"][0]["tables"].as_array().context("tables in the report")?;
         println!("| table | files before | after | rows rewritten |\n|---|--:|--:|--:|");
@@ -142,9 +138,9 @@ impl Bench {
             let tending = scope.spawn(|| -> Result<u64> {
                 let mut times = 0;
                 while !ended.load(Ordering::SeqCst) {
-                    let copy = self.copy(lake, "lake-tended")?;
+                    let copy = self.0.copy(lake, "lake-tended")?;
                     busy.store(true, Ordering::SeqCst);
-                    self.run(&copy, &["--quiet", "maintain"])?;
+                    self.0.run(&copy, &["--quiet", "maintain"])?;
                     busy.store(false, Ordering::SeqCst);
                     times += 1;
                 }
@@ -183,36 +179,8 @@ impl Bench {
 
     /// How long a question took, start of the program included.
     fn ask(&self, lake: &Path, sql: &str) -> Result<Duration> {
-        Ok(self.run(lake, &["query", "--format", "csv", sql])?.elapsed)
+        Ok(self.0.run(lake, &["query", "--format", "csv", sql])?.elapsed)
     }
-
-    fn count(&self, lake: &Path) -> Result<u64> {
-        let sql = "SELECT count(*) AS n FROM events";
-        let output = self.run(lake, &["query", "--format", "ndjson", sql])?.output;
-        let row: Value = serde_json::from_str(output.trim())?;
-        row["n"].as_u64().with_context(|| format!("no number in `{output}`"))
-    }
-
-    fn run(&self, lake: &Path, arguments: &[&str]) -> Result<Finished> {
-        let mut all: Vec<&OsStr> = vec!["--lake".as_ref(), lake.as_ref(), "--no-progress".as_ref()];
-        all.extend(arguments.iter().map(OsStr::new));
-        self.traillake.run(&all)
-    }
-
-    /// A copy of a lake whose files are the same.
-    fn copy(&self, lake: &Path, name: &str) -> Result<PathBuf> {
-        let copy = fresh(self.work.join(name))?;
-        let status = Command::new("cp").arg("-al").arg(lake).arg(&copy).status()?;
-        ensure!(status.success(), "the lake could not be copied");
-        Ok(copy)
-    }
-}
-
-fn fresh(folder: PathBuf) -> Result<PathBuf> {
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
-    }
-    Ok(folder)
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {
