@@ -33,6 +33,8 @@ OBJECTS = 400
 LATE, LOST = 60, 5
 ORGANIZATION = "o-exampleorg1"
 SIGNATURE = "0a1b2c3d"
+# Of a digest that was made later than its hour.
+STAMP = "2021-08-03T04:05:06Z"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 # A file that breaks off half way, beside a sound one with the same events. How many records it has is
 # not asked here.
@@ -231,6 +233,8 @@ def check(program, objects, digests):
     check_lake(program, expected, "brought in")
     signed = f"SELECT count(*) FROM digests WHERE signature = '{SIGNATURE}'"
     equal(program.value(signed), len(digests), "digests with their signature")
+    stamped = f"SELECT count(*) FROM digests WHERE backfillGenerationTimestamp = '{STAMP}'"
+    equal(program.value(stamped), 1, "digests with the stamp of a backfill")
     days = "SELECT count(*) FROM system.coverage WHERE state = 'not collected'"
     equal(program.value(days), 0, "days that nobody listed")
     fates = {name: count for name, count in took["records"].items() if count}
@@ -406,8 +410,10 @@ class Server:
         put = lambda key, body, **more: s3.put_object(Bucket="org-trail", Key=key, Body=body, **more)
         for key, content in objects.items():
             put(key, content)
-        for key, content in digests:
+        for number, (key, content) in enumerate(digests):
             metadata = {"signature": SIGNATURE, "signature-algorithm": "SHA256withRSA"}
+            if number == 0:
+                metadata["backfill-generation-timestamp"] = STAMP
             put(key, content, Metadata=metadata)
         for account in {key.split("/")[3] for key in objects}:
             for number in range(5):

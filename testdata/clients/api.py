@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""TrailLake's own API through pandas, polars and pyarrow, and who is let in: tokens and signatures
-over TLS, with a certificate that is renewed under way.
+"""TrailLake's own API through pandas, polars, pyarrow and DuckDB, and who is let in: tokens and
+signatures over TLS, with a certificate that is renewed under way.
 
-    pip install pandas polars pyarrow boto3 trustme
+    pip install pandas polars pyarrow duckdb-extension-httpfs boto3 trustme
     api.py TRAILLAKE
 """
+import datetime
 import http.client
 import json
 import pathlib
@@ -19,18 +20,30 @@ import urllib.request
 
 import boto3
 import botocore.exceptions
+import duckdb
 import pandas
 import polars
 import pyarrow.ipc
 
+import duck
 from credentials import certificate, issued, secured
 from server import Server, bring_in, read_trail
 
 SQL = "SELECT eventName, count(*) AS n, min(eventTime) AS first FROM events GROUP BY 1 ORDER BY 1"
 
 
-def url(server, sql, form):
-    return f"{server.url}/v1/query?" + urllib.parse.urlencode({"sql": sql, "format": form})
+# Its last rows never come: a limit of rows ends it when the first are on their way.
+BROKEN = "SELECT x, y FROM UNNEST(sequence(1, 10000)) AS a (x), UNNEST(sequence(1, 10000)) AS b (y)"
+
+MILLION = """
+SELECT a * 1000 + b AS n, 'é' || CAST(b AS varchar) AS word
+FROM UNNEST(sequence(0, 999)) AS u (a) CROSS JOIN UNNEST(sequence(1, 1000)) AS v (b)
+"""
+
+
+def url(server, sql, form, **more):
+    asked = {"sql": sql, "format": form, **more}
+    return f"{server.url}/v1/query?" + urllib.parse.urlencode(asked)
 
 
 def expected():
@@ -55,9 +68,52 @@ def readers(traillake, lake, state, want):
         assert dict(zip(frame["eventName"], frame["n"])) == {k: v[0] for k, v in want.items()}
         frame = polars.read_parquet(urllib.request.urlopen(url(server, SQL, "parquet")).read())
         assert frame["n"].sum() == sum(n for n, _ in want.values())
+        # By itself polars reads a URL of which parts can be had, and no other.
+        frame = polars.read_csv(urllib.request.urlopen(url(server, SQL, "csv")))
+        assert dict(zip(frame["eventName"], frame["n"])) == {k: v[0] for k, v in want.items()}
         frame = pandas.read_json(url(server, SQL, "ndjson"), lines=True)
         assert list(frame["eventName"]) == list(want)
-    print(f"pandas, polars and pyarrow read {len(want)} rows alike")
+        with urllib.request.urlopen(url(server, MILLION, "arrow")) as reply:
+            table = pyarrow.ipc.open_stream(reply).read_all()
+        for frame in [pandas.read_csv(url(server, MILLION, "csv")), table.to_pandas()]:
+            assert len(frame) == 1_000_000 and frame["n"].sum() == 500_000_500_000
+            assert set(frame["word"]) == {f"é{b}" for b in range(1, 1001)}
+    print(f"pandas, polars and pyarrow read {len(want)} rows alike, and a million")
+
+
+def by_duckdb(traillake, lake, state, want):
+    """DuckDB asks for the head of a URL, then for all of it: one query for each table it reads."""
+    counts = [(name, n) for name, (n, _) in want.items()]
+    with Server(traillake, lake, state) as server:
+        reader = duck.connect()
+        for form, function in [("csv", "read_csv"), ("ndjson", "read_json"),
+                               ("parquet", "read_parquet")]:
+            address = url(server, SQL, form)
+            found = reader.execute(f"SELECT eventName, n FROM {function}('{address}')").fetchall()
+            assert found == counts, (form, found)
+        # As docs/clients/http.md writes it, and joined with another: types are those of Parquet.
+        address = f"'{server.url}/v1/query?format=parquet&sql=' || url_encode(?)"
+        found = reader.execute(
+            f"""SELECT a.eventName, CAST(epoch(a.first) AS bigint) FROM read_parquet({address}) AS a
+                JOIN read_csv('{url(server, SQL, "csv")}') AS b USING (eventName) ORDER BY 1""",
+            [SQL]).fetchall()
+        assert found == [(name, at(first)) for name, (_, first) in want.items()], found
+        asked = json.load(urllib.request.urlopen(f"{server.url}/v1/queries"))["queries"]
+        assert [query["status"] for query in asked] == ["FINISHED"] * 5, asked
+        for sql, more, word in [("SELECT nothing FROM events", {}, "HTTP 400"),
+                                (BROKEN, {"rows_max": 1}, "HTTP 422"),
+                                (BROKEN, {"rows_max": 200_000}, "error for HTTP GET")]:
+            try:
+                found = reader.execute(f"FROM read_csv('{url(server, sql, 'csv', **more)}')")
+                raise AssertionError(f"{sql}: {len(found.fetchall())} rows")
+            except duckdb.IOException as error:
+                assert word in str(error), (sql, error)
+    print("DuckDB reads URLs, asks each statement once, and takes no half for a whole")
+
+
+def at(text):
+    """Seconds since 1970."""
+    return int(datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp())
 
 
 def by_token(traillake, lake, state, want):
@@ -72,7 +128,16 @@ def by_token(traillake, lake, state, want):
         table = pyarrow.ipc.open_stream(urllib.request.urlopen(request)).read_all()
         frame = polars.from_arrow(table)
         assert dict(zip(frame["eventName"], frame["n"])) == counts
+        address = url(server, SQL, "csv")
+        reader = duck.connect(valid["token"])
+        found = reader.execute(f"SELECT eventName, n FROM read_csv('{address}')").fetchall()
+        assert dict(found) == counts
         for about, made in wrong.items():
+            try:
+                duck.connect(made["token"]).execute(f"FROM read_csv('{address}')")
+                raise AssertionError(about)
+            except duckdb.HTTPException:
+                pass
             headers = {"Authorization": f"Bearer {made['token']}"}
             try:
                 pandas.read_csv(url(server, SQL, "csv"), storage_options=headers)
@@ -83,7 +148,7 @@ def by_token(traillake, lake, state, want):
                 told = json.loads(error.read())["error"]["message"]
             expected = "` ended at " if about == "ended" else "the token is not known"
             assert expected in told, (about, told)
-    print(f"pandas and polars read with a token; {len(wrong)} others are refused")
+    print(f"pandas, polars and DuckDB read with a token; {len(wrong)} others are refused")
 
 
 def presented(server, context):
@@ -169,6 +234,7 @@ def main():
         bring_in(traillake, lake)
         want = expected()
         readers(traillake, lake, str(folder / "open"), want)
+        by_duckdb(traillake, lake, str(folder / "by-duckdb"), want)
         by_token(traillake, lake, str(folder / "by-token"), want)
         who_is_let_in(traillake, lake, str(folder / "closed"), folder)
 

@@ -1,9 +1,10 @@
 """Athena's clients, unmodified, on a small lake: python athena.py TRAILLAKE
 
-Packages: awswrangler boto3 pyathena[arrow,pandas,sqlalchemy] trustme
+Packages: awswrangler boto3 duckdb-extension-httpfs pyathena[arrow,pandas,sqlalchemy] trustme
 """
 import datetime
 import decimal
+import functools
 import json
 import math
 import os
@@ -11,7 +12,9 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.error
 import urllib.parse
+import urllib.request
 
 # No client may find settings of whoever runs this, nor leave this machine.
 for name in list(os.environ):
@@ -25,13 +28,16 @@ os.environ.update(
 
 import awswrangler
 import boto3
+import pandas
 import pyathena
 import sqlalchemy
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from pyathena.arrow.cursor import ArrowCursor
 from pyathena.pandas.cursor import PandasCursor
 
-from credentials import issued
+import duck
+from credentials import issued, made
 from server import Server, bring_in
 
 ODD = "it's \"odd\", ☃\nüñí\u00a0\\ \t{a=b}"
@@ -49,6 +55,7 @@ FROM UNNEST(sequence(0, 99)) AS u(a) CROSS JOIN UNNEST(sequence(1, 1000)) AS v(b
 """
 AGENTS = "SELECT useragent FROM cloudtrail_logs ORDER BY eventid"
 FEW = MANY.replace("(0, 99)", "(0, 2)")
+MILLION = MANY.replace("(0, 99)", "(0, 999)")
 ENDLESS = """
 SELECT count(*) FROM UNNEST(sequence(1, 10000)) AS a(x) CROSS JOIN UNNEST(sequence(1, 10000)) AS b(y)
 CROSS JOIN UNNEST(sequence(1, 10000)) AS c(z) WHERE x + y * z < 0
@@ -80,19 +87,25 @@ def make_lake(traillake, folder):
     return lake
 
 
+def key_of(made):
+    return {"aws_access_key_id": made["id"], "aws_secret_access_key": made["secret"]}
+
+
+def finished(athena, sql, **more):
+    """Runs a statement; how its query is described when it is over."""
+    id = athena.start_query_execution(QueryString=sql, **more)["QueryExecutionId"]
+    while True:
+        found = athena.get_query_execution(QueryExecutionId=id)["QueryExecution"]
+        if found["Status"]["State"] not in ("QUEUED", "RUNNING"):
+            return found
+        time.sleep(0.02)
+
+
 def boto(url):
     """boto3: the whole life of a query, and its file by S3."""
     athena = boto3.client("athena", endpoint_url=url)
     s3 = boto3.client("s3", endpoint_url=url)
-
-    def run(sql, **more):
-        id = athena.start_query_execution(QueryString=sql, **more)["QueryExecutionId"]
-        while True:
-            found = athena.get_query_execution(QueryExecutionId=id)["QueryExecution"]
-            if found["Status"]["State"] not in ("QUEUED", "RUNNING"):
-                return found
-            time.sleep(0.02)
-
+    run = functools.partial(finished, athena)
     found = run("SELECT eventname, useragent FROM cloudtrail_logs WHERE eventname = ?",
                 ExecutionParameters=["'PutObject'"],
                 QueryExecutionContext={"Database": "default", "Catalog": "AwsDataCatalog"},
@@ -184,8 +197,8 @@ def pyathena_cursors(url):
         assert list(frame["useragent"]) == ["aws-cli", ODD, "aws-cli"]
         shown = connection.cursor(PandasCursor).execute("SHOW TABLES").as_pandas()
         assert "events" in shown.iloc[:, 0].tolist(), shown
-    frame = with_files.cursor(PandasCursor).execute(MANY).as_pandas()
-    assert int(frame["n"].sum()) == 5_000_050_000 and frame["t"].iloc[-1] == "row 100000"
+    frame = with_files.cursor(PandasCursor).execute(MILLION).as_pandas()
+    assert int(frame["n"].sum()) == 500_000_500_000 and frame["t"].iloc[-1] == "row 1000000"
     # Its Arrow cursor reads files with pyarrow, which cannot be told where S3 is.
     table = managed.cursor(ArrowCursor).execute(AGENTS).as_arrow()
     assert table["useragent"].to_pylist() == ["aws-cli", ODD, "aws-cli"]
@@ -273,9 +286,6 @@ def by_key(traillake, lake, state):
     with Server(traillake, lake, state, options=()) as server:
         os.environ["AWS_ENDPOINT_URL"] = server.url
 
-        def key_of(made):
-            return {"aws_access_key_id": made["id"], "aws_secret_access_key": made["secret"]}
-
         def connect(made):
             return pyathena.connect(s3_staging_dir=BUCKET, poll_interval=0.05, **key_of(made))
 
@@ -312,6 +322,66 @@ def by_key(traillake, lake, state):
         del os.environ["AWS_ENDPOINT_URL"]
 
 
+def presigned(traillake, lake, state):
+    """Who has the URL of a result fetches it without keys, while it is good and as it was signed."""
+    ana, bob = (made(traillake, state, "key", name) for name in ("ana", "bob"))
+    with Server(traillake, lake, state, options=()) as server:
+        athena = boto3.client("athena", endpoint_url=server.url, **key_of(ana))
+        found = finished(athena, FEW, ResultConfiguration={"OutputLocation": BUCKET})
+        bucket, key = found["ResultConfiguration"]["OutputLocation"][5:].split("/", 1)
+
+        def url(method="get_object", whose=ana, seconds=60, version="s3v4"):
+            s3 = boto3.client("s3", endpoint_url=server.url, **key_of(whose),
+                              config=Config(signature_version=version))
+            return s3.generate_presigned_url(method, Params={"Bucket": bucket, "Key": key},
+                                             ExpiresIn=seconds)
+
+        good, short = url(), url(seconds=1)
+        status, headers, whole = fetched(good)
+        assert (status, headers["Content-Length"]) == (200, str(len(whole))), whole
+        assert whole.startswith('"n","t"\n"1","row 1"\n') and whole.count("\n") == 3_001, whole
+        for asked, part in [("1-9", whole[1:10]), (f"{len(whole) - 5}-", whole[-5:]),
+                            ("-5", whole[-5:])]:
+            status, headers, text = fetched(good, headers={"Range": f"bytes={asked}"})
+            assert (status, text) == (206, part), (asked, status, text)
+            assert headers["Content-Range"].endswith(f"/{len(whole)}"), headers["Content-Range"]
+        status, headers, _ = fetched(url("head_object"), method="HEAD")
+        assert (status, headers["Content-Length"]) == (200, str(len(whole)))
+        frame = pandas.read_csv(good)
+        assert (len(frame), int(frame["n"].sum())) == (3_000, 4_501_500), frame
+        # DuckDB asks for the head first, which was not signed, then for a range of two bytes.
+        rows = duck.connect().execute(f"SELECT count(*), sum(n::bigint) FROM read_csv('{good}')")
+        assert rows.fetchall() == [(3_000, 4_501_500)]
+        time.sleep(2.1)
+        for address, method, expected, word in [
+            (short, "GET", 403, "is good for 1 s"),
+            (good.replace("X-Amz-Expires=60", "X-Amz-Expires=600"), "GET", 403, "does not match"),
+            (good.replace(".csv?", ".txt?"), "GET", 403, "does not match"),
+            (good.replace("X-Amz-Signature=", "X-Amz-Signature=0"), "GET", 403, "malformed"),
+            (good.split("&X-Amz-Signature")[0], "GET", 403, "no credentials"),
+            (url(whose=bob), "GET", 404, "NoSuchKey"),
+            (url(version="s3"), "GET", 403, "version 2"),
+            (url(seconds=8 * 24 * 3600), "GET", 403, "604800"),
+            (good, "HEAD", 403, ""),
+            (good, "PUT", 403, "files of results alone"),
+            (good, "DELETE", 403, "files of results alone"),
+        ]:
+            status, _, text = fetched(address, method)
+            assert status == expected and word in text, (method, address, status, text)
+        assert fetched(good)[::2] == (200, whole), "nothing of that changed it"
+
+
+def fetched(url, method="GET", headers=None):
+    """What a URL is answered with: the status, the headers and the text."""
+    request = urllib.request.Request(url, method=method, headers=headers or {})
+    try:
+        reply = urllib.request.urlopen(request)
+    except urllib.error.HTTPError as error:
+        reply = error
+    with reply:
+        return reply.status, reply.headers, reply.read().decode()
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         lake = make_lake(sys.argv[1], folder)
@@ -322,6 +392,8 @@ def main():
                 print(f"{test.__name__}: ok, {time.monotonic() - began:.1f} s")
         by_key(sys.argv[1], lake, os.path.join(folder, "closed"))
         print("by_key: ok")
+        presigned(sys.argv[1], lake, os.path.join(folder, "presigned"))
+        print("presigned: ok")
 
 
 main()

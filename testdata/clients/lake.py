@@ -3,10 +3,15 @@
 
 usage: lake.py TRAILLAKE
 
-Needs PyPI boto3, awscli and trustme. The lake holds the demo's trail; what must come back is worked
-out here, from the trail's own files.
+Needs PyPI boto3, awscli, moto[server] and trustme. The lake holds the demo's trail; what must come
+back is worked out here, from the trail's own files.
 """
 import collections
+import csv
+import datetime
+import gzip
+import hashlib
+import io
 import json
 import os
 import subprocess
@@ -18,6 +23,7 @@ import boto3
 import botocore.config
 import botocore.exceptions
 
+from buckets import Buckets
 from credentials import issued, made
 from server import ENDLESS, Server, bring_in, read_trail
 
@@ -31,12 +37,14 @@ def main():
             events, insights = read_trail()
             client = connect(server.url)
             check_types(client)
+            check_a_million(client)
             check_lookup(client, events, insights)
             check_refusals(client)
             check_cancel(client)
             check_lists(client)
             check_restart(server, events)
             check_command_line(server.url, events)
+        check_delivery(traillake, lake, f"{folder}/delivering", events)
         check_credentials(traillake, lake, f"{folder}/closed", events)
     print("lake: all as it should be")
 
@@ -93,6 +101,14 @@ def check_types(client):
     equal([list(cell)[0] for cell in rows[0]], ["eventid", "arn", "requestParameters"])
     sql = "SELECT count(*) AS n FROM events WHERE userIdentity.userName = ? OR eventName = ?"
     equal(ask(client, sql, QueryParameters=["' OR 1 = 1 --", "it's"]), [[{"n": "0"}]])
+
+
+def check_a_million(client):
+    """A million rows, in a thousand pages."""
+    sql = """SELECT a * 1000 + b AS n FROM UNNEST(sequence(0, 999)) AS u (a)
+        CROSS JOIN UNNEST(sequence(1, 1000)) AS v (b)"""
+    found = sorted(int(row[0]["n"]) for row in ask(client, sql))
+    equal(found == list(range(1, 1_000_001)), True, len(found))
 
 
 def username(event):
@@ -288,6 +304,76 @@ def check_command_line(url, events):
     equal(queries[0]["QueryId"], identity)
     refused = aws("start-query", "--query-statement", "SELECT")
     assert "InvalidQueryStatementException" in refused, refused
+
+
+# An answer of more than one part, as S3 takes long objects.
+LONG = 300_000
+HASHES = f"""SELECT n, to_hex(sha256(to_utf8(CAST(n AS varchar)))) AS "Ha,sh"
+    FROM (SELECT x * 10000 + y AS n FROM UNNEST(sequence(0, {LONG // 10_000 - 1})) AS a (x),
+        UNNEST(sequence(1, 10000)) AS b (y)) ORDER BY n"""
+
+
+def check_delivery(traillake, lake, state, events):
+    """Answers come into the bucket where they are wanted, under the places that are listed alone;
+    what S3 says is told."""
+    counts = collections.Counter(event["eventName"] for event in events)
+    hashes = ((str(n), hashlib.sha256(str(n).encode()).hexdigest().upper())
+              for n in range(1, LONG + 1))
+    wanted, expected = "s3://my-bucket/results/team", {}
+    with Buckets("my-bucket", "other-bucket") as s3:
+        places = "s3://my-bucket/results, s3://no-such-bucket"
+        environment = {**s3.environment, "TRAILLAKE_SERVE_DELIVER_TO": places}
+        with Server(traillake, lake, state, environment=environment) as server:
+            client = connect(server.url)
+            for sql, rows, parts in [
+                ("SELECT eventName, count(*) AS n FROM events GROUP BY 1 ORDER BY 1",
+                 [("eventName", "n")] + [(name, str(counts[name])) for name in sorted(counts)], 0),
+                ("SELECT eventID FROM events WHERE false", [("eventID",)], 0),
+                (HASHES, [("n", "Ha,sh"), *hashes], 2),
+            ]:
+                described = delivered(client, sql, wanted)
+                equal((described["DeliveryS3Uri"], described["DeliveryStatus"]),
+                      (wanted, "SUCCESS"), sql)
+                file = s3.client.get_object(Bucket="my-bucket", Key=key_of(described))
+                text = gzip.decompress(file["Body"].read()).decode()
+                found = [tuple(row) for row in csv.reader(io.StringIO(text))]
+                assert found == rows, f"{sql}: {found[:3]} and {len(found)} rows"
+                # S3 tells by the tag in how many parts an object came.
+                equal(file["ETag"].strip('"').split("-")[1:], [str(parts)] if parts else [], sql)
+                expected[key_of(described)] = file["ContentLength"]
+            told = run_aws(server.url, "any", "any", "describe-query", "--query-id",
+                           described["QueryId"])
+            equal((told["DeliveryS3Uri"], told["DeliveryStatus"]), (wanted, "SUCCESS"))
+            missing = delivered(client, "SELECT 1 AS one", "s3://no-such-bucket")
+            equal((missing["QueryStatus"], missing["DeliveryStatus"]),
+                  ("FINISHED", "RESOURCE_NOT_FOUND"))
+            equal(pages(client, missing["QueryId"]), [[{"one": "1"}]])
+            for uri in ("s3://my-bucket", "s3://my-bucket/results-2", "s3://other-bucket/results"):
+                refused = fault(lambda: client.start_query(QueryStatement="SELECT 1",
+                                                           DeliveryS3Uri=uri))
+                equal(refused[0], "OperationNotPermittedException", uri)
+        listed = s3.client.list_objects_v2(Bucket="my-bucket")["Contents"]
+        equal({entry["Key"]: entry["Size"] for entry in listed}, expected)
+        equal(s3.client.list_objects_v2(Bucket="other-bucket")["KeyCount"], 0)
+
+
+def delivered(client, sql, uri):
+    """Asks for an answer in a bucket; how its query is described once that came out."""
+    identity = client.start_query(QueryStatement=sql, DeliveryS3Uri=uri)["QueryId"]
+    wait(client, identity)
+    for _ in range(3000):
+        described = client.describe_query(QueryId=identity)
+        if described["DeliveryStatus"] != "PENDING":
+            return described
+        time.sleep(0.02)
+    raise AssertionError("the answer does not come")
+
+
+def key_of(described):
+    """The key of an answer's file, as CloudTrail Lake forms it."""
+    created = described["QueryStatistics"]["CreationTime"].astimezone(datetime.timezone.utc)
+    return (f"results/team/AWSLogs/000000000000/CloudTrail-Lake/Query/{created:%Y/%m/%d}/"
+            f"{described['QueryId']}/result_1.csv.gz")
 
 
 def check_credentials(traillake, lake, state, events):

@@ -1,6 +1,7 @@
 """Starts and ends a server for the tests of clients, on the lake of the demo's trail."""
 import gzip
 import json
+import os
 import pathlib
 import subprocess
 import tarfile
@@ -34,11 +35,12 @@ def read_trail():
 
 class Server:
     """`traillake serve` on a lake, on a port of its own; unless told otherwise it asks nobody who
-    they are."""
+    they are. `environment` is what it finds there beside ours."""
 
-    def __init__(self, traillake, lake, state, options=("--no-auth",)):
+    def __init__(self, traillake, lake, state, options=("--no-auth",), environment=None):
         self.command = [traillake, "--lake", lake, "serve",
                         "--listen", "127.0.0.1:0", "--state", state, *options]
+        self.environment = {**os.environ, **(environment or {})}
 
     def __enter__(self):
         self.start()
@@ -53,7 +55,8 @@ class Server:
 
     def start(self):
         """Starts it; from then on `url` is where it listens."""
-        self.process = subprocess.Popen(self.command, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(self.command, env=self.environment,
+                                        stderr=subprocess.PIPE, text=True)
         said = []
         for line in self.process.stderr:
             said.append(line)

@@ -29,6 +29,18 @@ impl Outcome {
             Outcome::Interrupted => INTERRUPTED,
         })
     }
+
+    /// Returns what the command came to, after its report was `printed`: that stands also where the
+    /// report's reader went away before its end.
+    ///
+    /// # Errors
+    /// When the report could not be printed for another reason.
+    pub fn after(self, printed: anyhow::Result<()>) -> anyhow::Result<Outcome> {
+        match printed {
+            Err(error) if !is_reader_gone(&error) => Err(error),
+            Ok(()) | Err(_) => Ok(self),
+        }
+    }
 }
 
 /// The exit code of a command that was interrupted.
@@ -227,6 +239,10 @@ mod tests {
         assert!(is_reader_gone(&gone.into()));
         assert!(!is_reader_gone(&socket.into()));
         assert!(!is_reader_gone(&Error::from(BrokenPipe).into()));
+        let gone = Error::new(BrokenPipe, ReaderGone);
+        let outcome = Outcome::DoneWithFailures;
+        assert_eq!(outcome.after(Err(gone.into())).unwrap(), outcome);
+        assert!(outcome.after(Err(Error::from(BrokenPipe).into())).is_err());
     }
 
     #[test]

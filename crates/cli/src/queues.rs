@@ -158,7 +158,11 @@ impl Queue {
             self.failed("ask", "sqs:GetQueueAttributes", DisplayErrorContext(error))
         })?;
         let attributes = answer.attributes.unwrap_or_default();
-        Ok(names.iter().filter_map(|name| attributes.get(name)?.parse::<u64>().ok()).sum())
+        let counts = names.iter().map(|name| attributes.get(name)?.parse::<u64>().ok());
+        counts.sum::<Option<u64>>().ok_or_else(|| {
+            let queue = &self.url;
+            Problem::new(format!("the queue `{queue}` does not say how many messages wait")).into()
+        })
     }
 
     fn failed(&self, what: &str, action: &str, error: impl std::fmt::Display) -> anyhow::Error {

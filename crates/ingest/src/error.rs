@@ -92,6 +92,14 @@ pub enum Error {
         /// Why not, and what is missing.
         reason: String,
     },
+    /// The counts of a run do not add up: it has lost objects on its way, or counted some twice.
+    #[error("{found} objects were found, and {accounted} are accounted for")]
+    Unaccounted {
+        /// Objects found.
+        found: u64,
+        /// Objects of which the run knows what became of them.
+        accounted: u64,
+    },
     /// A worker stopped half way.
     #[error("a worker stopped half way")]
     Worker(#[source] tokio::task::JoinError),
@@ -110,6 +118,9 @@ impl Error {
             }
             Error::PastRetention { .. } => {
                 Some("nothing was read; leave them out with `--since`, or keep events for longer")
+            }
+            Error::Unaccounted { .. } => {
+                Some("this is a fault of ours: tell us; what is committed stands")
             }
             Error::Temporary { .. } => Some("point TMPDIR at a disk with more room"),
             _ => None,

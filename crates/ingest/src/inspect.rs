@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use traillake_cloudtrail::log_file::archive::{HEAD_BYTES, is_archive};
 use traillake_cloudtrail::{Inspected, Limits, ObjectKey, inspect};
 
 use crate::progress::CancelFlag;
@@ -86,9 +87,27 @@ fn look(object: &SourceObject, contents: Contents, limits: &Limits, cancel: &Can
         Contents::Refused(reason) => return Sight::Refused(reason.clone()),
         Contents::Failed(kind, reason) => return Sight::Failed(*kind, reason.clone()),
     };
-    match inspected {
+    let checked = inspected.and_then(|inspected| {
+        check_seen(object, &contents, cancel)?;
+        Ok(inspected)
+    });
+    match checked {
         Ok(inspected) => Sight::Fresh(inspected, contents),
         Err(error) => Sight::Failed(FaultKind::Unreadable, error.to_string()),
+    }
+}
+
+/// Refuses an archive that nobody could look into when it was listed: its members are its objects,
+/// and the next run lists them.
+fn check_seen(object: &SourceObject, contents: &Contents, cancel: &CancelFlag) -> io::Result<()> {
+    if !object.is_unseen {
+        return Ok(());
+    }
+    let mut head = Vec::new();
+    open_again(contents, cancel)?.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+    match is_archive(&head) {
+        true => Err(io::Error::other("is an archive, and could not be read when it was listed")),
+        false => Ok(()),
     }
 }
 

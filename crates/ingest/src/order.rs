@@ -228,10 +228,10 @@ impl PartialEq for Head {
 
 impl Eq for Head {}
 
-/// An object as a line: order, stamp, place, what the ledger knew, key.
+/// An object as a line: order, stamp and what its listing says, what the ledger knew, key.
 type Line = (
     (i64, u32, u32, u64),
-    (u64, Option<i64>, Option<Box<str>>, bool),
+    (u64, Option<i64>, Option<Box<str>>, (bool, bool)),
     Option<(Option<[u8; 32]>, bool)>,
     Box<str>,
 );
@@ -243,9 +243,10 @@ fn write_lines(output: &mut dyn Write, run: &[Listed]) -> io::Result<()> {
 fn write_line(output: &mut dyn Write, listed: &Listed) -> io::Result<()> {
     let object = &listed.object;
     let modified_at = object.modified_at.map(|at| at.timestamp_micros());
+    let listed_as = (object.is_archived, object.is_unseen);
     let line: Line = (
         (listed.at, listed.source, listed.group_bytes, object.position),
-        (object.size_bytes, modified_at, object.etag.clone(), object.is_archived),
+        (object.size_bytes, modified_at, object.etag.clone(), listed_as),
         object.before.as_ref().map(|before| (before.sha256, before.same_stamp)),
         object.key.clone(),
     );
@@ -260,11 +261,11 @@ fn read_line(run: &mut BufReader<SpoolReader>) -> io::Result<Option<Listed>> {
     }
     let (order, stamp, before, key): Line = serde_json::from_str(&text)?;
     let (at, source, group_bytes, position) = order;
-    let (size_bytes, modified_at, etag, is_archived) = stamp;
+    let (size_bytes, modified_at, etag, (is_archived, is_unseen)) = stamp;
     let modified_at = modified_at.and_then(DateTime::from_timestamp_micros);
     let before = before.map(|(sha256, same_stamp)| Before { sha256, same_stamp });
     let listed = SourceObject::listed(key, size_bytes, modified_at);
-    let object = SourceObject { etag, is_archived, position, before, ..listed };
+    let object = SourceObject { etag, is_archived, is_unseen, position, before, ..listed };
     Ok(Some(Listed { object, source, at, month: month_of(at), group_bytes }))
 }
 
@@ -283,6 +284,7 @@ mod tests {
         let object = |number: u64| SourceObject {
             etag: (number.is_multiple_of(3)).then(|| "e-tag".into()),
             is_archived: number.is_multiple_of(7),
+            is_unseen: number.is_multiple_of(11),
             position: number % 2,
             before: (number.is_multiple_of(5))
                 .then_some(Before { sha256: Some([7; 32]), same_stamp: true }),

@@ -11,6 +11,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::future;
 use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -25,7 +26,7 @@ use crate::listing::{Listing, Told};
 use crate::looks::Looks;
 use crate::options::{IngestOptions, Source};
 use crate::order::{Listed, Objects, Order};
-use crate::plan::{list, open, subtract_ledger};
+use crate::plan::{Opened, list, open, subtract_ledger};
 use crate::progress::{CancelFlag, Progress};
 use crate::report::{IntakeLine, Report};
 use crate::resume::{Resumption, missing};
@@ -67,10 +68,10 @@ pub async fn ingest(
     let before = retention::cutoff(&writer, &sources, &options, cancel, began).await?;
     let opened = open(sources, &options).await?;
     let mut resumption = Resumption::of(&opened, &options, &writer, began).await;
-    let (groups, lookings) = (opened.groups, opened.lookings);
+    let Opened { groups, lookings, course_names } = opened;
     // A long run is told of before it ends, for until then its places are not looked at.
     if options.selection.since.is_none_or(|since| since < began - LONG) {
-        keep(lookings.iter().map(|looking| looking.begun(began)), &writer).await;
+        keep(lookings.iter().map(|looking| looking.begun(began)), &[], &writer).await;
     }
     let mut groups = groups.into_iter().peekable();
     while let Some(group) = groups.next() {
@@ -110,16 +111,16 @@ pub async fn ingest(
     }
     // Months that were passed over were listed when nothing more was expected of them.
     let done = lookings.iter().map(|looking| looking.done(&looked, &report, began));
-    keep(done.chain(resumption.ended()), &writer).await;
+    keep(done, &course_names, &writer).await;
     Ok(report)
 }
 
-/// Notes in the lake what was looked at.
-async fn keep(looks: impl Iterator<Item = Looks>, writer: &StoreWriter) {
+/// Notes in the lake what was looked at, and that runs of the names `ended` came to their end.
+async fn keep(looks: impl Iterator<Item = Looks>, ended: &[String], writer: &StoreWriter) {
     let mut all = Looks::default();
     looks.for_each(|looks| all.add(looks));
     if all != Looks::default() {
-        all.keep(writer).await;
+        all.keep(ended, writer).await;
     }
 }
 
@@ -165,7 +166,13 @@ impl Run<'_> {
         let chunks = hand_over(sources, objects, options.chunk_bytes_max(), cancel.clone());
         let decoded = decode(chunks, copies, options, taking, cancel);
         let rounds = Rounds { writer, planned_at, report, progress, settled, now, under_way: None };
-        rounds.fill(decoded, options, cancel).await
+        let report = rounds.fill(decoded, options, cancel).await?;
+        // What nobody accounts for must not pass for brought in.
+        if !cancel.is_cancelled() && !report.objects.adds_up() {
+            let (found, accounted) = (report.objects.found, report.objects.reached());
+            return Err(Error::Unaccounted { found, accounted });
+        }
+        Ok(report)
     }
 }
 
@@ -180,7 +187,8 @@ fn begin(report: &mut Report, listing: &Listing) {
     }
 }
 
-/// Hands the objects over in plan order, cut into chunks, from a thread of its own.
+/// Hands the objects over in plan order, cut into chunks, from a thread of its own. Where that
+/// breaks off, an error comes last: its channel closes then as it does at the end.
 fn hand_over(
     sources: Vec<Arc<dyn LogSource>>,
     objects: Objects,
@@ -188,13 +196,16 @@ fn hand_over(
     cancel: CancelFlag,
 ) -> impl Stream<Item = Result<Chunk>> {
     let (send, mut receive) = mpsc::channel(1);
-    tokio::task::spawn_blocking(move || {
+    let thread = tokio::task::spawn_blocking(move || {
         let mut cutter = Cutter::new(send.clone(), chunk_bytes_max as u64, cancel);
         if let Err(error) = cutter.take_all(&sources, objects) {
             let _ = send.blocking_send(Err(error));
         }
     });
-    stream::poll_fn(move |context| receive.poll_recv(context))
+    let broken_off = stream::once(thread).filter_map(|ended| {
+        future::ready(ended.err().map(|error| Err::<Chunk, Error>(Error::Worker(error))))
+    });
+    stream::poll_fn(move |context| receive.poll_recv(context)).chain(broken_off)
 }
 
 /// Cuts a sequence of objects into chunks, by their sizes as listed.
@@ -427,3 +438,6 @@ impl Rounds<'_> {
         Err(error)
     }
 }
+
+#[cfg(test)]
+mod tests;

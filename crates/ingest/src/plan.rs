@@ -78,11 +78,7 @@ impl Standing {
     fn of(object: &SourceObject, known: Option<&KnownObject>) -> Standing {
         let standing = |of| if object.is_archived { Standing::Archived } else { of };
         let Some(known) = known else { return standing(Standing::New) };
-        let same = match (&object.etag, &known.etag) {
-            (Some(etag), Some(known)) => **etag == **known,
-            _ => object.modified_at == known.modified_at,
-        };
-        if same && object.size_bytes == known.size_bytes {
+        if known.is_stamped(object.size_bytes, object.etag.as_deref(), object.modified_at) {
             Standing::Known
         } else {
             standing(Standing::Changed)
@@ -95,11 +91,11 @@ impl Standing {
 ///
 /// # Errors
 /// [`Error::Source`], [`Error::SpecialSource`], [`Error::LakeInSource`], [`Error::Bucket`].
-pub async fn check_sources(sources: &[Source], lake_folder: Option<&Path>) -> Result<()> {
+pub async fn check_sources(sources: Vec<Source>, lake_folder: Option<&Path>) -> Result<()> {
     let mut paths = Vec::new();
     for source in sources {
         match source {
-            Source::Path(path) => paths.push(path.clone()),
+            Source::Path(path) => paths.push(path),
             Source::Bucket(bucket) => bucket.check().await?,
             Source::Stdin(_) | Source::Keys(..) => {}
         }

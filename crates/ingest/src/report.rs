@@ -95,7 +95,8 @@ impl ObjectCounts {
         self.unreached = self.found.saturating_sub(self.reached());
     }
 
-    fn reached(&self) -> u64 {
+    /// Returns how many of what was found the other counts account for.
+    pub(crate) fn reached(&self) -> u64 {
         let in_ledger = self.known + self.read + self.changed + self.copies + self.empty;
         let not_taken = self.rejected + self.failed + self.elsewhere;
         in_ledger + not_taken + self.ignored + self.left_out + self.past_retention

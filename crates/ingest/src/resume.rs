@@ -3,9 +3,15 @@
 //! A run over a bucket brings in one month after the other, and leaves behind in the lake which of
 //! them it has listed and brought in whole. Where it is killed, interrupted or fails, the next run
 //! over the same goes on from there, as one run would after a pause: it walks the folders, and
-//! lists all months but those. A run that comes to its end says so, and the one after it lists
-//! everything. So what is delivered late is found by the first run that begins after another has
-//! ended, as it would be if no run were ever cut off.
+//! lists all months but those. A run that comes to its end says so, whether it went on from another
+//! or read everything again, and the one after it lists everything. So what is delivered late is
+//! found by the first run that begins after another has ended, as it would be if no run were ever
+//! cut off.
+//!
+//! Which runs are over the same, their *name* says: the bucket's place and the prefix as given, the
+//! selection, and whether it is a follower's sweep. In which order months come in, which events are
+//! taken of them, and whether known objects are read again is no part of it, for whoever ends has
+//! listed the same. But none goes on from one who reads again, nor does that one from another.
 //!
 //! A month is passed over only while all of this holds:
 //! - it had been over for [`LATE_DAYS`](crate::LATE_DAYS) when it was listed, and has the folders
@@ -13,8 +19,10 @@
 //! - nothing of it was left out: no fault but what is in the ledger, nothing past retention;
 //! - the run is over the same prefix of the same bucket with the same selection, and for the same
 //!   reason: a follower's sweep goes on from a sweep, what somebody types from what somebody typed;
-//! - the run from which it goes on began within the last 30 days, and the lake has all the rounds
-//!   that it had then.
+//! - the run from which it goes on began within the last 30 days, and the lake has the commit that
+//!   was its newest when that run last said how far it was: so it has all the rounds that it had
+//!   then, not others with their numbers, as a lake that was restored from a backup may. (A commit
+//!   that a clean-up has removed from the log, after a week or later, counts as not there.)
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
@@ -44,13 +52,11 @@ pub(crate) struct Resumption {
 struct Coming {
     name: String,
     course: Course,
-    /// Whether the lake knows of it.
-    is_kept: bool,
 }
 
 impl Resumption {
     /// Returns from where a run goes on that begins at `began`. The lake is asked only where there
-    /// are months of which one could be passed over.
+    /// are months of which one could be passed over, and for a commit only where one is to be.
     pub(crate) async fn of(
         opened: &Opened,
         options: &IngestOptions,
@@ -68,15 +74,14 @@ impl Resumption {
             return Resumption { courses: Vec::new(), began };
         }
         let kept = Looks::kept(writer).await;
-        let coming = |(bucket, name): (usize, &String)| {
-            goes_on(bucket).then(|| {
-                let course = kept.course(name, began, writer.token()).cloned();
-                let is_kept = course.is_some();
-                let course = course.unwrap_or_else(|| Course::begun(began));
-                Coming { name: name.clone(), course, is_kept }
-            })
-        };
-        Resumption { courses: names.iter().enumerate().map(coming).collect(), began }
+        let mut courses = Vec::new();
+        for (bucket, name) in names.iter().enumerate() {
+            courses.push(match goes_on(bucket) {
+                true => Some(Coming::of(name, &kept, writer, began).await),
+                false => None,
+            });
+        }
+        Resumption { courses, began }
     }
 
     /// Returns whether a month was brought in by the run from which this one goes on.
@@ -93,17 +98,31 @@ impl Resumption {
         writer: &StoreWriter,
     ) {
         let coming = self.courses.get_mut(month.bucket).and_then(Option::as_mut);
-        let Some(Coming { name, course, is_kept }) = coming else { return };
-        if course.finish(month, listed_at, writer.token()) {
-            *is_kept = true;
-            Looks::of_course(name.clone(), course.clone()).keep(writer).await;
+        let Some(Coming { name, course }) = coming else { return };
+        if course.finish(month, listed_at, writer.mark().await) {
+            Looks::of_course(name.clone(), course.clone()).keep(&[], writer).await;
         }
     }
+}
 
-    /// Returns what the lake has to know at the end of the run, so that none goes on from it.
-    pub(crate) fn ended(self) -> impl Iterator<Item = Looks> {
-        let kept = self.courses.into_iter().flatten().filter(|coming| coming.is_kept);
-        kept.map(|coming| Looks::of_course(coming.name, coming.course.ended()))
+impl Coming {
+    /// Returns the run of a name, as far as the lake `kept` how far it has come: a new one where
+    /// the lake knows of none, or has not all that was in it then.
+    async fn of(name: &str, kept: &Looks, writer: &StoreWriter, began: DateTime<Utc>) -> Coming {
+        let known = kept.course(name, began, writer.token());
+        let has_all = match known.and_then(Course::mark) {
+            Some(mark) => writer.has(&mark).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "whether the lake is as it was could not be found out");
+                false
+            }),
+            None => false,
+        };
+        if known.is_some() && !has_all {
+            tracing::info!("the lake was another when a run was cut off: everything is listed");
+        }
+        let course = known.filter(|_| has_all).cloned();
+        let course = course.unwrap_or_else(|| Course::begun(began));
+        Coming { name: name.to_owned(), course }
     }
 }
 

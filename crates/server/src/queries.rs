@@ -26,7 +26,7 @@ use traillake_query::Parameters;
 use uuid::Uuid;
 
 pub(crate) use ending::kind_of;
-pub(crate) use running::Running;
+pub(crate) use running::{Running, Way};
 
 use crate::auth::Identity;
 use crate::engines::Engines;

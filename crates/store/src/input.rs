@@ -180,6 +180,25 @@ pub struct KnownObject {
     pub state: ObjectState,
 }
 
+impl KnownObject {
+    /// Whether an object of its key is this very one, and not an earlier or later one: by size and
+    /// ETag, or modification time where one of the two has no ETag, as not every listing tells it.
+    pub fn is_stamped(
+        &self,
+        size_bytes: u64,
+        etag: Option<&str>,
+        modified_at: Option<DateTime<Utc>>,
+    ) -> bool {
+        // The ledger keeps microseconds.
+        let micros = |at: Option<DateTime<Utc>>| at.map(|at| at.timestamp_micros());
+        let is_same = match (etag, self.etag.as_deref()) {
+            (Some(etag), Some(known)) => etag == known,
+            _ => micros(modified_at) == micros(self.modified_at),
+        };
+        is_same && size_bytes == self.size_bytes
+    }
+}
+
 /// How two records with one identity compare.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Comparison {

@@ -2,8 +2,9 @@
 //!
 //! A state is believed as long as a listing of its log shows the same files as before it was read:
 //! the same names, sizes, times and tags, from the checkpoint on. Commits that came since are read
-//! and added; when anything else changed (a checkpoint, a clean-up, a file that is gone or another
-//! lake in the same place), the log is read anew, as if nothing were known.
+//! and added, and a checkpoint of what is known says nothing new; when anything else changed (a
+//! clean-up, a file that is gone or another lake in the same place), the log is read anew, as if
+//! nothing were known.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +15,10 @@ use object_store::path::Path;
 use crate::error::Result;
 use crate::layout;
 use crate::log::{TableLog, TableState, Tip};
+
+/// A listing of more files is not gone on with: what is known is read again, from a later checkpoint
+/// on, before a listing takes two requests.
+const FILES_MAX: usize = 500;
 
 /// What readers of a lake know of its tables. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -64,17 +69,37 @@ impl Listing {
         self.files.iter().filter_map(|file| layout::commit_version(&file.location))
     }
 
-    /// Whether it is `before` and the commits that follow, nothing else.
+    fn find(&self, path: &Path) -> Option<&ObjectMeta> {
+        let at = self.files.binary_search_by(|file| file.location.cmp(path)).ok()?;
+        self.files.get(at)
+    }
+
+    /// Whether it is `before`, the commits that follow, and checkpoints: nothing else.
     fn continues(&self, before: &Listing) -> bool {
         let Some(newest) = before.newest() else { return false };
-        let new: Vec<u64> = self.commits().filter(|version| *version > newest).collect();
-        let is_old = |file: &&ObjectMeta| {
-            layout::commit_version(&file.location).is_none_or(|version| version <= newest)
+        let is_checkpoint = |file: &ObjectMeta| {
+            layout::is_last_checkpoint(&file.location)
+                || layout::checkpoint_version(&file.location).is_some()
         };
+        let is_kept = |file: &ObjectMeta| {
+            let now = self.find(&file.location);
+            now == Some(file) || (now.is_some() && layout::is_last_checkpoint(&file.location))
+        };
+        let is_new = |file: &ObjectMeta| match layout::commit_version(&file.location) {
+            Some(version) => version > newest,
+            None => is_checkpoint(file),
+        };
+        let is_expected = |file: &ObjectMeta| before.find(&file.location).is_some() || is_new(file);
+        let new = self.commits().filter(|version| *version > newest);
+        let last = self.newest().unwrap_or(newest);
+        let is_ahead = |file: &ObjectMeta| layout::checkpoint_version(&file.location) > Some(last);
         self.application == before.application
             && self.from == before.from
-            && self.files.iter().filter(is_old).eq(&before.files)
-            && new.iter().zip(newest + 1..).all(|(found, next)| *found == next)
+            && self.files.len() <= FILES_MAX
+            && before.files.iter().all(is_kept)
+            && self.files.iter().all(is_expected)
+            && !self.files.iter().any(is_ahead)
+            && new.zip(newest + 1..).all(|(found, next)| found == next)
     }
 }
 

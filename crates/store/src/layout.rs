@@ -28,6 +28,7 @@ pub(crate) const EXPIRED: &str = "expired";
 
 /// Folder of a table's log, under the table's own.
 pub(crate) const LOG: &str = "_delta_log";
+const LAST_CHECKPOINT: &str = "_last_checkpoint";
 
 /// How Delta and Hive spell a partition without value in a path.
 const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
@@ -236,7 +237,12 @@ pub(crate) fn kept(path: &Path) -> Kept {
 
 /// The file that names a table's newest checkpoint, under the table's folder.
 pub(crate) fn last_checkpoint_file(folder: &Path) -> Path {
-    log(folder).join("_last_checkpoint")
+    log(folder).join(LAST_CHECKPOINT)
+}
+
+/// Whether a path names a log's newest checkpoint.
+pub(crate) fn is_last_checkpoint(path: &Path) -> bool {
+    path.filename() == Some(LAST_CHECKPOINT)
 }
 
 /// The checkpoint of a version, under the table's folder.

@@ -58,6 +58,8 @@ pub(crate) struct TableLog {
 #[derive(Debug)]
 pub(crate) struct TableState {
     version: u64,
+    /// The UUID of that version's commit, where it has one.
+    commit: Option<Uuid>,
     /// What replay found; none for a state advanced from an earlier one.
     snapshot: Option<Arc<Snapshot>>,
     schema: SchemaRef,
@@ -369,6 +371,7 @@ impl TableState {
         let none: Arc<[LiveFile]> = Arc::from([]);
         Ok(TableState {
             version: 0,
+            commit: None,
             snapshot: None,
             schema: Arc::new(schema),
             partition_column: spec.partition.map(str::to_string),
@@ -381,6 +384,11 @@ impl TableState {
     /// The version of its log.
     pub(crate) fn version(&self) -> u64 {
         self.version
+    }
+
+    /// The UUID of the commit that made it; none where the table was only created.
+    pub(crate) fn commit(&self) -> Option<Uuid> {
+        self.commit
     }
 
     /// Number of the last round in it; 0 before the first.

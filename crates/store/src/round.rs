@@ -15,6 +15,7 @@
 mod cutoffs;
 mod draft;
 pub(crate) mod manifest;
+mod mark;
 mod publish;
 mod recover;
 mod winners;
@@ -32,6 +33,7 @@ use uuid::Uuid;
 use self::cutoffs::Cutoffs;
 use self::draft::Draft;
 use self::manifest::TableAdds;
+pub use self::mark::Mark;
 use self::publish::Publisher;
 use self::winners::Winners;
 use crate::error::{Error, Result};
@@ -46,8 +48,12 @@ use crate::store::{self, StoreInfo};
 
 /// A table is checkpointed when so many commits came since it last was.
 const CHECKPOINT_EVERY: u64 = 100;
-/// The same in a bucket, where who opens a lake asks for each commit.
-const CHECKPOINT_EVERY_IN_BUCKET: u64 = 8;
+/// The same in a bucket, where who opens a lake asks for each commit: of ten requests one is left.
+const CHECKPOINT_EVERY_IN_BUCKET: u64 = 2;
+/// The same of a table of more than [`MANY_FILES`], whose checkpoint takes longer than some requests.
+const CHECKPOINT_EVERY_OF_MANY: u64 = 8;
+/// About a second's checkpoint.
+const MANY_FILES: usize = 20_000;
 
 /// A named point of a round or of recovery, where a process may die.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +104,7 @@ pub struct StoreWriter {
     pinned: Mutex<Arc<StoreSnapshot>>,
     inflated: Arc<InflatedIndex>,
     cutoffs: tokio::sync::Mutex<Cutoffs>,
-    checkpoint_every: u64,
+    in_bucket: bool,
     /// Whose turn it is to commit; and the numbers of the rounds this writer has committed.
     turn: tokio::sync::Mutex<BTreeSet<i64>>,
 }
@@ -130,10 +136,7 @@ impl StoreWriter {
             pinned: Mutex::new(Arc::new(pinned)),
             inflated: Arc::default(),
             cutoffs: tokio::sync::Mutex::default(),
-            checkpoint_every: match in_bucket {
-                true => CHECKPOINT_EVERY_IN_BUCKET,
-                false => CHECKPOINT_EVERY,
-            },
+            in_bucket,
             turn: tokio::sync::Mutex::default(),
         })
     }
@@ -143,9 +146,9 @@ impl StoreWriter {
         StoreWriter { inflated, ..self }
     }
 
-    /// A table is checkpointed when so many commits came since it last was.
-    pub(crate) fn checkpoint_every(&self) -> u64 {
-        self.checkpoint_every
+    /// Whether the store is in a bucket.
+    pub(crate) fn in_bucket(&self) -> bool {
+        self.in_bucket
     }
 
     /// Who the store is.
@@ -311,7 +314,7 @@ impl StoreWriter {
             Err(error) => return tracing::warn!(%error, "could not look at the store"),
         };
         for table in now.tables() {
-            if let Err(error) = checkpoint(table, self.checkpoint_every).await {
+            if let Err(error) = checkpoint(table, self.in_bucket).await {
                 tracing::warn!(%error, "could not write a checkpoint");
             }
         }
@@ -367,14 +370,21 @@ async fn open_table(
     Ok(TableSnapshot::new(log, Arc::new(state.ok_or_else(missing)?)))
 }
 
-/// The version of a table to write a checkpoint of, when `every` commits came since the last one.
-pub(crate) async fn due_checkpoint(table: &TableSnapshot, every: u64) -> Result<Option<u64>> {
+/// The version of a table to write a checkpoint of, when enough commits came since the last one.
+pub(crate) async fn due_checkpoint(table: &TableSnapshot, in_bucket: bool) -> Result<Option<u64>> {
     let last = table.log().last_checkpoint().await?.unwrap_or(0);
-    Ok(Some(table.version()).filter(|version| *version >= last + every))
+    let commits = table.version().saturating_sub(last);
+    let every = match in_bucket {
+        false => CHECKPOINT_EVERY,
+        true if commits < CHECKPOINT_EVERY_IN_BUCKET => return Ok(None),
+        true if table.files().await?.len() > MANY_FILES => CHECKPOINT_EVERY_OF_MANY,
+        true => CHECKPOINT_EVERY_IN_BUCKET,
+    };
+    Ok((commits >= every).then(|| table.version()))
 }
 
-async fn checkpoint(table: &TableSnapshot, every: u64) -> Result<()> {
-    match due_checkpoint(table, every).await? {
+async fn checkpoint(table: &TableSnapshot, in_bucket: bool) -> Result<()> {
+    match due_checkpoint(table, in_bucket).await? {
         Some(version) => table.log().checkpoint(version).await,
         None => Ok(()),
     }

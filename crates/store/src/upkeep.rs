@@ -135,9 +135,8 @@ impl StoreWriter {
         let now = later(now, began);
         // All tables at one token again: what is removed from a log must be behind all of them.
         let pin = self.publisher().pin(Some(&pin)).await?;
-        let every = self.checkpoint_every();
         for (table, told) in pin.tables().iter().zip(&mut report.tables) {
-            if let Err(error) = keep_log_short(table, every, options, now, told).await {
+            if let Err(error) = keep_log_short(table, self.in_bucket(), options, now, told).await {
                 told.problems.push(error.spelled_out());
             }
         }
@@ -171,7 +170,7 @@ impl StoreWriter {
                 told.rows_rewritten += group.rows();
                 told.files_after = (told.files_after + files).saturating_sub(folded);
             }
-            told.checkpoint = due_checkpoint(table, self.checkpoint_every()).await?;
+            told.checkpoint = due_checkpoint(table, self.in_bucket()).await?;
             let log_kept = now - options.grace.max(LOG_KEPT);
             told.log_files_removed = table.log().expired(log_kept).await?.len() as u64;
             report.tables.push(told);
@@ -362,12 +361,12 @@ fn later(now: DateTime<Utc>, began: Instant) -> DateTime<Utc> {
 /// for.
 async fn keep_log_short(
     table: &TableSnapshot,
-    checkpoint_every: u64,
+    in_bucket: bool,
     options: &UpkeepOptions,
     now: DateTime<Utc>,
     told: &mut TableUpkeep,
 ) -> Result<()> {
-    if let Some(version) = due_checkpoint(table, checkpoint_every).await? {
+    if let Some(version) = due_checkpoint(table, in_bucket).await? {
         match table.log().checkpoint(version).await {
             Ok(()) => told.checkpoint = Some(version),
             // What older checkpoints stand for goes all the same: a full disk needs the space.

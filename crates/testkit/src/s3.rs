@@ -10,7 +10,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
@@ -19,6 +19,7 @@ use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// The access key that the server knows.
@@ -66,6 +67,8 @@ pub enum Spoiled {
     BrokenOff(usize),
     /// It is answered after so many milliseconds.
     Late(u64),
+    /// It is done and answered when the S3 is healed, even if nobody waits for it any more.
+    Held,
     /// It is answered with this page of XML, and nothing happens.
     Answered(&'static str),
 }
@@ -84,8 +87,10 @@ pub struct S3 {
 /// What the connections share.
 struct Desk {
     service: S3Service,
-    asked: Mutex<Vec<Asked>>,
+    asked: Mutex<Vec<(Asked, HeaderMap)>>,
     spoiler: Mutex<Option<Spoiler>>,
+    /// Changes when the S3 is healed.
+    healed: watch::Sender<()>,
 }
 
 impl S3 {
@@ -103,7 +108,8 @@ impl S3 {
         let mut builder = S3ServiceBuilder::new(files);
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         let (asked, spoiler) = (Mutex::new(Vec::new()), Mutex::new(None));
-        let desk = Arc::new(Desk { service: builder.build(), asked, spoiler });
+        let (service, healed) = (builder.build(), watch::Sender::new(()));
+        let desk = Arc::new(Desk { service, asked, spoiler, healed });
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let accepting = tokio::spawn(accept(listener, desk.clone()));
@@ -151,7 +157,14 @@ impl S3 {
 
     /// Returns what was asked since the last call.
     pub fn asked(&self) -> Vec<Asked> {
-        std::mem::take(&mut *self.desk.asked.lock().unwrap_or_else(PoisonError::into_inner))
+        self.desk.take().into_iter().map(|(asked, _)| asked).collect()
+    }
+
+    /// Returns what was asked since the last call, each request with its value of a header.
+    pub fn asked_with(&self, header: &str) -> Vec<(Asked, Option<String>)> {
+        let value = |headers: &HeaderMap| Some(headers.get(header)?.to_str().ok()?.to_owned());
+        let with_value = |(asked, headers): (Asked, HeaderMap)| (asked, value(&headers));
+        self.desk.take().into_iter().map(with_value).collect()
     }
 
     /// Lets `spoiler` choose what goes wrong from now on; it is told how many requests came since.
@@ -164,9 +177,10 @@ impl S3 {
         *chosen = Some(Arc::new(spoiler));
     }
 
-    /// Lets nothing go wrong any more.
+    /// Lets nothing go wrong any more, and goes on with what is held.
     pub fn heal(&self) {
         *self.desk.spoiler.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.desk.healed.send_replace(());
     }
 }
 
@@ -178,6 +192,8 @@ impl Drop for S3 {
 
 async fn accept(listener: TcpListener, desk: Arc<Desk>) {
     while let Ok((socket, _)) = listener.accept().await {
+        // An answer's body would wait for the client's word that its head has come, for 40 ms.
+        let _ = socket.set_nodelay(true);
         let desk = desk.clone();
         tokio::spawn(async move {
             let answer = service_fn(move |request| {
@@ -192,6 +208,10 @@ async fn accept(listener: TcpListener, desk: Arc<Desk>) {
 }
 
 impl Desk {
+    fn take(&self) -> Vec<(Asked, HeaderMap)> {
+        std::mem::take(&mut *self.asked.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let asked = Asked {
             method: request.method().to_string(),
@@ -200,9 +220,11 @@ impl Desk {
         };
         let number = {
             let mut all = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-            all.push(asked.clone());
+            all.push((asked.clone(), request.headers().clone()));
             all.len() - 1
         };
+        // Before it is known whether the request is held: who heals in between is heard.
+        let mut healed = self.healed.subscribe();
         let spoiler = self.spoiler.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let spoiled = spoiler.and_then(|spoiler| spoiler(number, &asked));
         match spoiled {
@@ -213,6 +235,10 @@ impl Desk {
             }
             Some(Spoiled::Late(millis)) => {
                 tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
+            }
+            Some(Spoiled::Held) => {
+                // It can fail only when the desk is gone, and this is the desk.
+                let _ = healed.changed().await;
             }
             _ => {}
         }
@@ -229,7 +255,7 @@ impl Desk {
             Some(Spoiled::Agreed) => agreement(),
             Some(Spoiled::BrokenOff(bytes)) => broken_off(response, bytes).await,
             Some(Spoiled::Refused(..) | Spoiled::Told(..) | Spoiled::Late(_))
-            | Some(Spoiled::Answered(_))
+            | Some(Spoiled::Held | Spoiled::Answered(_))
             | None => response.map(|body| body.boxed_unsync()),
         }
     }

@@ -45,8 +45,9 @@ pub async fn run(session: &Session, args: CheckArgs) -> anyhow::Result<Outcome> 
     };
     let audit = audited.map_err(|error| lakes::no_lake(&location, error))?;
     let (text, json) = (text(&location, &audit, args.read_data), to_json(&location, &audit));
-    Report { text, json }.print(args.report.format, session.terminal.stdout)?;
-    Ok(if audit.is_sound() { Outcome::Done } else { Outcome::DoneWithFailures })
+    let printed = Report { text, json }.print(args.report.format, session.terminal.stdout);
+    let outcome = if audit.is_sound() { Outcome::Done } else { Outcome::DoneWithFailures };
+    outcome.after(printed)
 }
 
 fn text(location: &str, audit: &Audit, read_data: bool) -> String {

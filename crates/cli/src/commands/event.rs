@@ -69,14 +69,15 @@ pub async fn run(session: &Session, args: EventArgs) -> anyhow::Result<Outcome> 
             records.push(event.bytes);
         }
     }
-    if args.provenance {
+    let printed = if args.provenance {
         let text: Vec<String> = provenances.iter().map(provenance_text).collect();
         let report = Report { text: text.join("\n"), json: Json::Array(provenances) };
-        report.print(args.format, session.terminal.stdout)?;
+        report.print(args.format, session.terminal.stdout)
     } else {
-        write(&records, args.pretty, session.terminal.stdout)?;
-    }
-    Ok(if missing > 0 { Outcome::DoneWithFailures } else { Outcome::Done })
+        write(&records, args.pretty, session.terminal.stdout)
+    };
+    let outcome = if missing > 0 { Outcome::DoneWithFailures } else { Outcome::Done };
+    outcome.after(printed)
 }
 
 fn write(records: &[String], pretty: bool, terminal: bool) -> anyhow::Result<()> {

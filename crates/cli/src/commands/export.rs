@@ -181,7 +181,14 @@ async fn write(
     });
     let snapshots = snapshots.collect();
     let (files, relaid) = match (args.format, &args.sql) {
-        (ExportFormat::Trail, _) => (trail(&mut answer, folder, args).await?, 0),
+        (ExportFormat::Trail, _) => {
+            let (files, without) = trail(&mut answer, folder, args).await?;
+            if without > 0 {
+                let rows = count_of(without, "row");
+                session.talk.warn(&format!("{rows} left out: `{RECORD}` is NULL"));
+            }
+            (files, 0)
+        }
         (ExportFormat::Ndjson, None) => lines(&mut answer, folder, args).await?,
         (ExportFormat::Ndjson, Some(_)) => {
             (sheets(&mut answer, folder, args, Format::Ndjson, "ndjson").await?, 0)
@@ -219,11 +226,12 @@ fn statement(args: &ExportArgs) -> String {
     )
 }
 
+/// Writes a trail; returns its files, and how many rows are not in them because they hold no event.
 async fn trail(
     answer: &mut Answer,
     folder: &Folder,
     args: &ExportArgs,
-) -> anyhow::Result<Vec<ExportedFile>> {
+) -> anyhow::Result<(Vec<ExportedFile>, u64)> {
     if column(&answer.schema, RECORD).is_none() {
         return Err(Problem::new("a trail is made of whole events")
             .hint("select `eventJson`, or give a condition with `--where`")
@@ -231,6 +239,7 @@ async fn trail(
     }
     let events_max = args.file_events.unwrap_or(TRAIL_FILE_EVENTS);
     let mut trail = Trail::new(folder, args.table.service(), events_max);
+    let mut without = 0;
     while let Some(batch) = answer.batches.next().await {
         let batch = batch?;
         let text = |name| -> anyhow::Result<Option<ArrayRef>> {
@@ -241,7 +250,10 @@ async fn trail(
         let (accounts, regions) = (text(ACCOUNT)?, text(REGION)?);
         let times = times(&batch)?;
         for row in 0..batch.num_rows() {
-            let Some(record) = value(Some(&records), row) else { continue };
+            let Some(record) = value(Some(&records), row) else {
+                without += 1;
+                continue;
+            };
             // A column that is not selected is read from the event.
             let told = match (&accounts, &regions, &times) {
                 (Some(_), Some(_), Some(_)) => Told::default(),
@@ -256,7 +268,7 @@ async fn trail(
             trail.push(&place, record.as_bytes())?;
         }
     }
-    trail.finish()
+    Ok((trail.finish()?, without))
 }
 
 async fn lines(

@@ -130,7 +130,9 @@ pub async fn run(session: &Session, args: IngestArgs) -> anyhow::Result<Outcome>
         if let Some(name) = &intake.name {
             let mut note = stored::note_of(&lake, name).await?;
             note.of_taken(&taken, Utc::now());
-            stored::keep_note(&lake, Some(name), &note).await;
+            if let Some(error) = stored::keep_note(&lake, Some(name), &note).await {
+                session.talk.warn(&format!("how this went could not be noted: {error:#}"));
+            }
         }
         printed.push((intake.name.clone(), intake::account(&taken)));
         outcome = match taken.report {
@@ -142,8 +144,8 @@ pub async fn run(session: &Session, args: IngestArgs) -> anyhow::Result<Outcome>
             break;
         }
     }
-    intake::together(printed).print(args.printed.format, session.terminal.stdout)?;
-    Ok(outcome)
+    let report = intake::together(printed);
+    outcome.after(report.print(args.printed.format, session.terminal.stdout))
 }
 
 /// Returns what is to be brought in: the sources typed, as one, and each one that the lake keeps.
@@ -236,8 +238,7 @@ async fn dry_run(
             outcome = Outcome::DoneWithFailures;
         }
     }
-    intake::together(printed).print(format, session.terminal.stdout)?;
-    Ok(outcome)
+    outcome.after(intake::together(printed).print(format, session.terminal.stdout))
 }
 
 /// Returns the state of a store as its readers see it, none where there is no such store. (A writer

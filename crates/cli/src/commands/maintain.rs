@@ -78,12 +78,13 @@ pub async fn run(session: &Session, args: MaintainArgs) -> anyhow::Result<Outcom
         "lake": lake.location(), "dry_run": args.dry_run, "half_written_removed": swept,
         "stores": stores.iter().map(json_of).collect::<Vec<_>>(),
     });
-    Report { text, json }.print(args.report.format, session.terminal.stdout)?;
+    let printed = Report { text, json }.print(args.report.format, session.terminal.stdout);
     for problem in stores.iter().flat_map(Tended::problems) {
         session.talk.warn(&problem);
     }
     let clean = stores.iter().all(|store| store.problems().next().is_none());
-    Ok(if clean { Outcome::Done } else { Outcome::DoneWithFailures })
+    let outcome = if clean { Outcome::Done } else { Outcome::DoneWithFailures };
+    outcome.after(printed)
 }
 
 fn options(grace: Option<Duration>) -> anyhow::Result<UpkeepOptions> {

@@ -38,11 +38,12 @@ pub fn run(session: &Session, args: SamplesArgs) -> anyhow::Result<Outcome> {
         many => list(many),
     };
     let json = found.iter().map(as_json).collect();
-    if args.report.format == ReportFormat::Json || !found.is_empty() {
-        Report { text, json: Value::Array(json) }
-            .print(args.report.format, session.terminal.stdout)?;
+    let outcome = if found.is_empty() { Outcome::DoneWithFailures } else { Outcome::Done };
+    if args.report.format == ReportFormat::Text && found.is_empty() {
+        return Ok(outcome);
     }
-    Ok(if found.is_empty() { Outcome::DoneWithFailures } else { Outcome::Done })
+    let report = Report { text, json: Value::Array(json) };
+    outcome.after(report.print(args.report.format, session.terminal.stdout))
 }
 
 /// Returns one line a sample.

@@ -198,10 +198,7 @@ fn described(name: &str, source: &StoredSource, note: &Note) -> Report {
     if let Some(sqs) = &source.sqs {
         text += &format!("  told by {sqs}\n");
     }
-    text += &match note.succeeded_at {
-        Some(at) => format!("  last success {}\n", show_second(at)),
-        None => "  never looked at\n".to_owned(),
-    };
+    text += &format!("  {}\n", note.last_success());
     if let Some(failure) = &note.failure {
         text += &format!("  last look failed: {failure}\n");
     }

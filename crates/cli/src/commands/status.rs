@@ -80,8 +80,8 @@ pub async fn run(session: &Session, args: StatusArgs) -> anyhow::Result<Outcome>
         described.push(status.json());
     }
     let json = json!({"lake": lake.location(), "stores": described});
-    Report { text, json }.print(args.report.format, session.terminal.stdout)?;
-    Ok(if sound { Outcome::Done } else { Outcome::DoneWithFailures })
+    let outcome = if sound { Outcome::Done } else { Outcome::DoneWithFailures };
+    outcome.after(Report { text, json }.print(args.report.format, session.terminal.stdout))
 }
 
 struct StoreStatus {
@@ -137,11 +137,8 @@ impl SourceStatus {
     }
 
     fn text(&self) -> String {
-        let mut text = format!("  source {}: {}", self.name, self.url);
-        match self.note.succeeded_at {
-            Some(at) => text += &format!(", last success {}", show_second(at)),
-            None => text += ", never looked at",
-        }
+        let mut text =
+            format!("  source {}: {}, {}", self.name, self.url, self.note.last_success());
         if let Some(age) = self.newest_delivery_age_seconds {
             let age = Duration::from_secs(age.unsigned_abs());
             text += &format!(", newest delivery {} ago", show_duration(age));

@@ -10,17 +10,18 @@ mod follower;
 mod messages;
 mod stop;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
 use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::task::{AbortHandle, JoinSet};
-use traillake_server::Followed;
+use traillake_server::{Followed, FollowedSource};
 use traillake_store::{Lake, UpkeepOptions};
 
 use super::Intake;
-use super::stored::{self, StoredSource};
+use super::stored::{self, Note, StoredSource};
 use crate::failure::Rendered;
 use crate::interrupt::Interrupt;
 use crate::output::ReportFormat;
@@ -28,6 +29,7 @@ use crate::session::Session;
 use crate::talk::Talk;
 use crate::upkeep::{self, How};
 
+use fares::Fares;
 use follower::Follower;
 
 /// Looks that go on at once. Each may take all the memory that an ingest may take; but a bucket
@@ -117,6 +119,8 @@ pub async fn follow_stored(following: Following, followed: &Followed, interrupt:
 #[derive(Default)]
 struct Followers {
     all: Vec<(Arc<Follower>, AbortHandle)>,
+    /// How sources fare that could not be taken up, by name.
+    failing: BTreeMap<String, Fares>,
     tasks: JoinSet<anyhow::Result<()>>,
 }
 
@@ -128,7 +132,8 @@ impl Followers {
     }
 
     /// Takes up the sources that the lake keeps now, and leaves those that it does not keep any
-    /// more. One that it keeps otherwise than before is taken up when it has been left.
+    /// more. One that it keeps otherwise than before is taken up when it has been left. One that
+    /// cannot be taken up is told of as one whose look failed, until it can.
     async fn renew(&mut self, following: &Arc<Following>, followed: &Followed) {
         self.all.retain(|(_, task)| !task.is_finished());
         let kept = match stored::stored(&following.lake).await {
@@ -140,20 +145,47 @@ impl Followers {
                 follower.stop();
             }
         }
+        self.failing.retain(|name, _| kept.iter().any(|(of, _)| of == name));
         for (name, source) in kept {
             if self.all.iter().any(|(follower, _)| follower.name() == Some(&name)) {
                 continue;
             }
+            let store = source.store.clone();
             match following.follower(&name, source).await {
-                Ok(Some(follower)) => self.begin(follower, following),
-                Ok(None) => {}
-                Err(error) => {
-                    let words = words_of(&error);
-                    following.session.talk.warn(&format!("source {name}: {words}"));
+                Ok(follower) => {
+                    self.failing.remove(&name);
+                    if let Some(follower) = follower {
+                        self.begin(follower, following);
+                    }
                 }
+                Err(error) => followed.tell(self.fail(&name, &store, &error, following).await),
             }
         }
-        followed.keep(|name| self.all.iter().any(|(of, _)| of.name().is_some_and(|n| n == name)));
+        followed.keep(|name| {
+            let is_followed = self.all.iter().any(|(of, _)| of.name().is_some_and(|n| n == name));
+            is_followed || self.failing.contains_key(name)
+        });
+    }
+
+    /// Takes in that a source could not be taken up, and returns how it fares.
+    async fn fail(
+        &mut self,
+        name: &str,
+        store: &str,
+        error: &anyhow::Error,
+        following: &Following,
+    ) -> FollowedSource {
+        let words = words_of(error);
+        following.session.talk.warn(&format!("source {name}: {words}"));
+        let note = stored::note_of(&following.lake, name).await;
+        let fares = self.failing.entry(name.to_owned()).or_default();
+        let is_read = note.map(|note| fares.go_on(note)).is_ok();
+        fares.look_failed(words);
+        // One that could not be read may say when a look ended well: it stays.
+        if is_read {
+            following.keep_note(Some(name), &fares.note).await;
+        }
+        fares.told(name, store)
     }
 
     /// Asks all to stop, and returns when they have.
@@ -183,6 +215,14 @@ impl Following {
         intake.check(&self.session, self.lake.location()).await?;
         let store = source.store.clone();
         Ok(Some(Follower::new(&self.lake, store, intake, Some(source)).await?))
+    }
+
+    /// Keeps in the lake how a look at a source went. That it cannot be kept is told.
+    async fn keep_note(&self, name: Option<&str>, note: &Note) {
+        if let Some(error) = stored::keep_note(&self.lake, name, note).await {
+            let words = words_of(&error);
+            self.session.talk.warn(&format!("how a look went could not be noted: {words}"));
+        }
     }
 
     /// What `work` returns; the lake is tended meanwhile. Wherever that is stopped, the lake is

@@ -201,7 +201,7 @@ impl Intake {
             return Err(traillake_ingest::Error::LakeInSource { lake, path }.into());
         }
         let sources = self.sources().await?;
-        Ok(traillake_ingest::check_sources(&sources, folder).await?)
+        Ok(traillake_ingest::check_sources(sources, folder).await?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! How a run looks while it goes on: a bar on a terminal, now and then a line elsewhere.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -69,13 +69,12 @@ impl Listener {
         if untold > 0 {
             self.talk.warn(&format!("{} more of this kind", count_of(untold, "fault")));
         }
-        self.record.into_inner().unwrap_or(None)
+        self.record.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self, line: &impl Serialize) {
-        if let Ok(mut record) = self.record.lock()
-            && let Some(record) = record.as_mut()
-        {
+        let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(record) = record.as_mut() {
             record.add(line);
         }
     }
@@ -133,5 +132,44 @@ impl Progress for Listener {
 
     fn taken_in(&self, line: &IntakeLine) {
         self.write(line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+    use anyhow::Context as _;
+    use chrono::DateTime;
+    use traillake_ingest::Report;
+
+    use super::*;
+
+    #[test]
+    fn a_record_outlives_who_broke_off_while_holding_it() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("record");
+        let at = DateTime::UNIX_EPOCH;
+        let listener = Listener {
+            talk: Talk::new(true, false, false),
+            bar: None,
+            started: Instant::now(),
+            counts: Counts::default(),
+            last_line: Mutex::new(Instant::now()),
+            record: Mutex::new(Some(IntakeRecord::create(&path, at)?)),
+        };
+        let broke_off = catch_unwind(AssertUnwindSafe(|| {
+            let held = listener.record.lock();
+            if held.is_ok() {
+                resume_unwind(Box::new("broken off"));
+            }
+        }));
+        assert!(broke_off.is_err() && listener.record.is_poisoned());
+        listener.ignored(&IgnoredLine { ignored: "a".to_owned(), reason: "b".to_owned() });
+        let record = listener.stop().context("the record is gone")?;
+        record.finish(&Report::default(), at)?;
+        let written = std::fs::read_to_string(&path)?;
+        assert_eq!(written.lines().count(), 3, "{written}");
+        Ok(())
     }
 }

@@ -42,16 +42,49 @@ impl IntakeRecord {
     }
 
     /// Adds the sums and gives the file its name.
+    ///
+    /// # Errors
+    /// When it cannot be written: what was taken in stands, and the error says how much that is.
     pub fn finish(mut self, report: &Report, finished_at: DateTime<Utc>) -> anyhow::Result<()> {
         let tail = json!({"finished_at": spelled(finished_at), "report": report});
         let written = match self.failure.take() {
             Some(failure) => Err(failure),
             None => writeln!(self.sink, "{tail}").and_then(|()| self.sink.flush()),
         };
+        let taken = match (report.cancelled, report.is_clean()) {
+            (true, _) => "the intake was interrupted, and",
+            (false, true) => "everything was taken in, but",
+            (false, false) => "not everything was taken in, and",
+        };
         written.map_err(|error| {
-            Problem::new("everything was taken in, but the report could not be written")
-                .because(error)
+            Problem::new(format!("{taken} the report could not be written")).because(error)
         })?;
         self.destination.publish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_cannot_be_written_tells_what_was_taken_in() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let said = |report: Report| -> anyhow::Result<Option<String>> {
+            let path = folder.path().join("record");
+            let mut record = IntakeRecord::create(&path, DateTime::UNIX_EPOCH)?;
+            record.failure = Some(std::io::ErrorKind::WriteZero.into());
+            let finished = record.finish(&report, DateTime::UNIX_EPOCH);
+            Ok(finished.err().map(|error| error.to_string()))
+        };
+        let check = |report: Report, taken: &str| -> anyhow::Result<()> {
+            assert_eq!(said(report)?, Some(format!("{taken} the report could not be written")));
+            Ok(())
+        };
+        check(Report::default(), "everything was taken in, but")?;
+        let cancelled = Report { cancelled: true, ..Report::default() };
+        check(cancelled, "the intake was interrupted, and")?;
+        let faulty = Report { faults_total: 1, ..Report::default() };
+        check(faulty, "not everything was taken in, and")
     }
 }

@@ -11,6 +11,7 @@ use traillake_store::Lake;
 use super::{Intake, Taken};
 use crate::buckets::{self, BucketArgs};
 use crate::failure::Problem;
+use crate::times::show_second;
 
 /// The version of a source's file.
 const FORMAT: u64 = 1;
@@ -83,6 +84,16 @@ pub struct SweepNote {
 }
 
 impl Note {
+    /// When a look last ended well, in words.
+    pub fn last_success(&self) -> String {
+        match (self.succeeded_at, self.looked_at, &self.failure) {
+            (Some(at), ..) => format!("last success {}", show_second(at)),
+            (None, Some(_), _) => "no success yet".to_owned(),
+            (None, None, Some(_)) => "last success unknown".to_owned(), // the note is lost
+            (None, None, None) => "never looked at".to_owned(),
+        }
+    }
+
     /// Takes in what a look brought.
     pub fn of_taken(&mut self, taken: &Taken, now: DateTime<Utc>) {
         self.looked_at = Some(now);
@@ -208,17 +219,27 @@ pub async fn stored(lake: &Lake) -> anyhow::Result<Vec<(String, StoredSource)>> 
     lake.sources().await?.into_iter().map(parse).collect()
 }
 
-/// Returns how the last look at a source went.
+/// Returns how the last look at a source went: as one that failed where its note says nothing that
+/// can be read, until the next look writes another.
+///
+/// # Errors
+/// When the lake cannot be read.
 pub async fn note_of(lake: &Lake, name: &str) -> anyhow::Result<Note> {
-    let bytes = lake.source_note(name).await?.unwrap_or_default();
-    Ok(serde_json::from_slice(&bytes).unwrap_or_default())
+    let Some(bytes) = lake.source_note(name).await? else { return Ok(Note::default()) };
+    Ok(serde_json::from_slice(&bytes).unwrap_or_else(|error| {
+        let words = format!("its note cannot be read, so how it went is not known: {error}");
+        Note { failure: Some(words), ..Note::default() }
+    }))
 }
 
-/// Keeps how a look went. That it cannot be kept is told, and no more.
-pub async fn keep_note(lake: &Lake, name: Option<&str>, note: &Note) {
-    let Some(name) = name else { return };
-    let Ok(text) = serde_json::to_string(note) else { return };
-    if let Err(error) = lake.note_source(name, text).await {
-        tracing::warn!(name, %error, "could not note how the look went");
-    }
+/// Keeps how a look went. Returns what kept it from that: nothing that would end a run.
+pub async fn keep_note(lake: &Lake, name: Option<&str>, note: &Note) -> Option<anyhow::Error> {
+    let name = name?;
+    let kept = match serde_json::to_string(note) {
+        Ok(text) => lake.note_source(name, text).await.map_err(anyhow::Error::from),
+        Err(error) => Err(error.into()),
+    };
+    let error = kept.err()?;
+    tracing::warn!(name, %error, "could not note how the look went");
+    Some(error)
 }

@@ -4,6 +4,7 @@ mod hashes;
 mod shown;
 
 use insta::assert_snapshot;
+use traillake_testkit::corpus::corpus;
 use traillake_testkit::s3::{Asked, Spoiled};
 
 use crate::buckets::{MANIFEST, World, check_truth, keys, write_inventory};
@@ -221,13 +222,9 @@ fn stores_are_created_listed_and_kept_apart() {
 
 #[test]
 fn real_trails_add_up() {
-    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpus/cartographer");
-    if !std::path::Path::new(corpus).exists() {
-        eprintln!("SKIPPED: {corpus} is not there");
-        return;
-    }
-    let here = Folder::new();
-    let ran = here.run(&["ingest", corpus]);
+    let Some(set) = corpus("cartographer") else { return };
+    let (here, set) = (Folder::new(), set.to_str().unwrap());
+    let ran = here.run(&["ingest", set]);
     let records = ran.stdout.lines().nth(1).unwrap_or_default();
     let sum = "9,226 records = 8,170 stored + 691 duplicates + 249 respelled + 116 variants";
     assert_eq!(records, sum, "{}", ran.stderr);
@@ -239,16 +236,12 @@ fn real_trails_add_up() {
 
 #[test]
 fn an_interrupted_run_is_finished_by_the_next() {
-    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpus/cartographer");
-    if !std::path::Path::new(corpus).exists() {
-        eprintln!("SKIPPED: {corpus} is not there");
-        return;
-    }
-    let here = Folder::new();
-    let ran = here.interrupted("ingest started", &["ingest", corpus]).exited(130);
+    let Some(set) = corpus("cartographer") else { return };
+    let (here, set) = (Folder::new(), set.to_str().unwrap());
+    let ran = here.interrupted("ingest started", &["ingest", set]).exited(130);
     assert!(ran.stdout.contains("interrupted; the lake is consistent"), "{ran:?}");
     here.run(&["status"]).done();
-    here.run(&["ingest", corpus]).done();
+    here.run(&["ingest", set]).done();
     assert_eq!(here.csv("SELECT count(*) FROM events"), "8170\n");
     here.run(&["status"]).done();
 }

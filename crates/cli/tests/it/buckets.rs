@@ -1,10 +1,15 @@
 //! Buckets from the command line: logs from S3, and a lake in S3, with an S3 on this machine.
 
-use std::process::Command;
+use std::collections::BTreeMap;
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use traillake_testkit::s3::{ACCESS_KEY, S3, SECRET_KEY, Spoiled};
+use traillake_testkit::random::Random;
+use traillake_testkit::s3::{ACCESS_KEY, Asked, S3, SECRET_KEY, Spoiled};
 
 use crate::folder::{BINARY, Folder, Ran, event, log};
+use crate::followed::until;
 
 /// A folder, and an S3 with the demo's trail in bucket `trail` and an empty bucket `home`.
 pub struct World {
@@ -423,6 +428,16 @@ fn a_plan_of_a_bucket_says_what_it_takes() {
     assert!(plan.stdout.contains(" LIST requests: "), "{}", plan.stdout);
     assert!(plan.stdout.contains(" of lake, about "), "{}", plan.stdout);
     assert!(plan.stderr.contains("delivered until 2024-05-11 00:00:00"), "{}", plan.stderr);
+    let plan = world.run(&["ingest", "s3://trail", "--dry-run", "--format", "json"]).done().stdout;
+    let plan: serde_json::Value = serde_json::from_str(&plan).unwrap();
+    let told = |name: &str| plan["estimate"][name].as_u64().unwrap() as usize;
+    world.s3.asked();
+    world.run(&["ingest", "s3://trail"]).done();
+    let (lists, gets): (Vec<Asked>, Vec<Asked>) =
+        world.s3.asked().into_iter().partition(Asked::is_listing);
+    assert_eq!((told("get_requests"), told("head_requests")), (gets.len(), 0));
+    // One more to see whether there is a bucket, one for `AWSLogs` and one for the organization.
+    assert_eq!(told("list_requests") + 3, lists.len(), "{lists:#?}");
 }
 
 /// What must stand in a lake that the demo's trail went into, however often.
@@ -434,20 +449,38 @@ pub fn check_truth(world: &World, lake: &str, what: &str) {
     assert_eq!(world.csv(lake, objects), "141,677,8\n", "{what}");
 }
 
+/// Parts of a run in each of which a call is spoiled.
+const PARTS: usize = 5;
+
 #[test]
 fn whatever_the_nth_answer_of_the_lakes_bucket_is_nothing_is_lost_or_doubled() {
-    for (code, name) in [(412, "PreconditionFailed"), (503, "SlowDown")] {
-        for n in [3, 9, 17, 26] {
+    let lake = "s3://home/lake";
+    let args = ["--lake", lake, "ingest", "logs"];
+    let faultless = World::new();
+    faultless.run(&args).done();
+    // A run may find some of it done sooner than another.
+    let calls = asked_of_home(&faultless) - 4;
+    for (code, name) in [(412_u16, "PreconditionFailed"), (503, "SlowDown")] {
+        let mut random = Random::new(u64::from(code));
+        for part in 0..PARTS {
+            // From the first call of a run to its last.
+            let n = calls * part / PARTS + random.below((calls / PARTS) as u64) as usize;
             let world = World::new();
-            let lake = "s3://home/lake";
+            let hits = Arc::new(AtomicUsize::new(0));
+            let counted = hits.clone();
             world.s3.spoil(move |number, asked| {
-                let is_hit = number >= n && number < n + 2 && asked.path.starts_with("/home");
-                is_hit.then_some(Spoiled::Refused(code, name))
+                let is_hit = (n..n + 2).contains(&number) && asked.path.starts_with("/home");
+                is_hit.then(|| {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                    Spoiled::Refused(code, name)
+                })
             });
-            let first = world.run(&["--lake", lake, "ingest", "logs"]);
+            let first = world.run(&args);
+            let what = format!("{code} at {n} of {calls}: {}", first.stderr);
+            assert!(hits.load(Ordering::Relaxed) > 0, "it came to no such call: {what}");
             world.s3.heal();
-            world.run(&["--lake", lake, "ingest", "logs"]).done();
-            check_truth(&world, lake, &format!("{code} at {n}: {}", first.stderr));
+            world.run(&args).done();
+            check_truth(&world, lake, &what);
         }
     }
 }
@@ -456,13 +489,35 @@ fn whatever_the_nth_answer_of_the_lakes_bucket_is_nothing_is_lost_or_doubled() {
 fn two_ingesters_on_the_same_slices_bring_everything_in_once() {
     let world = World::new();
     let lake = "s3://home/lake";
-    let command = |source: &str| {
+    let start = || -> Child {
         let mut command = world.here.command(BINARY);
-        command.args(["--lake", lake, "ingest", source]);
+        command.args(["--lake", lake, "ingest", "s3://trail"]);
         world.set(&mut command);
         command.stdout(std::process::Stdio::null()).spawn().unwrap()
     };
-    let mut both = [command("s3://trail"), command("s3://trail")];
+    // Neither gets its first round in before both are about to.
+    let waiting = Arc::new(AtomicUsize::new(0));
+    let counted = waiting.clone();
+    world.s3.spoil(move |_, asked| {
+        let first = "/events/_delta_log/00000000000000000001.json";
+        (asked.method == "PUT" && asked.path.ends_with(first)).then(|| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Spoiled::Held
+        })
+    });
+    let mut both = [start(), start()];
+    until("both to commit", || waiting.load(Ordering::Relaxed) == 2);
+    assert!(both.iter_mut().all(|child| child.try_wait().unwrap().is_none()));
+    // Both have listed, and read, the same.
+    let mut asked: BTreeMap<String, usize> = BTreeMap::new();
+    for Asked { path, query, .. } in world.s3.asked() {
+        let is_month = query.replace("%2F", "/").contains("/2026/03/");
+        if path.starts_with("/trail/AWSLogs/") || (path == "/trail" && is_month) {
+            *asked.entry(format!("{path}?{query}")).or_default() += 1;
+        }
+    }
+    assert!(asked.len() > 141 && asked.values().all(|times| *times == 2), "{asked:#?}");
+    world.s3.heal();
     for child in &mut both {
         assert!(child.wait().unwrap().success());
     }

@@ -5,6 +5,7 @@ mod kinds;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use traillake_testkit::corpus::corpus;
 
 use crate::folder::{Folder, event, log};
 
@@ -95,15 +96,10 @@ fn a_trail_goes_out_and_comes_in_again() {
 
 #[test]
 fn real_events_go_out_and_come_in_again() {
-    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpus");
     for set in ["boogy", "splunk", "zieglerva", "plaso", "trailscraper", "umccr-flaws"] {
-        let set = format!("{corpus}/{set}");
-        if !Path::new(&set).exists() {
-            eprintln!("SKIPPED: {set} is not there");
-            continue;
-        }
+        let Some(set) = corpus(set) else { continue };
         let here = Folder::new();
-        here.run(&["--quiet", "ingest", &set]);
+        here.run(&["--quiet", "ingest", set.to_str().unwrap()]);
         check_both_ways(&here);
     }
 }
@@ -161,6 +157,10 @@ fn a_selection_is_what_the_condition_says_in_every_format() {
     let sql = "SELECT eventJson FROM events WHERE eventSource = 's3.amazonaws.com'";
     here.run(&["export", "--sql", sql, "-o", "told"]).done();
     assert_eq!(manifest(&here, "told")["events"], count);
+    let sql = format!("{sql} UNION ALL SELECT CAST(NULL AS varchar)");
+    let ran = here.run(&["export", "--sql", &sql, "-o", "nulls"]).done();
+    assert!(ran.stderr.contains("1 row left out: `eventJson` is NULL"), "{}", ran.stderr);
+    assert_eq!(manifest(&here, "nulls")["events"], count);
     here.run(&["export", "--where", "eventName = 'NoSuchCall'", "-o", "none"]).done();
     assert_eq!(manifest(&here, "none")["files"], Value::Array(Vec::new()));
     here.run(&["export", "--where", "eventName = 'X'", "--format", "csv", "-o", "header"]).done();

@@ -70,6 +70,43 @@ fn what_is_new_comes_in_while_the_lake_is_served() {
 }
 
 #[test]
+fn a_source_that_cannot_be_taken_up_is_followed_as_one_that_fails() {
+    let here = Folder::new();
+    deliver(&here, "logs/a", 1);
+    here.run(&["ingest", "logs"]).done();
+    here.run(&["source", "add", "trail", "logs"]).done();
+    let feeder = token(&here, &["feeder", "--role", "ingest"]);
+    let served = Served::start(&here, &["--follow", "--every", "1h"]);
+    let ready = || served.get("/ready?max_lag=3600", &feeder).status;
+    until("the first look", || ready() == 200);
+    let look = || served.ask("POST", "/v1/sources/look", &bearer(&feeder), "").is(202);
+    let more = || {
+        let sources = served.get("/v1/sources", &feeder).is(200).json();
+        let sources = sources["sources"].as_array().unwrap().clone();
+        sources.into_iter().find(|source| source["name"] == "more")
+    };
+    deliver(&here, "more/b", 2);
+    here.run(&["source", "add", "more", "more"]).done();
+    std::fs::rename(here.path("more"), here.path("away")).unwrap();
+    look();
+    until("what is wrong with it", || more().is_some_and(|more| more["failure"].is_string()));
+    assert_eq!(ready(), 503);
+    let metrics = served.get("/metrics", &feeder).is(200);
+    let failed = "traillake_source_looks_failed_total{source=\"more\"} 1\n";
+    assert!(metrics.text().contains(failed), "{}", metrics.text());
+    let status = here.run(&["status"]).done().stdout;
+    assert!(status.contains("no success yet; last look failed: could not open"), "{status}");
+
+    std::fs::rename(here.path("away"), here.path("more")).unwrap();
+    look();
+    until("its first look", || {
+        more().is_some_and(|more| more["failure"].is_null() && more["records_stored"] == 1)
+    });
+    assert_eq!(ready(), 200);
+    assert_eq!(served.stop(), 0);
+}
+
+#[test]
 fn what_is_followed_is_kept_small() {
     let here = Folder::new();
     let mut child = here.command(crate::folder::BINARY);

@@ -15,6 +15,7 @@ use traillake_testkit::s3::{Asked, Spoiled};
 use crate::buckets::World;
 use crate::folder::{BINARY, Folder, event, log};
 use crate::followed::until;
+use crate::queue::Queue;
 use crate::served::{Served, token};
 
 /// A follower that a test starts; it is ended with the value.
@@ -166,14 +167,15 @@ fn logs_past_retention_are_left_out_and_do_not_stop_a_follower() {
     assert_eq!(follower.child.wait().unwrap().code(), Some(130));
 }
 
-/// A queue in which a message of no consequence comes as soon as it is asked for; eight more wait.
+/// A queue in which a message of no consequence comes as soon as it is asked for.
 struct BusyQueue {
     url: String,
     received: Arc<AtomicUsize>,
 }
 
 impl BusyQueue {
-    fn start() -> BusyQueue {
+    /// A queue that says `attributes` when it is asked how many messages wait.
+    fn start(attributes: &'static str) -> BusyQueue {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let received = Arc::new(AtomicUsize::new(0));
@@ -181,7 +183,7 @@ impl BusyQueue {
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let counted = counted.clone();
-                std::thread::spawn(move || answer(stream.unwrap(), &counted));
+                std::thread::spawn(move || answer(stream.unwrap(), &counted, attributes));
             }
         });
         BusyQueue { url, received }
@@ -193,7 +195,7 @@ impl BusyQueue {
 }
 
 /// Answers the requests of a connection in SQS's JSON protocol.
-fn answer(stream: TcpStream, received: &AtomicUsize) -> Option<()> {
+fn answer(stream: TcpStream, received: &AtomicUsize, attributes: &str) -> Option<()> {
     let mut requests = BufReader::new(stream.try_clone().ok()?);
     let mut stream = stream;
     loop {
@@ -216,10 +218,7 @@ fn answer(stream: TcpStream, received: &AtomicUsize) -> Option<()> {
                     "Body":"{\"Event\":\"s3:TestEvent\"}"}]}"#
             }
             "AmazonSQS.DeleteMessageBatch" => r#"{"Successful":[{"Id":"0"}],"Failed":[]}"#,
-            "AmazonSQS.GetQueueAttributes" => {
-                r#"{"Attributes":{"ApproximateNumberOfMessages":"7",
-                    "ApproximateNumberOfMessagesNotVisible":"1"}}"#
-            }
+            "AmazonSQS.GetQueueAttributes" => attributes,
             _ => "{}",
         };
         let head = "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\n";
@@ -227,10 +226,13 @@ fn answer(stream: TcpStream, received: &AtomicUsize) -> Option<()> {
     }
 }
 
+const EIGHT_WAIT: &str = r#"{"Attributes":{"ApproximateNumberOfMessages":"7",
+    "ApproximateNumberOfMessagesNotVisible":"1"}}"#;
+
 #[test]
 fn a_busy_queue_of_one_source_makes_nobody_look_at_another_more_often() {
     let world = World::new();
-    let queue = BusyQueue::start();
+    let queue = BusyQueue::start(EIGHT_WAIT);
     world.run(&["source", "add", "plain", "s3://trail"]).done();
     world.run(&["source", "add", "told", "s3://home", "--sqs", &queue.url]).done();
     let env = [("AWS_ENDPOINT_URL", queue.url.as_str())];
@@ -247,6 +249,76 @@ fn a_busy_queue_of_one_source_makes_nobody_look_at_another_more_often() {
     let status = world.run(&["status"]).done().stdout;
     assert!(status.contains("source told: s3://home, last success"), "{status}");
     assert_eq!(status.matches(", 8 messages wait").count(), 1, "{status}");
+}
+
+#[test]
+fn a_queue_that_does_not_say_how_many_messages_wait_is_not_taken_at_less() {
+    let world = World::new();
+    let queue = BusyQueue::start(r#"{"Attributes":{"ApproximateNumberOfMessages":"7"}}"#);
+    world.run(&["source", "add", "told", "s3://home", "--sqs", &queue.url]).done();
+    let env = [("AWS_ENDPOINT_URL", queue.url.as_str())];
+    let mut follower = Follower::start(&world, &["--every", "1h"], &env);
+    // It is asked each time that messages were removed.
+    until("further messages", || queue.received() > 20);
+    follower.ask_to_stop(&world.here);
+    assert_eq!(follower.child.wait().unwrap().code(), Some(130));
+    let status = world.run(&["status"]).done().stdout;
+    assert!(status.contains("source told: s3://home") && !status.contains(" wait"), "{status}");
+}
+
+#[test]
+fn a_message_about_an_object_that_is_gone_stays_until_its_bucket_can_be_listed() {
+    let world = World::new();
+    let queue = Queue::start();
+    let env = [("AWS_ENDPOINT_URL", queue.url.as_str())];
+    let args = ["s3://trail", "--sqs", queue.url.as_str(), "--every", "1s"];
+    let mut follower = Follower::start(&world, &args, &env);
+    // What the demo's trail holds is old: its sweep brings it in.
+    let told = follower.told.next().unwrap().unwrap();
+    assert!(told.contains("141 objects"), "{told}");
+    // To HEAD there is no word of what is not there.
+    let absent = Spoiled::Refused(404, "NoSuchBucket");
+    world.s3.spoil(move |_, asked| asked.path.starts_with("/trail").then_some(absent));
+    queue.tell_of("trail", &key(Utc::now()));
+    for _ in 0..2 {
+        until("the bucket to be listed", || {
+            queue.removed() > 0 || world.s3.asked().iter().any(Asked::is_listing)
+        });
+        assert_eq!(queue.removed(), 0, "nobody knows that it is gone");
+        queue.show();
+    }
+    world.s3.heal();
+    queue.show();
+    until("the message to be removed", || queue.removed() == 1);
+    follower.ask_to_stop(&world.here);
+    assert_eq!(follower.child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn a_note_that_cannot_be_read_or_kept_is_told() {
+    let world = World::new();
+    world.run(&["source", "add", "trail", "logs"]).done();
+    world.run(&["ingest"]).done();
+    let note = world.here.path("lake/sources/trail.note.json");
+    let status = || world.run(&["status"]).done().stdout;
+    std::fs::write(&note, "{").unwrap();
+    for words in ["last success unknown, ", "; last look failed: its note cannot be read"] {
+        assert!(status().contains(words), "{}", status());
+    }
+    world.run(&["ingest"]).done();
+    assert!(!status().contains("failed"), "{}", status());
+    // Nothing can be put where a folder is.
+    std::fs::remove_file(&note).unwrap();
+    std::fs::create_dir(&note).unwrap();
+    world.here.write("logs/new.json", log(&[event(9_001, "GetObject", "")]));
+    let mut follower = Follower::start(&world, &["--every", "1h"], &[]);
+    let told = follower.told.next().unwrap().unwrap();
+    assert!(told.contains("trail: 1 object"), "{told}");
+    let pid = follower.child.id().to_string();
+    assert!(world.here.command("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let mut said = String::new();
+    follower.said.read_to_string(&mut said).unwrap();
+    assert!(said.contains("warning: how a look went could not be noted: "), "{said}");
 }
 
 #[test]

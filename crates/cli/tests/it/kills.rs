@@ -33,7 +33,8 @@ const MEMORY_BYTES: u64 = 1 << 20;
 const ODD_DAYS: [u32; 3] = [9, 11, 13];
 
 /// Tables that are committed after `events`, where the odd days bring something.
-const OTHER_TABLES: [&str; 4] = ["insights", "variants", "rejects", "objects"];
+const OTHER_TABLES: [&str; 6] =
+    ["insights", "aggregated", "digests", "variants", "rejects", "objects"];
 
 /// The process that dies: ingests `SOURCES` into `LAKE`, and aborts when it comes to `STEP` for the
 /// time after `AFTER` times. An abort runs no destructors and flushes nothing of ours.
@@ -143,9 +144,16 @@ impl Place {
                 here.write(&format!("{half}/{}", log_key("CloudTrail", day)), log);
             }
             told.insert(id_of(&variant("first", day)), variant("first", day));
-            let own = insights.replace(r#""eventID":""#, &format!(r#""eventID":"{day}-"#));
-            let own = gzip(own.as_bytes()).unwrap();
-            here.write(&format!("second/{}", log_key("CloudTrail-Insight", day)), own);
+            let insights = insights.replace(r#""eventID":""#, &format!(r#""eventID":"{day}-"#));
+            let aggregated = format!(r#"{{"Records":[{}]}}"#, aggregate(day));
+            for (kind, text) in [
+                ("CloudTrail-Insight", insights),
+                ("CloudTrail-Aggregated", aggregated),
+                ("CloudTrail-Digest", digest(day)),
+            ] {
+                let log = gzip(text.as_bytes()).unwrap();
+                here.write(&format!("second/{}", log_key(kind, day)), log);
+            }
         }
         Place { here, events: told.into_values().collect() }
     }
@@ -175,7 +183,8 @@ impl Place {
     fn check_reader(&self) {
         let sums = "SELECT sum(records), sum(stored) + sum(duplicates) + sum(respelled) + \
                     sum(variants) + sum(rejects), sum(stored), \
-                    (SELECT count(*) FROM events) + (SELECT count(*) FROM insights), \
+                    (SELECT count(*) FROM events) + (SELECT count(*) FROM insights) + \
+                    (SELECT count(*) FROM aggregated), \
                     sum(variants), (SELECT count(*) FROM variants), \
                     sum(rejects), (SELECT count(*) FROM rejects) FROM system.objects";
         let sums = self.here.csv(sums);
@@ -196,12 +205,13 @@ impl Place {
         let rows: Vec<String> = rows.lines().map(|line| text_of(line, "eventJson")).collect();
         assert_eq!(rows.len(), self.events.len(), "rows and events");
         assert_eq!(rows.into_iter().collect::<BTreeSet<_>>(), self.events);
-        let others = "SELECT (SELECT count(*) FROM insights), (SELECT count(*) FROM variants), \
+        let others = "SELECT (SELECT count(*) FROM insights), (SELECT count(*) FROM aggregated), \
+                      (SELECT count(*) FROM digests), (SELECT count(*) FROM variants), \
                       (SELECT count(*) FROM rejects), count(*), count(DISTINCT object_key) \
                       FROM system.objects";
         let files = self.here.sh("find first second -type f | wc -l").done().stdout;
         let files = files.trim();
-        assert_eq!(self.here.csv(others).trim(), format!("8,3,6,{files},{files}"));
+        assert_eq!(self.here.csv(others).trim(), format!("8,3,3,3,6,{files},{files}"));
     }
 }
 
@@ -209,6 +219,20 @@ impl Place {
 fn variant(half: &str, day: u32) -> String {
     format!(
         r#"{{"eventVersion":"1.11","eventTime":"2026-03-{day:02}T12:00:00Z","eventSource":"s3.amazonaws.com","eventName":"GetObject","eventID":"00000000-0000-4000-8000-0000000000{day:02}","userAgent":"{half}"}}"#
+    )
+}
+
+/// What was counted in five minutes of a day.
+fn aggregate(day: u32) -> String {
+    format!(
+        r#"{{"eventVersion":"1.0","accountId":"111122223333","eventId":"aggregate-{day}","eventCategory":"Aggregated","eventType":"AwsAggregatedEvent","awsRegion":"us-east-1","eventSource":"s3.amazonaws.com","timeWindow":{{"windowStart":"2026-03-{day:02}T00:00:00Z","windowEnd":"2026-03-{day:02}T00:05:00Z","windowSize":"PT5M"}},"summary":{{"primaryDimension":{{"dimension":"eventName","statistics":[{{"name":"GetObject","value":3}}],"aggregationType":"Count"}},"details":[]}}}}"#
+    )
+}
+
+/// The digest of an hour in which no log was delivered.
+fn digest(day: u32) -> String {
+    format!(
+        r#"{{"awsAccountId":"111122223333","digestStartTime":"2026-03-{day:02}T00:00:00Z","digestEndTime":"2026-03-{day:02}T01:00:00Z","digestS3Bucket":"trail","digestS3Object":"AWSLogs/{day}","newestEventTime":null,"oldestEventTime":null,"logFiles":[]}}"#
     )
 }
 
@@ -296,9 +320,10 @@ fn recovery_may_die_where_it_begins_and_ends() {
 #[test]
 fn recovery_may_die_before_and_after_each_commit() {
     for table in OTHER_TABLES {
-        for when in ["before", "after"] {
-            let recovering = format!("recover:commit-{table}:{when}");
-            dies_three_times_at(&[format!("commit-{table}:before"), recovering]);
-        }
+        dies_three_times_at(&[
+            format!("commit-{table}:before"),
+            format!("recover:commit-{table}:before"),
+            format!("recover:commit-{table}:after"),
+        ]);
     }
 }

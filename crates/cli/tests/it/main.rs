@@ -2,14 +2,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod folder;
+mod queue;
 mod served;
 
+mod acknowledged;
 mod ask;
 mod athena;
 mod bring_in;
 mod buckets;
 mod budgets;
 mod check;
+mod credentials;
 mod demo;
 mod export;
 mod find;
@@ -18,10 +21,13 @@ mod following;
 mod formats;
 mod help;
 mod hostile;
+mod killed_reading;
+mod killed_upkeep;
 mod kills;
 mod logins;
 mod maintain;
 mod prove;
+mod reached;
 mod readme;
 mod reference;
 mod refuse;
@@ -32,3 +38,4 @@ mod settings;
 mod shell;
 mod stores;
 mod tended;
+mod torn;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::Value;
+use traillake_testkit::corpus::corpus;
 
 use crate::folder::Folder;
 
@@ -14,16 +15,19 @@ pub const EVERYTHING: [&str; 2] = [
      FROM system.objects ORDER BY 1",
 ];
 
-fn everything(here: &Folder) -> Vec<String> {
+/// The answers to [`EVERYTHING`].
+pub fn everything(here: &Folder) -> Vec<String> {
     EVERYTHING.iter().map(|sql| here.csv(sql)).collect()
 }
 
-fn maintained(here: &Folder, args: &[&str]) -> Value {
+/// The report of an upkeep that could do everything.
+pub fn maintained(here: &Folder, args: &[&str]) -> Value {
     let args = [&["maintain", "--format", "json"], args].concat();
     serde_json::from_str(&here.run(&args).done().stdout).unwrap()
 }
 
-fn table<'a>(report: &'a Value, name: &str) -> &'a Value {
+/// What it says of a table.
+pub fn table<'a>(report: &'a Value, name: &str) -> &'a Value {
     let tables = report["stores"][0]["tables"].as_array().unwrap();
     tables.iter().find(|table| table["table"] == name).unwrap()
 }
@@ -91,11 +95,8 @@ fn what_cannot_be_folded_is_told_and_the_rest_is_done() {
 /// Real logs, brought in in three orders, a third at a time, with upkeep between.
 #[test]
 fn real_logs_in_any_order_with_upkeep_between_are_the_same_lake() {
-    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpus/cartographer");
-    let Ok(entries) = std::fs::read_dir(corpus) else {
-        eprintln!("SKIPPED: {corpus} is not there");
-        return;
-    };
+    let Some(set) = corpus("cartographer") else { return };
+    let entries = std::fs::read_dir(set).unwrap();
     let mut logs: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     logs.sort();
     let mut stored = Vec::new();

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::folder::{BINARY, Folder, event, log};
+use crate::folder::{BINARY, Folder, Ran, event, log};
 
 #[test]
 fn no_lake_says_how_to_get_one() {
@@ -215,4 +215,25 @@ fn a_reader_that_goes_away_is_no_error() {
          | head -n 1 > first; echo ${PIPESTATUS[0]}");
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("0\n", ""));
     assert_eq!(here.read("first").lines().count(), 1);
+}
+
+#[test]
+fn what_a_command_came_to_is_its_exit_code_also_where_nobody_reads_its_report() {
+    let here = Folder::with_lake();
+    here.write("bad/broken.json", "{\"Records\":[{\"eventName\":");
+    here.write("lake/stores/default/events/mine.txt", "x");
+    let missing = "00000000-0000-4000-8000-000000000000";
+    for args in [
+        &["check"][..],
+        &["check", "--format", "json"],
+        &["ingest", "bad"],
+        &["samples", "nothing-of-the-kind", "--format", "json"],
+        &["event", missing, "--provenance", "--format", "json"],
+    ] {
+        let (reader, stdout) = std::io::pipe().unwrap();
+        drop(reader);
+        let ran = here.command(BINARY).args(args).stdout(stdout).output().unwrap();
+        let ran = Ran::of(&ran).exited(1);
+        assert!(!ran.stderr.contains("error:"), "{args:?}: {}", ran.stderr);
+    }
 }

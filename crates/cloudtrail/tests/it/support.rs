@@ -1,10 +1,13 @@
 //! Decoding in one line, for tests.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{Array, AsArray, BinaryArray, LargeBinaryArray, RecordBatch};
 use arrow::compute::concat_batches;
-use traillake_cloudtrail::{Batch, Kind, Limits, ObjectSummary, decode_object, rebuild_all};
+use traillake_cloudtrail::{
+    Batch, Kind, Limits, ObjectSummary, Rebuilder, decode_object, rebuild_all,
+};
 
 /// What an object gave.
 pub struct Decoded {
@@ -58,6 +61,25 @@ pub fn decode_within(stored: &[u8], limits: &Limits) -> Decoded {
         assert_eq!(rows as u64, summary.rows);
     }
     Decoded { summary, batches }
+}
+
+/// Without the spare column exactly the records that need it do not come back; every other one does.
+/// Returns how many need it.
+pub fn check_spare_column(rows: &RecordBatch, records: &LargeBinaryArray) -> usize {
+    let number = rows.schema().index_of("_record").unwrap();
+    let spare = rows.column(number).as_binary::<i32>().clone();
+    let mut columns = rows.columns().to_vec();
+    columns[number] = Arc::new(BinaryArray::new_null(rows.num_rows()));
+    let without = RecordBatch::try_new(rows.schema(), columns).unwrap();
+    let mut rebuilder = Rebuilder::new(&without).unwrap();
+    let mut record = Vec::new();
+    for row in 0..rows.num_rows() {
+        record.clear();
+        let outcome = rebuilder.write(row, &mut record);
+        assert_eq!(outcome.is_err(), spare.is_valid(row));
+        assert!(outcome.is_err() || record == records.value(row));
+    }
+    rows.num_rows() - spare.null_count()
 }
 
 /// The bytes of a record with these members, after those that every event needs.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Months, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+use traillake_store::Mark;
 
 use super::Looks;
 use super::spans::midnight;
@@ -22,9 +23,10 @@ pub(crate) struct Course {
     /// It came to its end: nobody goes on from it.
     #[serde(default, rename = "ended")]
     is_ended: bool,
-    /// The store's last round when it last said how far it is.
-    #[serde(default)]
-    round: i64,
+    /// The store's newest commit when it last said how far it is. None: an earlier version said
+    /// that, by the number of a round alone, and it is not believed.
+    #[serde(flatten)]
+    mark: Option<Mark>,
     /// Months that it has listed and brought in whole, each with the hash of its folders' names.
     #[serde(default)]
     months: BTreeMap<String, String>,
@@ -33,7 +35,7 @@ pub(crate) struct Course {
 impl Course {
     /// Returns a run that has only begun.
     pub(crate) fn begun(began: DateTime<Utc>) -> Course {
-        Course { began, is_ended: false, round: 0, months: BTreeMap::new() }
+        Course { began, is_ended: false, mark: None, months: BTreeMap::new() }
     }
 
     /// Returns whether it has brought in a month, with the folders that the month has `now`. (A month
@@ -42,20 +44,30 @@ impl Course {
         is_over(&month.label, now) && self.months.get(&month.label) == Some(&month.folders)
     }
 
-    /// Takes in that a month was brought in whole; `round` is the store's last. Returns whether
-    /// it did so: not where the month may still grow, as it may for [`LATE_DAYS`] after its end.
-    pub(crate) fn finish(&mut self, month: &Month, listed_at: DateTime<Utc>, round: i64) -> bool {
-        if !is_over(&month.label, listed_at) {
-            return false;
-        }
-        self.round = self.round.max(round);
+    /// Takes in that a month was brought in whole; `mark` is the store's newest commit, where that
+    /// is known. Returns whether somebody can go on from there: not where the month may still grow,
+    /// as it may for [`LATE_DAYS`] after its end, and not without a mark.
+    pub(crate) fn finish(
+        &mut self,
+        month: &Month,
+        listed_at: DateTime<Utc>,
+        mark: Option<Mark>,
+    ) -> bool {
+        let Some(mark) = mark.filter(|_| is_over(&month.label, listed_at)) else { return false };
+        self.mark = self.mark.max(Some(mark));
         self.months.insert(month.label.clone(), month.folders.clone());
         true
     }
 
-    /// Returns the same run at its end.
-    pub(crate) fn ended(self) -> Course {
-        Course { is_ended: true, months: BTreeMap::new(), ..self }
+    /// Takes in that it came to its end.
+    pub(super) fn end(&mut self) {
+        self.is_ended = true;
+        self.months.clear();
+    }
+
+    /// Returns the commit that a lake must have in which it can be gone on with.
+    pub(crate) fn mark(&self) -> Option<Mark> {
+        self.mark
     }
 
     /// Returns what two files say of runs with one name: the later run counts, and that it came to
@@ -65,11 +77,16 @@ impl Course {
         if self.began != other.began {
             return if self.began > other.began { self } else { other };
         }
-        let (round, is_ended) = (self.round.max(other.round), self.is_ended || other.is_ended);
+        // An earlier version asked no more than a number before it went on from the same run.
+        let mark = self.mark.zip(other.mark).map(|(ours, theirs)| ours.max(theirs));
+        let is_ended = self.is_ended || other.is_ended;
         let mut months = self.months;
         months.extend(other.months);
-        let course = Course { round, months, ..other };
-        if is_ended { course.ended() } else { course }
+        let mut course = Course { mark, months, ..other };
+        if is_ended {
+            course.end();
+        }
+        course
     }
 
     /// Returns whether it can be gone on with at a time, or would be if it had not ended.
@@ -86,13 +103,24 @@ impl Looks {
     }
 
     /// Returns the run of that name from which another goes on that begins at `began`, when `round`
-    /// is the store's last. (A lake that lacks rounds is a copy of another time: what a run said of
-    /// it does not hold.)
+    /// is the store's last, and if the store has the run's mark. (A lake that lacks it is a copy of
+    /// another time: what a run said of it does not hold.)
     pub(crate) fn course(&self, name: &str, began: DateTime<Utc>, round: i64) -> Option<&Course> {
         let course = self.courses.get(name)?;
-        let goes_on = !course.is_ended && course.is_kept(began) && course.round <= round;
+        let has_rounds = course.mark.is_some_and(|mark| mark.round <= round);
+        let goes_on = !course.is_ended && course.is_kept(began) && has_rounds;
         // One that began later was noted by a clock that was ahead.
         (goes_on && course.began <= began).then_some(course)
+    }
+
+    /// Takes in that a run of each of these names came to its end, whichever it was: what others of
+    /// its name have brought in, it has listed or had listed before. None goes on from them.
+    pub(super) fn end(&mut self, names: &[String]) {
+        for name in names {
+            if let Some(course) = self.courses.get_mut(name) {
+                course.end();
+            }
+        }
     }
 }
 

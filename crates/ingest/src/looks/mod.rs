@@ -208,18 +208,20 @@ impl Looks {
         }
     }
 
-    /// Adds these looks to those that the lake keeps of a store. That it cannot be done is told,
-    /// and no more: what was looked at then counts as not looked at.
-    pub(crate) async fn keep(self, writer: &StoreWriter) {
-        if let Err(reason) = self.try_keep(writer).await {
+    /// Adds these looks to those that the lake keeps of a store, and that runs of the names `ended`
+    /// came to their end. That it cannot be done is told, and no more: what was looked at then
+    /// counts as not looked at.
+    pub(crate) async fn keep(self, ended: &[String], writer: &StoreWriter) {
+        if let Err(reason) = self.try_keep(ended, writer).await {
             tracing::warn!(reason, "what was looked at could not be noted");
         }
     }
 
-    async fn try_keep(self, writer: &StoreWriter) -> Result<(), String> {
+    async fn try_keep(self, ended: &[String], writer: &StoreWriter) -> Result<(), String> {
         let (before, kept) = Looks::files(writer).await?;
         let mut all = before.clone();
         all.add(self);
+        all.end(ended);
         if all == before && kept.len() <= 1 {
             return Ok(());
         }

@@ -1,3 +1,6 @@
+use serde_json::json;
+use traillake_store::Mark;
+
 use super::*;
 use crate::report::{Fault, FaultKind};
 use crate::source::Month;
@@ -171,11 +174,18 @@ fn month(label: &str, folders: &str) -> Month {
     Month { bucket: 0, label: label.to_owned(), folders: folders.to_owned() }
 }
 
+/// The newest commit of a lake after so many rounds.
+fn mark(round: i64) -> Option<Mark> {
+    let commit = format!("00000000-0000-4000-8000-{round:012}");
+    let mark = json!({"round": round, "version": round + 2, "commit": commit});
+    Some(serde_json::from_value(mark).unwrap())
+}
+
 #[test]
 fn a_run_has_only_months_of_which_nothing_more_is_expected() {
     let mut course = Course::begun(at("2024-03-01"));
     let mut finish = |label: &str, listed_at: &str| {
-        let had = course.finish(&month(label, "a"), at(listed_at), 7);
+        let had = course.finish(&month(label, "a"), at(listed_at), mark(7));
         assert_eq!(had, course.has(&month(label, "a"), at(listed_at)), "{label}");
         had
     };
@@ -187,18 +197,28 @@ fn a_run_has_only_months_of_which_nothing_more_is_expected() {
     let now = at("2024-03-04");
     assert!(!course.has(&month("2024/02", "b"), now), "its folders are others now");
     // A clock that was ahead believed that a month was over.
-    assert!(course.finish(&month("2024/06", "a"), at("2031-01-01"), 7));
+    assert!(course.finish(&month("2024/06", "a"), at("2031-01-01"), mark(7)));
     assert!(!course.has(&month("2024/06", "a"), now));
+    // Nothing would tell a lake that has the month from one that does not.
+    assert!(!course.finish(&month("2023/11", "a"), now, None));
+    assert!(!course.has(&month("2023/11", "a"), now));
 }
 
 #[test]
 fn a_run_is_gone_on_with_until_it_has_ended() {
     let mut course = Course::begun(at("2024-03-10"));
-    assert!(course.finish(&month("2024/01", "a"), at("2024-03-10"), 7));
+    assert!(course.finish(&month("2024/01", "a"), at("2024-03-10"), mark(7)));
     let told = |course: &Course| Looks::of_course("over".to_owned(), course.clone());
     let mut further = course.clone();
-    assert!(further.finish(&month("2023/12", "a"), at("2024-03-11"), 9));
-    let later = Course::begun(at("2024-03-20"));
+    assert!(further.finish(&month("2023/12", "a"), at("2024-03-11"), mark(9)));
+    assert_eq!(further.mark(), mark(9));
+    let mut later = Course::begun(at("2024-03-20"));
+    assert!(later.finish(&month("2024/02", "a"), at("2024-03-20"), mark(8)));
+    let ended = |course: &Course| {
+        let mut ended = course.clone();
+        ended.end();
+        ended
+    };
     let goes_on =
         |looks: &Looks, began: &str, round| looks.course("over", at(began), round).cloned();
     // How far a run is adds up, its end counts more, and a later run more than both.
@@ -212,8 +232,8 @@ fn a_run_is_gone_on_with_until_it_has_ended() {
         }
     };
     check(&[&course, &further], Some(&further));
-    check(&[&course, &course.clone().ended(), &further], None);
-    check(&[&later, &further.clone().ended(), &course], Some(&later));
+    check(&[&course, &ended(&course), &further], None);
+    check(&[&later, &ended(&further), &course], Some(&later));
     // Not of another name, not after a month, and not in a lake that lacks its rounds.
     let looks = told(&further);
     assert_eq!(looks.course("other", at("2024-03-12"), 9), None);
@@ -221,8 +241,39 @@ fn a_run_is_gone_on_with_until_it_has_ended() {
     assert_eq!(goes_on(&looks, "2024-04-10", 9), None);
     assert_eq!(goes_on(&looks, "2024-03-12", 8), None);
     assert_eq!(goes_on(&looks, "2024-03-09", 9), None, "a clock that was ahead");
+    // Whoever lists everything ends it, whenever that one began, and none of another name.
+    for (name, goes) in [("over", false), ("other", true)] {
+        let mut sum = told(&later);
+        sum.end(&[name.to_owned()]);
+        sum.add(told(&later));
+        assert_eq!(goes_on(&sum, "2024-04-01", 9).is_some(), goes, "{name}");
+    }
     // By then nobody needs to know of it.
     let mut sum = looks;
     sum.add(looking(&[JANUARY]).begun(at("2024-05-01")));
     assert_eq!(sum.courses.len(), 0);
+}
+
+#[test]
+fn a_run_that_an_earlier_version_told_of_is_not_gone_on_with() {
+    let told = |more: &str| {
+        let months = r#""months":{"2024/01":"a"}"#;
+        let run =
+            format!(r#"{{"began":"2024-03-10T00:00:00Z","ended":false,"round":7,{more}{months}}}"#);
+        let text =
+            format!(r#"{{"format":1,"looked_at":null,"listed":{{}},"courses":{{"over":{run}}}}}"#);
+        Looks::of_files([text.as_bytes()]).unwrap()
+    };
+    let goes_on = |looks: &Looks| looks.course("over", at("2024-03-12"), 9).is_some();
+    let ours = told(r#""version":9,"commit":"00000000-0000-4000-8000-000000000007","#);
+    assert!(goes_on(&ours));
+    assert_eq!(ours.courses["over"].mark(), mark(7));
+    // That version knows months by the number of a round alone.
+    let theirs = told("");
+    assert!(!goes_on(&theirs));
+    for [first, second] in [[&ours, &theirs], [&theirs, &ours]] {
+        let mut sum = first.clone();
+        sum.add(second.clone());
+        assert!(!goes_on(&sum), "{sum:?}");
+    }
 }

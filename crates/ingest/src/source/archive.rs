@@ -6,10 +6,15 @@
 //! stored order in one pass: a compressed tar cannot be read any other way, and nothing has to be
 //! unpacked to disk.
 
+mod outer;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -20,6 +25,8 @@ use traillake_cloudtrail::{Error as FormatError, Limits, object_key};
 use super::disk::{Stamp, open_unchanged};
 use super::{Contents, Found, Ignored, LogSource, SourceObject, Spool};
 use crate::report::FaultKind;
+
+use outer::{Failure, Outer};
 
 /// An archive.
 #[derive(Debug)]
@@ -35,6 +42,8 @@ pub(crate) struct ArchiveSource {
 enum Place {
     Disk(PathBuf),
     Spool(Spool),
+    #[cfg(test)]
+    Broken(tests::Broken),
 }
 
 trait ReadSeek: Read + Seek {}
@@ -67,6 +76,8 @@ impl ArchiveSource {
         match &self.place {
             Place::Disk(path) => Ok(Box::new(open_unchanged(path, self.stamp)?)),
             Place::Spool(spool) => Ok(Box::new(spool.reader())),
+            #[cfg(test)]
+            Place::Broken(broken) => Ok(Box::new(broken.clone())),
         }
     }
 
@@ -82,29 +93,44 @@ impl ArchiveSource {
                 .and_then(|file| file.metadata())
                 .is_ok_and(|metadata| Stamp::of(&metadata) == self.stamp),
             Place::Spool(_) => true,
+            #[cfg(test)]
+            Place::Broken(_) => true,
         }
     }
 
-    /// Visits every entry with the number of files before it. Returns the fault of the archive as a
+    /// Visits every entry with the number of files before it, until the archive's own file cannot
+    /// be read: `failure` says so then, also within a visit. Returns the fault of the archive as a
     /// whole.
     fn visit(
         &self,
+        failure: &Failure,
         visit: &mut dyn FnMut(u64, Entry<'_>) -> ControlFlow<()>,
     ) -> Option<(FaultKind, String)> {
         let mut input = match self.open() {
-            Ok(input) => input,
+            Ok(input) => Outer::new(input, failure),
             Err(fault) => return Some(fault),
         };
         let mut position = 0;
-        let walked = entries(&mut input, &self.limits, &mut |entry| {
-            let number = position;
-            position += u64::from(matches!(entry, Entry::File(_)));
-            visit(number, entry)
-        });
+        let walk = || {
+            entries(&mut input, &self.limits, &mut |entry| {
+                if failure.get().is_some() {
+                    return ControlFlow::Break(());
+                }
+                let number = position;
+                position += u64::from(matches!(entry, Entry::File(_)));
+                visit(number, entry)
+            })
+        };
+        // Whatever a reader stumbles over costs its archive, and nothing beside it.
+        let walked = catch_unwind(AssertUnwindSafe(walk));
+        if let Some(reason) = failure.get() {
+            return Some((FaultKind::Unreadable, reason.clone()));
+        }
         match walked {
-            Ok(summary) => summary.fault.map(|reason| (FaultKind::Damaged, reason)),
-            Err(FormatError::Read(error)) => Some((FaultKind::Unreadable, error.to_string())),
-            Err(error) => Some((FaultKind::Damaged, error.to_string())),
+            Ok(Ok(summary)) => summary.fault.map(|reason| (FaultKind::Damaged, reason)),
+            Ok(Err(FormatError::Read(error))) => Some((FaultKind::Unreadable, error.to_string())),
+            Ok(Err(error)) => Some((FaultKind::Damaged, error.to_string())),
+            Err(_) => Some((FaultKind::Unreadable, "its reading stopped half way".to_owned())),
         }
     }
 
@@ -165,7 +191,7 @@ impl Read for DamageNoted<'_> {
 impl LogSource for ArchiveSource {
     fn list(&self, found: &mut dyn FnMut(Found) -> ControlFlow<()>) {
         let mut seen = HashSet::new();
-        let fault = self.visit(&mut |position, entry| {
+        let fault = self.visit(&Failure::default(), &mut |position, entry| {
             let member = match entry {
                 Entry::File(member) => member,
                 Entry::Skipped { path, why } => {
@@ -193,13 +219,20 @@ impl LogSource for ArchiveSource {
     ) {
         let mut wanted: HashMap<u64, SourceObject> =
             objects.into_iter().map(|object| (object.position, object)).collect();
-        let mut stopped = false;
-        let fault = self.visit(&mut |position, entry| {
+        let (failure, mut stopped) = (Failure::default(), false);
+        let fault = self.visit(&failure, &mut |position, entry| {
             let Entry::File(member) = entry else { return ControlFlow::Continue(()) };
+            if !wanted.contains_key(&position) {
+                return ControlFlow::Continue(());
+            }
+            // Until its bytes are read it stays wanted, and fails below with all that are left.
+            let contents = self.contents(member.content);
+            if failure.get().is_some() {
+                return ControlFlow::Break(());
+            }
             let Some(object) = wanted.remove(&position) else {
                 return ControlFlow::Continue(());
             };
-            let contents = self.contents(member.content);
             let contents = if self.is_unchanged() {
                 contents
             } else {

@@ -111,17 +111,20 @@ impl DiskSource {
         };
         // A file that CloudTrail named is its log; opening each of a million only to make sure
         // would double the cost of listing them.
+        let mut is_unseen = false;
         if !ObjectKey::parse(&key).is_some_and(|key| key.is_cloudtrail) {
             let ignored = |object, reason| Found::Ignored { object, reason };
             match look_inside(path) {
                 Some(Inside::Nothing) => return found(ignored(key, Ignored::Empty)),
                 Some(Inside::Foreign) => return found(ignored(key, Ignored::NotCloudTrail)),
                 Some(Inside::Archive) => return found(self.archive(path, key, stamp)),
-                // One that cannot be opened is an object too: reading it will fail, and be counted.
-                Some(Inside::PerhapsLog) | None => {}
+                Some(Inside::PerhapsLog) => {}
+                // One that cannot be read is an object too: reading it may fail, and is counted.
+                None => is_unseen = true,
             }
         }
-        found(Found::Object(SourceObject::listed(key, stamp.size_bytes, stamp.modified_at)))
+        let listed = SourceObject::listed(key, stamp.size_bytes, stamp.modified_at);
+        found(Found::Object(SourceObject { is_unseen, ..listed }))
     }
 
     fn archive(&self, path: &Path, key: String, stamp: Stamp) -> Found {

@@ -53,6 +53,8 @@ pub(crate) struct SourceObject {
     pub(crate) etag: Option<Box<str>>,
     /// It has to be restored before it can be read.
     pub(crate) is_archived: bool,
+    /// Its first bytes could not be read when it was listed: it may be an archive.
+    pub(crate) is_unseen: bool,
     /// Where it stands in a source that can only be read from its start.
     pub(crate) position: u64,
     /// What the ledger knew of the key; set by the plan when it is to be read again.
@@ -76,6 +78,7 @@ impl SourceObject {
             modified_at,
             etag: None,
             is_archived: false,
+            is_unseen: false,
             position: 0,
             before: None,
             version_id: None,

@@ -22,6 +22,16 @@ fn tar(folder: &Path, output: impl Write) {
     builder.into_inner().unwrap().flush().unwrap();
 }
 
+/// A tar of one file.
+pub(crate) fn tar_of(name: &str, bytes: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(bytes.as_ref().len() as u64);
+    header.set_mode(0o600);
+    builder.append_data(&mut header, name, bytes.as_ref()).unwrap();
+    builder.into_inner().unwrap()
+}
+
 fn zip(folder: &Path, output: &Path) {
     let mut writer = zip::ZipWriter::new(File::create(output).unwrap());
     for path in files(folder) {

@@ -1,8 +1,9 @@
 //! Buckets: an S3 on this machine in, a lake out, whatever S3 does meanwhile.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use object_store::client::{HttpConnector, ReqwestConnector};
@@ -11,11 +12,13 @@ use object_store::{
     Attribute, AttributeValue, Attributes, ClientOptions, ObjectStoreExt, PutOptions,
 };
 use traillake_ingest::{
-    Bucket, CancelFlag, Error, Lister, Report, Selection, Source, check_sources, plan,
+    Bucket, CancelFlag, Error, Lister, Looks, Report, Selection, Source, check_sources, plan,
 };
+use traillake_store::Lake;
 use traillake_testkit::s3::{Asked, S3, Spoiled};
 use traillake_testkit::trail::{Filling, Trail, TrailOptions};
 
+use crate::archives::tar_of;
 use crate::{Bench, gzip, key, log, truth};
 
 pub(crate) const BUCKET: &str = "trail";
@@ -372,13 +375,13 @@ async fn an_object_that_cannot_be_read_is_named_with_what_is_missing() {
 async fn a_bucket_that_may_not_be_listed_is_refused_at_once() {
     let world = World::new().await;
     world.s3.spoil(|_, _| Some(Spoiled::Refused(403, "AccessDenied")));
-    let refused = check_sources(&[world.source("logs/")], None).await;
+    let refused = check_sources(vec![world.source("logs/")], None).await;
     let Err(Error::Bucket { bucket, reason }) = refused else { panic!("{refused:?}") };
     assert_eq!(bucket, "s3://trail/logs/");
     assert!(reason.contains("`s3:ListBucket` on `arn:aws:s3:::trail`"), "{reason}");
     world.s3.heal();
     let absent = Source::Bucket(world.bucket("absent", ""));
-    let refused = check_sources(&[absent], None).await.unwrap_err();
+    let refused = check_sources(vec![absent], None).await.unwrap_err();
     assert!(refused.to_string().contains("there is no bucket `absent`"), "{refused}");
 }
 
@@ -422,6 +425,45 @@ async fn large_objects_and_archives_come_in_from_a_bucket() {
     assert!(world.bench.line("a.json").object.ends_with("s3://trail/old/logs.tar!/a.json"));
     let again = world.ingest().await;
     assert_eq!((again.objects.known, again.objects.read), (3, 0));
+}
+
+/// Whether days of the bucket's trail count as listed, all of them the same.
+async fn is_listed(world: &World) -> bool {
+    let lake = Lake::open(world.bench.root().join("lake").to_str().unwrap()).await.unwrap();
+    let files = lake.store("default").await.unwrap().looks().await.unwrap();
+    let looks = Looks::of_files(files.iter().map(|look| &*look.text)).unwrap();
+    let listed: BTreeSet<bool> = looks.days().into_iter().map(|run| run.listed).collect();
+    assert_eq!(listed.len(), 1, "{looks:?}");
+    listed.contains(&true)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_that_could_not_be_looked_into_is_left_to_the_next_run() {
+    let world = World::new().await;
+    world.put(&key(1, "a"), gzip(log(0..2)));
+    world.put("old/logs.tar", tar_of("log.json", log(2..5)));
+    world.put("old/loose.json", log(5..9));
+    let met = Mutex::new(BTreeSet::new());
+    world.s3.spoil(move |_, asked| {
+        let is_first =
+            asked.path.contains("/old/") && met.lock().unwrap().insert(asked.path.clone());
+        is_first.then_some(Spoiled::Refused(403, "AccessDenied"))
+    });
+    let report = world.ingest().await;
+    let objects = report.objects;
+    assert_eq!((objects.read, objects.failed, objects.ignored), (2, 1, 0), "{report:#?}");
+    let fault = &report.faults[0];
+    assert_eq!(
+        (fault.kind.to_string().as_str(), &*fault.object),
+        ("unreadable", "s3://trail/old/logs.tar")
+    );
+    assert!(fault.reason.contains("is an archive"), "{fault:?}");
+    assert!(!is_listed(&world).await);
+
+    let next = world.ingest().await;
+    assert!(next.is_clean(), "{next:#?}");
+    assert_eq!((next.objects.known, next.objects.read, next.records.stored), (2, 1, 3));
+    assert!(is_listed(&world).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

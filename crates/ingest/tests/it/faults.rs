@@ -63,6 +63,39 @@ async fn what_may_not_be_read_is_reported_and_the_rest_comes_in() {
     assert_eq!(report.faults_total, 2);
 }
 
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_that_could_be_read_after_its_listing_only_is_left_to_the_next_run() {
+    use crate::archives::tar_of;
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::new();
+    let archive = bench.put("logs.tar", tar_of("log.json", log(0..3)));
+    let loose = bench.put("loose.json", log(3..5));
+    let set = |mode| {
+        for path in [&archive, &loose] {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+    };
+    set(0);
+    if fs::read(&loose).is_ok() {
+        return as_nobody(
+            "faults::an_archive_that_could_be_read_after_its_listing_only_is_left_to_the_next_run",
+        );
+    }
+    let meanwhile = Meanwhile(|| set(0o600));
+    let sources = vec![Source::Path(bench.logs())];
+    let report = bench.run(sources, &meanwhile, &CancelFlag::default()).await;
+    let objects = report.objects;
+    assert_eq!((objects.read, objects.failed, objects.ignored), (1, 1, 0), "{report:#?}");
+    let fault = &report.faults[0];
+    assert_eq!(fault.kind.to_string(), "unreadable");
+    assert!(fault.object.ends_with("logs.tar") && fault.reason.contains("archive"), "{fault:?}");
+
+    let next = bench.ingest().await;
+    assert!(next.is_clean(), "{next:#?}");
+    assert_eq!((next.objects.known, next.objects.read, next.records.stored), (1, 1, 3));
+}
+
 /// Runs a test of this binary again, for this user may read everything and nobody may not.
 #[cfg(unix)]
 fn as_nobody(test: &str) {

@@ -5,6 +5,7 @@ mod archives;
 mod audits;
 mod buckets;
 mod corpus;
+mod courses;
 mod faults;
 mod inventories;
 mod oddities;

@@ -13,13 +13,13 @@ use crate::{gzip, key, log, truth};
 /// The months of the trail, as they come in.
 const MONTHS: [&str; 3] = ["2024/05", "2024/04", "2024/03"];
 /// What comes before them: what is on this machine, and what is in no month.
-const BEFORE_MONTHS: usize = 2;
+pub(crate) const BEFORE_MONTHS: usize = 2;
 
 /// Cuts a run off when it has listed so many parts, and before it reads the last of them.
-struct CutOff {
-    after: usize,
-    parts: AtomicUsize,
-    cancel: CancelFlag,
+pub(crate) struct CutOff {
+    pub(crate) after: usize,
+    pub(crate) parts: AtomicUsize,
+    pub(crate) cancel: CancelFlag,
 }
 
 impl Progress for CutOff {
@@ -31,7 +31,7 @@ impl Progress for CutOff {
 }
 
 /// A run that is cut off when it has brought in so many parts and listed the next.
-async fn cut_off(world: &World, after: usize) -> Report {
+pub(crate) async fn cut_off(world: &World, after: usize) -> Report {
     let cancel = CancelFlag::default();
     let parts = AtomicUsize::new(0);
     let progress = CutOff { after, parts, cancel: cancel.clone() };
@@ -39,7 +39,7 @@ async fn cut_off(world: &World, after: usize) -> Report {
 }
 
 /// Another key in the folder of a log.
-fn beside(key: &str) -> String {
+pub(crate) fn beside(key: &str) -> String {
     let stem = key.strip_suffix(".json.gz").unwrap();
     let (stem, last) = stem.split_at(stem.len() - 1);
     format!("{stem}{}.json.gz", if last == "A" { "B" } else { "A" })

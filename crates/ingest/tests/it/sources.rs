@@ -33,7 +33,7 @@ async fn links_and_special_files_are_counted_not_followed() {
     let ignored = bench.ignored();
     assert_eq!(ignored.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), names);
     assert!(ignored.contains(&("fifo.json".to_owned(), "special file".to_owned())));
-    let fifo = check_sources(&[Source::Path(fifo)], None).await;
+    let fifo = check_sources(vec![Source::Path(fifo)], None).await;
     assert!(matches!(fifo, Err(Error::SpecialSource { .. })));
 }
 
@@ -67,7 +67,7 @@ async fn names_that_are_not_utf8_come_in() {
 async fn a_lake_and_its_source_stay_apart() {
     let bench = Bench::new();
     let check = async |source: &Path, lake: &Path| {
-        let checked = check_sources(&[Source::Path(source.to_path_buf())], Some(lake)).await;
+        let checked = check_sources(vec![Source::Path(source.to_path_buf())], Some(lake)).await;
         matches!(checked, Err(Error::LakeInSource { .. }))
     };
     let logs = bench.logs();
@@ -78,7 +78,7 @@ async fn a_lake_and_its_source_stay_apart() {
     assert!(check(&logs, &logs.join("x/../lake")).await || !logs.join("x").exists());
     assert!(!check(&logs, &bench.root().join("logs-lake")).await, "a name that only begins alike");
     assert!(!check(&logs, &bench.root().join("lake")).await);
-    let absent = check_sources(&[Source::Path(logs.join("absent"))], None).await;
+    let absent = check_sources(vec![Source::Path(logs.join("absent"))], None).await;
     assert!(matches!(absent, Err(Error::Source { .. })));
 }
 

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use traillake_ingest::Selection;
+use traillake_ingest::{CancelFlag, Keys, Selection, Source};
 use traillake_testkit::s3::{Asked, Spoiled};
 use traillake_testkit::trail::TrailOptions;
 
-use crate::buckets::World;
+use crate::buckets::{BUCKET, World};
 use crate::{gzip, log, truth};
 
 /// Which requests an answer is spoiled of.
@@ -70,30 +70,57 @@ fn listing() -> Asked {
     Asked { method, path, query: "list-type=2".to_owned() }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_look_at_the_last_days_asks_for_many_folders_at_once() {
-    let mut world = World::new().await;
-    for account in 0..80 {
+/// Puts an object of each of 80 accounts, and returns their keys.
+fn put_accounts(world: &World) -> Vec<String> {
+    let put = |account: u32| {
         let name = format!("{account:012}_CloudTrail_eu-west-1_20240506T1200Z_a.json.gz");
         let folder = format!("AWSLogs/{account:012}/CloudTrail/eu-west-1/2024/05/06");
-        world.put(&format!("{folder}/{name}"), gzip(log(account..account + 1)));
-    }
-    let since = Some("2024-05-05T00:00:00Z".parse().unwrap());
-    world.bench.options.selection = Selection { since, ..Selection::default() };
-    world.bench.options.is_recent = true;
-    // Nothing is answered sooner, so what is asked until then is asked at once.
+        let key = format!("{folder}/{name}");
+        world.put(&key, gzip(log(account..account + 1)));
+        key
+    };
+    (0..80).map(put).collect()
+}
+
+/// Counts requests that are made at once: no such one is answered for three seconds, so those that
+/// are made until then wait together.
+fn count_at_once(world: &World, hit: Hit) -> Arc<AtomicUsize> {
     let answered_after = Duration::from_secs(3);
     let (began, at_once) = (OnceLock::new(), Arc::new(AtomicUsize::new(0)));
     let counted = at_once.clone();
     world.s3.spoil(move |_, asked| {
-        let is_it = asked.is_listing() && asked.query.contains("start-after");
-        if is_it && began.get_or_init(Instant::now).elapsed() < answered_after {
+        if hit(asked) && began.get_or_init(Instant::now).elapsed() < answered_after {
             counted.fetch_add(1, Ordering::Relaxed);
             return Some(Spoiled::Late(answered_after.as_millis() as u64));
         }
         None
     });
+    at_once
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_at_the_last_days_asks_for_many_folders_at_once() {
+    let mut world = World::new().await;
+    put_accounts(&world);
+    let since = Some("2024-05-05T00:00:00Z".parse().unwrap());
+    world.bench.options.selection = Selection { since, ..Selection::default() };
+    world.bench.options.is_recent = true;
+    let lists_late = |asked: &Asked| asked.is_listing() && asked.query.contains("start-after");
+    let at_once = count_at_once(&world, lists_late);
     let report = world.ingest().await;
+    assert!(report.is_clean(), "{report:#?}");
+    assert_eq!((report.objects.read, report.records.stored), (80, 80));
+    assert_eq!(at_once.load(Ordering::Relaxed), 64);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_objects_that_somebody_names_many_are_asked_for_at_once() {
+    let world = World::new().await;
+    let keys = Keys::Named(put_accounts(&world));
+    let at_once = count_at_once(&world, |asked| asked.method == "HEAD");
+    let sources = vec![Source::Keys(world.bucket(BUCKET, ""), keys)];
+    let bench = &world.bench;
+    let report = bench.run(sources, &*bench.lines, &CancelFlag::default()).await;
     assert!(report.is_clean(), "{report:#?}");
     assert_eq!((report.objects.read, report.records.stored), (80, 80));
     assert_eq!(at_once.load(Ordering::Relaxed), 64);

@@ -1,5 +1,6 @@
 //! TrailLake's own API beside the question itself: history, cancel, stores, tables, samples.
 
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Json;
@@ -35,9 +36,10 @@ pub(super) struct OfQueries {
 /// `next` is what `after` is to be for those behind them, and null behind the last.
 pub(super) async fn queries(
     State(server): Shared,
+    wanted: Result<Query<OfQueries>, QueryRejection>,
     Extension(identity): Extension<Identity>,
-    Query(wanted): Query<OfQueries>,
 ) -> Result<Json<Value>> {
+    let Query(wanted) = wanted?;
     let limit = wanted.limit.unwrap_or(PAGE);
     if !(1..=PAGE_MAX).contains(&limit) {
         return Err(Error::request(format!("`limit` must be from 1 to {PAGE_MAX}")));
@@ -86,8 +88,9 @@ fn place(text: &str) -> Option<(i64, Uuid)> {
 pub(super) async fn query(
     State(server): Shared,
     Extension(identity): Extension<Identity>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Value>> {
+    let Path(id) = id?;
     Ok(Json(described(&server.queries.record(&identity.user, &id).await?)))
 }
 
@@ -95,8 +98,9 @@ pub(super) async fn query(
 pub(super) async fn cancel(
     State(server): Shared,
     Extension(identity): Extension<Identity>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Value>> {
+    let Path(id) = id?;
     Ok(Json(described(&server.queries.cancel(&identity.user, &id).await?)))
 }
 
@@ -156,9 +160,10 @@ pub(super) struct OfStore {
 /// `GET /v1/schema`: tables with their columns and types.
 pub(super) async fn schema(
     State(server): Shared,
+    of: Result<Query<OfStore>, QueryRejection>,
     Extension(identity): Extension<Identity>,
-    Query(of): Query<OfStore>,
 ) -> Result<Json<Value>> {
+    let Query(of) = of?;
     let engines = server.queries.engines();
     let store = match of.store {
         Some(store) => store,

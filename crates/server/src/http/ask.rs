@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
+use axum::body::Body;
 use axum::extract::{Extension, Query, State};
-use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, Version};
 use axum::response::Response;
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use traillake_query::{Parameters, Value};
 
@@ -21,7 +22,7 @@ use crate::formats::{self, ArrowIpc, Csv, Encoder, ParquetFile, Style};
 use crate::queries::{Asked, Running, check_length};
 
 /// How an answer is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Format {
     /// One object: columns, rows, snapshots, warnings, statistics.
@@ -37,7 +38,10 @@ pub(super) enum Format {
 }
 
 impl Format {
-    fn content_type(self) -> &'static str {
+    pub(super) const ALL: [Format; 5] =
+        [Format::Json, Format::Ndjson, Format::Csv, Format::Arrow, Format::Parquet];
+
+    pub(super) fn content_type(self) -> &'static str {
         match self {
             Format::Json => "application/json",
             Format::Ndjson => "application/x-ndjson",
@@ -47,13 +51,19 @@ impl Format {
         }
     }
 
+    /// Whether an answer itself says where it ends.
+    fn says_its_end(self) -> bool {
+        matches!(self, Format::Json | Format::Parquet)
+    }
+
     /// The format that `Accept` asks for first among those known here.
     fn accepted(headers: &HeaderMap) -> Option<Format> {
         let accept = headers.get(ACCEPT)?.to_str().ok()?;
-        let known = [Format::Json, Format::Ndjson, Format::Csv, Format::Arrow, Format::Parquet];
         accept.split(',').find_map(|part| {
             let wanted = part.split(';').next().unwrap_or_default().trim();
-            known.into_iter().find(|format| format.content_type().split(';').next() == Some(wanted))
+            let is_wanted =
+                |format: &Format| format.content_type().split(';').next() == Some(wanted);
+            Format::ALL.into_iter().find(is_wanted)
         })
     }
 
@@ -103,6 +113,7 @@ pub(super) async fn by_body(
     State(server): Shared,
     Extension(identity): Extension<Identity>,
     Query(url): Query<Vec<(String, String)>>,
+    version: Version,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response> {
@@ -129,7 +140,7 @@ pub(super) async fn by_body(
             ));
         }
     };
-    answer(&server, identity, question, &headers).await
+    answer(&server, identity, question, version, &headers).await
 }
 
 /// `GET /v1/query?sql=…&format=…`: for what reads a URL; `p.NAME` is the value of `:NAME`.
@@ -137,10 +148,31 @@ pub(super) async fn by_url(
     State(server): Shared,
     Extension(identity): Extension<Identity>,
     Query(url): Query<Vec<(String, String)>>,
+    version: Version,
     headers: HeaderMap,
 ) -> Result<Response> {
     let question = of_url(url, None)?;
-    answer(&server, identity, question, &headers).await
+    answer(&server, identity, question, version, &headers).await
+}
+
+/// `HEAD /v1/query?sql=…&format=…`: what is known of an answer before its statement runs, and it
+/// does not run. Readers of URLs send it first, to learn a length and whether parts can be had: there
+/// are none, and DuckDB then gets all of it at once.
+///
+/// # Errors
+/// [`Error::Request`] for a URL that cannot be read, or too long a statement.
+pub(super) async fn head(
+    Query(url): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let question = of_url(url, None)?;
+    check_length(&question.sql)?;
+    let format = question.format.or_else(|| Format::accepted(&headers)).unwrap_or(Format::Json);
+    // Of a body that is known to be empty the length would be told, which is not that of the answer.
+    let unknown = Body::from_stream(futures::stream::empty::<std::io::Result<Bytes>>());
+    let mut response = Response::new(unknown);
+    *response.headers_mut() = telling::of_format(format.content_type());
+    Ok(response)
 }
 
 /// Reads a question from a URL: `sql`, `store`, `format`, `timeout`, `rows_max`, and `p.NAME` for
@@ -183,6 +215,7 @@ async fn answer(
     server: &super::Inner,
     identity: Identity,
     question: Question,
+    version: Version,
     headers: &HeaderMap,
 ) -> Result<Response> {
     check_length(&question.sql)?;
@@ -215,17 +248,26 @@ async fn answer(
             return Err(error);
         }
     };
-    let (with_trailers, patience) = (wants_trailers(headers), server.options.client_gone_after);
-    respond(format, running, first, with_trailers, patience).await
+    let is_of_old = version == Version::HTTP_10;
+    let with_trailers = !is_of_old && wants_trailers(headers);
+    let (sending, headers) = begin(format, running, first, with_trailers).await?;
+    // In HTTP/1.0 a body ends with its connection, whether all of it was sent or not.
+    let body = match is_of_old && !format.says_its_end() {
+        true => Body::from(sending.into_whole().await?),
+        false => sending.into_body(server.options.client_gone_after),
+    };
+    let mut response = Response::new(body);
+    *response.headers_mut() = headers;
+    Ok(response)
 }
 
-async fn respond(
+/// Returns an answer of which nothing is sent yet, and what is told before it.
+async fn begin(
     format: Format,
     running: Running,
     first: Option<arrow::array::RecordBatch>,
     with_trailers: bool,
-    patience: Duration,
-) -> Result<Response> {
+) -> Result<(Sending, HeaderMap)> {
     let buffer = Buffer::default();
     let headers = telling::headers(&running, format.content_type(), with_trailers);
     if format == Format::Json {
@@ -242,10 +284,7 @@ async fn respond(
     };
     let tail: Option<Tail> = (format == Format::Json).then_some(telling::tail);
     let trailers: Option<Trailers> = with_trailers.then_some(telling::trailers);
-    let sending = Sending { running, encoder, buffer, first, tail, trailers };
-    let mut response = Response::new(sending.into_body(patience));
-    *response.headers_mut() = headers;
-    Ok(response)
+    Ok((Sending { running, encoder, buffer, first, tail, trailers }, headers))
 }
 
 fn parameters(given: Given) -> Result<Parameters> {

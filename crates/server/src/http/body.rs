@@ -17,7 +17,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
 use crate::formats::{Encoder, Sink};
-use crate::queries::Running;
+use crate::queries::{Running, Way};
+
+/// Bytes of an answer that is sent whole, at most. It keeps its turn until it is sent, so the server
+/// holds as many such answers as it runs queries at once.
+const WHOLE_MAX: usize = 16 << 20;
 
 /// What has been written and not yet sent.
 #[derive(Clone, Default)]
@@ -27,6 +31,10 @@ impl Buffer {
     /// Returns a sink that fills this buffer.
     pub(super) fn sink(&self) -> Sink {
         Box::new(self.clone())
+    }
+
+    fn len(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     fn take(&self) -> Bytes {
@@ -42,6 +50,18 @@ impl Write for Buffer {
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
+    }
+}
+
+/// An answer that waits whole for its client to take it.
+struct Whole {
+    bytes: Bytes,
+    _way: Way,
+}
+
+impl AsRef<[u8]> for Whole {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
@@ -72,6 +92,33 @@ impl Sending {
         let (pieces, taken) = mpsc::channel(1);
         tokio::spawn(self.send(pieces, patience));
         body_of(taken)
+    }
+
+    /// Returns the whole answer, for a client that would not see that it broke off.
+    ///
+    /// # Errors
+    /// What the query failed with, and [`Error::Request`] for an answer that is too large to be held.
+    pub(super) async fn into_whole(mut self) -> Result<Bytes> {
+        let failure = loop {
+            match self.step().await {
+                Ok(true) if self.buffer.len() <= WHOLE_MAX => {}
+                Ok(true) => {
+                    break Error::request(format!(
+                        "an answer of more than {} MiB in this format needs HTTP/1.1: in HTTP/1.0 \
+                         one that breaks off looks whole (nginx: `proxy_http_version 1.1`)",
+                        WHOLE_MAX >> 20
+                    ));
+                }
+                Ok(false) => {
+                    let whole = Whole { bytes: self.buffer.take(), _way: self.running.way() };
+                    self.running.finished(0).await;
+                    return Ok(Bytes::from_owner(whole));
+                }
+                Err(error) => break error,
+            }
+        };
+        self.running.failed(&failure).await;
+        Err(failure)
     }
 
     /// Sends piece after piece. When the client goes away the query is dropped, which cancels it.

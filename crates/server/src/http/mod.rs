@@ -8,7 +8,7 @@
 //! | everything else | S3's clients, for the files of results (`crate::aws::objects`) |
 //! | `/health`, `/ready`, `/metrics`, `/openapi.json` | who runs the server (`watch`) |
 //!
-//! Every request passes the `guard` first.
+//! Every request passes the `guard` first. `routes` is the table of all paths, `openapi` describes it.
 
 mod api;
 mod ask;
@@ -17,6 +17,7 @@ mod guard;
 mod metrics;
 mod openapi;
 mod reply;
+mod routes;
 mod telling;
 mod watch;
 
@@ -26,7 +27,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use axum::routing::{get, post};
 use chrono::{DateTime, TimeDelta};
 use traillake_query::Engine;
 
@@ -39,7 +39,6 @@ use crate::logins::Logins;
 use crate::options::ServerOptions;
 use crate::queries::Queries;
 use crate::state::State;
-use crate::trino::{info, statement};
 
 /// A server: one lake, one state, every protocol. Cheap to clone.
 #[derive(Clone)]
@@ -128,30 +127,10 @@ impl Server {
 
     /// Returns what answers requests.
     pub fn router(&self) -> Router {
-        let routes = Router::new()
-            .route("/v1/query", get(ask::by_url).post(ask::by_body))
-            .route("/v1/queries", get(api::queries))
-            .route("/v1/queries/{id}", get(api::query).delete(api::cancel))
-            .route("/v1/queries/{id}/cancel", post(api::cancel))
-            .route("/v1/stores", get(api::stores))
-            .route("/v1/schema", get(api::schema))
-            .route("/v1/samples", get(api::samples))
-            .route("/v1/sources", get(api::sources))
-            .route("/v1/sources/look", post(api::look))
-            .route("/v1/statement", post(statement::post))
-            .route(
-                "/v1/statement/{step}/{id}/{slug}/{token}",
-                get(statement::next).head(statement::heartbeat).delete(statement::cancel),
-            )
-            .route("/v1/info", get(info::info))
-            .route("/v1/info/state", get(info::state))
-            .route("/v1/query/{id}", get(info::query).delete(info::kill))
-            .route("/", post(crate::aws::call))
-            .route("/health", get(watch::health))
-            .route("/ready", get(watch::ready))
-            .route("/metrics", get(watch::metrics))
-            .route("/openapi.json", get(openapi::document))
-            .fallback(crate::aws::objects::call);
+        let routes = routes::all()
+            .into_iter()
+            .fold(Router::new(), |router, route| router.route(route.path, route.answers));
+        let routes = routes.fallback(crate::aws::objects::call);
         routes
             // The guard holds the limit, for every protocol alike.
             .layer(DefaultBodyLimit::disable())

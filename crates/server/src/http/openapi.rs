@@ -1,128 +1,173 @@
-//! `GET /openapi.json`: TrailLake's own API, described.
+//! `GET /openapi.json`: every route of this server, described (OpenAPI 3.1).
+//!
+//! | module | the question it answers |
+//! |---|---|
+//! | `operation` | how is one method of one path written down? |
+//! | `own` | what does TrailLake's own API take and answer? |
+//! | `others` | what do Trino's, AWS's and S3's clients send and get, as far as HTTP goes? |
+//!
+//! The document has the routes of the table (`super::routes`), and what S3's clients ask beside it.
+
+mod operation;
+mod others;
+mod own;
+
+use std::sync::LazyLock;
 
 use axum::response::Json;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-/// Returns the document (OpenAPI 3.1).
-pub(super) async fn document() -> Json<Value> {
-    Json(json!({
+use self::operation::Described;
+use super::routes::{self, Route};
+
+const ABOUT: &str = "SQL over a lake of AWS CloudTrail events. HEAD is answered wherever GET is, by \
+    the head alone. A path that means nothing is 404, a method that a path does not have 405, with \
+    `Allow`. What is no HTTP gets a bare status: 400, 414 for a URL of more than 65,534 bytes, 431 \
+    for a head of more than 320 KiB or 100 headers. Over plain HTTP, who finds no place for a \
+    connection is told so by 503, with `Retry-After`. With `--no-auth` no credentials are needed.";
+
+static DOCUMENT: LazyLock<Value> = LazyLock::new(document_of_all);
+
+/// Returns the document.
+pub(super) async fn document() -> Json<&'static Value> {
+    Json(&*DOCUMENT)
+}
+
+fn document_of_all() -> Value {
+    let mut paths = paths(&routes::all(), known());
+    for ((path, method), operation) in others::objects() {
+        add(&mut paths, path, method, operation.into_value());
+    }
+    json!({
         "openapi": "3.1.0",
         "info": {
             "title": "TrailLake",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "SQL over a lake of AWS CloudTrail events.",
+            "description": ABOUT,
         },
-        "security": [{"token": []}],
-        "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
-        "paths": {
-            "/v1/query": {
-                "get": operation(
-                    "Ask a statement by URL",
-                    &[
-                        query("sql", "The statement", true),
-                        query("store", "The event data store", false),
-                        query("format", "json, ndjson, csv, arrow or parquet", false),
-                        query("timeout", "The longest it may take, in seconds", false),
-                        query("rows_max", "The most rows the answer may have", false),
-                    ],
-                ),
-                "post": question(),
-            },
-            "/v1/queries": {
-                "get": operation(
-                    "List your queries, newest first",
-                    &[
-                        query("offset", "Queries to leave out", false),
-                        query("limit", "Queries to list, at most 1000", false),
-                        query("protocol", "http, lake, athena or trino", false),
-                        query("everybody", "true: of all users, for administrators", false),
-                        query("from", "Submitted at that time or later (RFC 3339)", false),
-                        query("until", "Submitted before that time (RFC 3339)", false),
-                        query("after", "The `next` of the page before", false),
-                    ],
-                ),
-            },
-            "/v1/queries/{id}": {
-                "get": operation("Describe a query of yours", &[id()]),
-                "delete": operation("Cancel a query of yours", &[id()]),
-            },
-            "/v1/queries/{id}/cancel": {
-                "post": operation("Cancel a query of yours", &[id()]),
-            },
-            "/v1/stores": {"get": operation("List event data stores", &[])},
-            "/v1/schema": {
-                "get": operation(
-                    "List tables, columns and types",
-                    &[query("store", "The event data store", false)],
-                ),
-            },
-            "/v1/samples": {"get": operation("List sample queries", &[])},
-            "/v1/sources": {"get": operation("Show how the followed sources fare", &[])},
-            "/v1/sources/look": {"post": operation("Look at all sources now", &[])},
-            "/health": {"get": operation("Whether the server lives", &[])},
-            "/ready": {
-                "get": operation(
-                    "Whether the lake can be read and is fresh",
-                    &[query("max_lag", "Seconds that it may be behind", false)],
-                ),
-            },
-            "/metrics": {"get": operation("Metrics for Prometheus", &[])},
-            "/openapi.json": {"get": operation("This document", &[])},
-        },
-    }))
-}
-
-fn operation(summary: &str, parameters: &[Value]) -> Value {
-    json!({
-        "summary": summary,
-        "parameters": parameters,
-        "responses": {
-            "200": {"description": "Done"},
-            "default": {"description": "An error: `{\"error\": {\"kind\", \"message\", \"hint\"}}`"},
-        },
-    })
-}
-
-fn question() -> Value {
-    let mut operation = operation("Ask a statement", &[]);
-    operation["requestBody"] = json!({
-        "required": true,
-        "content": {
-            "application/json": {"schema": {
-                "type": "object",
-                "required": ["sql"],
-                "additionalProperties": false,
-                "properties": {
-                    "sql": {"type": "string"},
-                    "store": {"type": "string"},
-                    "format": {"enum": ["json", "ndjson", "csv", "arrow", "parquet"]},
-                    "parameters": {"type": ["object", "array"]},
-                    "timeout": {"type": "number"},
-                    "rows_max": {"type": "integer"},
+        "security": [{"token": []}, {"password": []}, {"signature": []}],
+        "components": {
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "password": {
+                    "type": "http",
+                    "scheme": "basic",
+                    "description": "A token as the password of any user",
                 },
-            }},
-            "application/sql": {"schema": {"type": "string"}},
+                "signature": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "Authorization",
+                    "description": "An access key's `AWS4-HMAC-SHA256` (AWS Signature Version 4)",
+                },
+                "presigned": {
+                    "type": "apiKey",
+                    "in": "query",
+                    "name": "X-Amz-Signature",
+                    "description": "An access key's signature in a URL, for files of results alone",
+                },
+            },
+            "schemas": {"Error": own::error()},
         },
-    });
-    operation
-}
-
-fn query(name: &str, description: &str, required: bool) -> Value {
-    json!({
-        "name": name,
-        "in": "query",
-        "required": required,
-        "description": description,
-        "schema": {"type": "string"},
+        "paths": paths,
     })
 }
 
-fn id() -> Value {
-    json!({
-        "name": "id",
-        "in": "path",
-        "required": true,
-        "description": "The id of the query",
-        "schema": {"type": "string", "format": "uuid"},
-    })
+/// Everything that is said of routes.
+fn known() -> Described {
+    let mut known = own::operations();
+    known.extend(others::operations());
+    known
+}
+
+fn paths(routes: &[Route], mut known: Described) -> Map<String, Value> {
+    let mut paths = Map::new();
+    for Route { path, methods, .. } in routes {
+        for method in methods {
+            // A test sees to it that something is said of each.
+            if let Some(operation) = known.remove(&(*path, *method)) {
+                add(&mut paths, path, method, operation.into_value());
+            }
+        }
+    }
+    paths
+}
+
+fn add(paths: &mut Map<String, Value>, path: &str, method: &str, operation: Value) {
+    let methods = paths.entry(path).or_insert_with(|| json!({}));
+    methods[method] = operation;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::error::Error;
+    use crate::http::ask::Format;
+    use crate::http::{reply, telling};
+
+    #[test]
+    fn every_route_is_described_and_nothing_else() {
+        let routes = routes::all();
+        let asked: BTreeSet<(&str, &str)> = routes
+            .iter()
+            .flat_map(|route| route.methods.iter().map(move |method| (route.path, *method)))
+            .collect();
+        let said: BTreeSet<(&str, &str)> = known().into_keys().collect();
+        assert_eq!(said, asked);
+        let document = document_of_all();
+        for (path, method) in asked.into_iter().chain(others::objects().into_keys()) {
+            let operation = &document["paths"][path][method];
+            assert!(operation["summary"].is_string(), "{method} {path}");
+            let responses = operation["responses"].as_object().unwrap();
+            assert!(responses.keys().any(|status| status.starts_with('2')), "{method} {path}");
+            // A part of a path is a parameter.
+            let parameters = operation["parameters"].as_array().unwrap();
+            let of_path = parameters.iter().filter(|parameter| parameter["in"] == "path");
+            let named: BTreeSet<&str> =
+                of_path.map(|parameter| parameter["name"].as_str().unwrap()).collect();
+            let parts = path.split('/').filter_map(|part| part.strip_prefix('{'));
+            let parts: BTreeSet<&str> = parts.map(|part| part.trim_end_matches('}')).collect();
+            assert_eq!(named, parts, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_told_beside_an_answer_is_described() {
+        let document = document_of_all();
+        let headers = telling::OF_FORMAT.iter().chain(&telling::OF_ANSWER);
+        let headers: BTreeSet<&str> = headers.map(|(name, _)| *name).collect();
+        for method in ["get", "post"] {
+            let answer = &document["paths"]["/v1/query"][method]["responses"]["200"];
+            let said = answer["headers"].as_object().unwrap();
+            let said: BTreeSet<&str> = said.keys().map(String::as_str).collect();
+            assert_eq!(said, headers, "{method}");
+            for format in Format::ALL {
+                assert!(answer["content"][format.content_type()].is_object(), "{format:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_status_of_an_error_is_described() {
+        let document = document_of_all();
+        for error in [
+            Error::request("x"),
+            Error::unknown("x"),
+            Error::forbidden("x"),
+            Error::not_found("store", "x"),
+            Error::Busy { waiting: 1, limit: 1 },
+            Error::TooLarge { limit_bytes: 1 },
+            Error::Cancelled,
+            Error::Stopping,
+            Error::state("x"),
+        ] {
+            let status = reply::status_of(&error).as_str().to_owned();
+            for method in ["get", "post"] {
+                let responses = &document["paths"]["/v1/query"][method]["responses"];
+                assert!(responses[&status].is_object(), "{method}: {status} ({error})");
+            }
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Errors in TrailLake's own words: JSON with a kind, a message and a hint.
 
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
@@ -27,6 +28,21 @@ impl IntoResponse for Error {
             headers.insert(WWW_AUTHENTICATE, value);
         }
         response
+    }
+}
+
+impl From<QueryRejection> for Error {
+    /// What a URL asks for that means nothing here, or has no value that can be read.
+    fn from(refused: QueryRejection) -> Error {
+        let reason = std::error::Error::source(&refused).map(ToString::to_string);
+        Error::request(format!("the URL cannot be read: {}", reason.unwrap_or_default()))
+    }
+}
+
+impl From<PathRejection> for Error {
+    /// A path with bytes that are no text.
+    fn from(refused: PathRejection) -> Error {
+        Error::request(format!("the URL cannot be read: {}", refused.body_text()))
     }
 }
 

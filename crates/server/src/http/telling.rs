@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LINK, TE, TRAILER};
+use axum::http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_TYPE, LINK, TE, TRAILER};
 use axum::http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
@@ -17,11 +17,47 @@ const WARNING: &str = "x-traillake-warning";
 /// What an answer in JSON ends with.
 const END: &str = "x-traillake-end";
 
+/// The headers of a format, whatever is asked, and what each says.
+pub(super) const OF_FORMAT: [(&str, &str); 2] = [
+    ("accept-ranges", "`none`: an answer is made while it is sent, and no part of it can be had"),
+    ("cache-control", "`no-store`"),
+];
+/// The other headers of an answer, the trailer among them, and what each says.
+pub(super) const OF_ANSWER: [(&str, &str); 6] = [
+    (QUERY_ID, "The id of the query"),
+    (SNAPSHOTS, "Which state of each store it saw, as JSON: store, round, time of the commit"),
+    (
+        WARNING,
+        "A warning, as a string of JSON: one header for each that is known before the rows. All of \
+         them come with the end",
+    ),
+    (
+        "link",
+        "`</v1/queries/ID>; rel=\"status\"`: where row count, warnings, statistics and the error, if \
+         there was one, are told when the query is over",
+    ),
+    ("trailer", "`x-traillake-end`, for who sends `TE: trailers`"),
+    (
+        END,
+        "A trailer, behind the body, for who sends `TE: trailers`: row count, all warnings and \
+         statistics, as JSON",
+    ),
+];
+
 /// Whether a request asks for what is told behind a body.
 pub(super) fn wants_trailers(headers: &HeaderMap) -> bool {
     let codings = headers.get_all(TE).into_iter().filter_map(|value| value.to_str().ok());
     let mut codings = codings.flat_map(|text| text.split(','));
     codings.any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
+}
+
+/// Returns the headers of a format, whatever is asked.
+pub(super) fn of_format(content_type: &'static str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("none"));
+    headers
 }
 
 /// Returns the headers of an answer. Of the warnings they have those that are known already; those
@@ -32,9 +68,7 @@ pub(super) fn headers(
     with_trailers: bool,
 ) -> HeaderMap {
     let id = running.id();
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let mut headers = of_format(content_type);
     headers.insert(QUERY_ID, value_of(&id.to_string()));
     headers.insert(SNAPSHOTS, value_of(&running.snapshots().to_string()));
     // The relation of <https://www.rfc-editor.org/rfc/rfc8631#section-4.1>.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -38,9 +39,10 @@ pub(super) struct Readiness {
 /// its last round.
 pub(super) async fn ready(
     State(server): Shared,
+    readiness: Result<Query<Readiness>, QueryRejection>,
     Extension(identity): Extension<Identity>,
-    Query(readiness): Query<Readiness>,
 ) -> Result<Response> {
+    let Query(readiness) = readiness?;
     let now = server.options.now();
     // Whoever goes away leaves the look to those who ask next.
     let looked = tokio::spawn({

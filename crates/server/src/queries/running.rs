@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use traillake_query::{Answer, SnapshotName, Statistics};
 use uuid::Uuid;
 
+use super::Delivery;
 use super::ending::{Ending, Told, outcome_of};
 use crate::error::{Error, Result};
 use crate::queue::Turn;
@@ -25,6 +26,12 @@ pub(crate) struct Running {
     pub(super) over: bool,
     pub(super) ending: Ending,
     pub(super) _turn: Arc<Turn>,
+}
+
+/// What an answer holds that is on its way when its query is over: the query's turn, and a stop.
+pub(crate) struct Way {
+    _turn: Arc<Turn>,
+    _delivery: Delivery,
 }
 
 impl Running {
@@ -80,6 +87,11 @@ impl Running {
             snapshots: self.snapshots(),
             warnings: self.warnings(),
         }
+    }
+
+    /// Returns what its answer is to hold until it is sent.
+    pub(crate) fn way(&self) -> Way {
+        Way { _turn: Arc::clone(&self._turn), _delivery: self.ending.queries.delivery() }
     }
 
     /// Remembers that every row was given, or is kept in `result_bytes`.

@@ -9,8 +9,9 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::faults;
+use super::faults::{self, Fault};
 use crate::auth::Identity;
+use crate::error::Error;
 use crate::http::Shared;
 use crate::state::{QueryRecord, QueryStatus};
 
@@ -45,8 +46,9 @@ pub(crate) async fn query(
     Extension(identity): Extension<Identity>,
     Path(id): Path<String>,
 ) -> Response {
-    let Ok(record) = server.queries.record(&identity.user, &id).await else {
-        return (StatusCode::GONE, "there is no such query").into_response();
+    let record = match server.queries.record(&identity.user, &id).await {
+        Ok(record) => record,
+        Err(error) => return refused(&error),
     };
     let time = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339());
     Json(json!({
@@ -90,7 +92,18 @@ pub(crate) async fn kill(
 ) -> Response {
     match server.queries.cancel(&identity.user, &id).await {
         Ok(_) => StatusCode::NO_CONTENT.into_response(),
-        Err(_) => (StatusCode::GONE, "there is no such query").into_response(),
+        Err(error) => refused(&error),
+    }
+}
+
+/// Says that there is no such query, or that nothing of it can be known or done.
+fn refused(error: &Error) -> Response {
+    match error {
+        Error::NotFound { .. } => (StatusCode::GONE, "there is no such query").into_response(),
+        error => {
+            let fault = Fault::of(error, Default::default());
+            (crate::http::status_of(error), fault.message).into_response()
+        }
     }
 }
 

@@ -6,11 +6,22 @@ use tokio::net::TcpStream;
 
 use crate::lake_api::bench;
 use crate::served::Served;
+use crate::turns::HUGE;
 
 /// Gets a path; returns the head of the answer and the bytes behind it.
 async fn got(served: &Served, path: &str, more: &str) -> (String, Vec<u8>) {
-    let mut stream = TcpStream::connect(served.address).await.unwrap();
     let head = served.head("GET", path, &format!("Connection: close\r\n{more}"));
+    answered(served, &head).await
+}
+
+/// As [`got`], in HTTP/1.0.
+async fn got_of_old(served: &Served, path: &str) -> (String, Vec<u8>) {
+    let head = served.head("GET", path, "");
+    answered(served, &head.replacen("HTTP/1.1", "HTTP/1.0", 1)).await
+}
+
+async fn answered(served: &Served, head: &str) -> (String, Vec<u8>) {
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
@@ -73,4 +84,29 @@ async fn who_is_not_known_is_told_that_it_is_about_credentials() {
         let (status, told) = served.get(path).await;
         assert_eq!((status, &told["error"]["kind"]), (401, &json!("credentials")), "{told}");
     }
+}
+
+/// A body without a length ends with its connection, so nobody sees that it broke off.
+#[tokio::test]
+async fn an_answer_in_http_1_0_is_whole_or_an_error() {
+    let bench = bench().await;
+    let served = bench.serve().await;
+    for format in ["ndjson", "csv", "arrow"] {
+        let asked = |sql: &str, more: &str| format!("/v1/query?format={format}&sql={sql}{more}");
+        let (head, body) = got_of_old(&served, &asked("SELECT+1+AS+one", "")).await;
+        let length = body.len().to_string();
+        assert!(head.contains(" 200 ") && !body.is_empty(), "{head}");
+        assert_eq!(header(&head, "content-length"), Some(length.as_str()), "{head}");
+
+        // It fails when its first rows are on their way.
+        let fails = asked(HUGE, "&rows_max=12000");
+        let (head, body) = got(&served, &fails, "").await;
+        assert!(head.contains(" 200 ") && !body.ends_with(b"\r\n0\r\n\r\n"), "{head}");
+        let (head, body) = got_of_old(&served, &fails).await;
+        let told = String::from_utf8_lossy(&body);
+        assert!(head.contains(" 422 ") && told.contains("12000"), "{head}{told:.500}");
+    }
+    let (head, body) = got_of_old(&served, &format!("/v1/query?format=csv&sql={HUGE}")).await;
+    let told = String::from_utf8_lossy(&body);
+    assert!(head.contains(" 400 ") && told.contains("needs HTTP/1.1"), "{head}{told:.500}");
 }

@@ -198,6 +198,23 @@ async fn results_are_listed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_listing_that_cannot_be_whole_is_an_error() {
+    let bench = bench().await;
+    let served = bench.serve().await;
+    let (id, gone) = (run(&served, "SELECT 1").await, run(&served, "SELECT 2").await);
+    let file = |id: &str| bench.state_file(&format!("results/{id}.csv"));
+    let list = async || request(&served, "GET", "/traillake_results?list-type=2", &[], "").await;
+    std::fs::remove_file(file(&gone)).unwrap();
+    let listed = list().await;
+    assert_eq!((listed.status, keys(&listed.text())), (200, vec![format!("{id}.csv")]));
+    // There, and yet not to be opened.
+    std::fs::remove_file(file(&id)).unwrap();
+    std::os::unix::fs::symlink(file(&id), file(&id)).unwrap();
+    let listed = list().await;
+    assert_eq!(listed.status, 500, "{}", listed.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn thousands_of_results_are_listed_page_by_page() {
     let bench = bench().await;
     drop(bench.state());

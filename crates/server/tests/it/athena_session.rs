@@ -136,21 +136,22 @@ pub async fn request(
     method: &str,
     path: &str,
     lines: &[&str],
-    body: &str,
+    body: impl AsRef<[u8]>,
 ) -> Answer {
+    let body = body.as_ref();
     let authorization = match &server.token {
         Some(token) => format!("Authorization: Bearer {token}\r\n"),
         None => String::new(),
     };
     let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
-    let request = format!(
+    let head = format!(
         "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{authorization}{lines}\
-         Content-Length: {}\r\n\r\n{body}",
+         Content-Length: {}\r\n\r\n",
         server.address,
         body.len()
     );
     let mut stream = TcpStream::connect(server.address).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.write_all(&[head.as_bytes(), body].concat()).await.unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("an answer");

@@ -156,3 +156,22 @@ async fn wide_rows_make_small_batches_and_pages_are_the_same_across_their_border
         served.kill().await;
     }
 }
+
+#[tokio::test]
+async fn an_answer_whose_file_lost_rows_is_an_error_and_none_that_is_shorter() {
+    let bench = bench().await;
+    let served = bench.serve().await;
+    let id = served.run("SELECT n FROM UNNEST(sequence(1, 5)) AS t (n)").await;
+    let file = bench.state_file(&format!("results/{id}.arrow"));
+    let kept = batches(&file);
+    let kept = concat_batches(&kept[0].schema(), &kept).unwrap();
+    let mut writer = FileWriter::try_new(File::create(&file).unwrap(), &kept.schema()).unwrap();
+    writer.write(&kept.slice(0, 3)).unwrap();
+    writer.finish().unwrap();
+    let mut body = json!({ "QueryId": id });
+    let first = served.done("GetQueryResults", body.clone()).await;
+    assert_eq!(first["QueryResultRows"].as_array().unwrap().len(), 3);
+    body["NextToken"] = first["NextToken"].clone();
+    let (status, rest) = served.call("GetQueryResults", &body).await;
+    assert_eq!(status, 500, "{rest}");
+}

@@ -102,3 +102,19 @@ async fn a_client_hears_of_a_query_that_panics() {
     }
     assert_eq!(client.rows("SELECT count(*) FROM events").await, json!([[3]]));
 }
+
+#[tokio::test]
+async fn a_query_of_which_nothing_can_be_known_is_not_told_to_be_gone() {
+    let bench = bench().await;
+    let served = bench.serve().await;
+    let client = Client::of(&served);
+    let page = client.ask("SELECT 1").await;
+    let path = format!("/v1/query/{}", page["id"].as_str().unwrap());
+    assert_eq!(client.send("GET", &path, b"").await.status, 200);
+    let state = rusqlite::Connection::open(bench.state_file("state.db")).unwrap();
+    state.execute("ALTER TABLE queries RENAME TO elsewhere", []).unwrap();
+    for method in ["GET", "DELETE"] {
+        let reply = client.send(method, &path, b"").await;
+        assert_eq!(reply.status, 500, "{method}: {}", reply.body);
+    }
+}

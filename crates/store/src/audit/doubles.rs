@@ -38,13 +38,17 @@ pub(super) async fn audit(
             for (place, group) in cluster.iter().enumerate() {
                 let Some((file, _)) = table.log.files.get(group.file) else { continue };
                 let is_of = |hash: u128| (hash >> 64) as u64 % shares == share;
-                // A row group that cannot be read was told where all rows are read.
                 let read = key.hashes(objects, file, group, |hash, row| {
                     if is_of(hash) {
                         held.push((hash, place as u32, row));
                     }
                 });
-                let _ = guarded(&file.path, read).await;
+                // What cannot be read was told where all rows are read, unless that went well.
+                if let Err(error) = guarded(&file.path, read).await
+                    && !findings.is_damaged(&file.path)
+                {
+                    findings.damage(&file.path, error.spelled_out());
+                }
             }
             held.sort_unstable();
             tell(objects, table, key, &cluster, &held, findings).await;

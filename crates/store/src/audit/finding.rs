@@ -167,6 +167,12 @@ impl OfTable<'_> {
         self.push(Grade::Note, Some(path.to_string()), None, what.into());
     }
 
+    /// Whether damage was found in a file already.
+    pub fn is_damaged(&self, path: &Path) -> bool {
+        let path: Option<&str> = Some(path.as_ref());
+        self.all.audit.damages().any(|found| found.path.as_deref() == path)
+    }
+
     /// A table that is not there, in a store that does not say it should be.
     pub fn absent(&mut self, folder: &Path) {
         self.note(folder, "there is no such table");

@@ -189,9 +189,11 @@ async fn commit(
             return findings.damage(&path, error.spelled_out());
         }
     };
-    if let Ok(Some(bytes)) = get(log.objects(), &path).await
-        && let Some(what) = ill_formed(&bytes, version)
-    {
+    let ill = match get(log.objects(), &path).await {
+        Ok(bytes) => bytes.and_then(|bytes| ill_formed(&bytes, version)),
+        Err(error) => Some(error.spelled_out()),
+    };
+    if let Some(what) = ill {
         findings.damage(&path, what);
     }
     if let Some(token) = log.token_of(&entry) {

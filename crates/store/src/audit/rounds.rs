@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::names::Listed;
 use super::{StoreAudit, TableAudit};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::lake::get;
 use crate::layout;
 use crate::log::TableState;
@@ -25,7 +25,15 @@ pub(super) async fn audit(
     let shown = tables.get(ledger).and_then(|table| table.log.state()).map(TableState::token);
     let mut is_announced = false;
     for path in &listed.manifests {
-        let Ok(Some(bytes)) = get(store.objects, path).await else { continue };
+        let bytes = match get(store.objects, path).await {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => continue, // its round ended since it was listed
+            Err(error) => {
+                is_announced |= layout::manifest_number(path) > shown;
+                store.findings.damage(path, error.spelled_out());
+                continue;
+            }
+        };
         let manifest = match Manifest::parse(path.as_ref(), &bytes) {
             Ok(manifest) => manifest,
             Err(error) => {
@@ -130,10 +138,14 @@ async fn unfinished(
                     let what = format!("it has {size} bytes and should have {}", add.size);
                     store.findings.table(&table.table).damage(&file, what);
                 }
-                Err(_) => {
+                Err(object_store::Error::NotFound { .. }) => {
                     let what =
                         format!("round {} is unfinished, and this is missing", manifest.number);
                     store.findings.table(&table.table).damage(&file, what);
+                }
+                Err(error) => {
+                    let error = Error::storage(format!("read `{file}`"), error);
+                    store.findings.table(&table.table).damage(&file, error.spelled_out());
                 }
             }
         }

@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
-use deltalake_core::kernel::{EagerSnapshot, Snapshot};
+use deltalake_core::kernel::{EagerSnapshot, LogicalFileView, Snapshot};
 use deltalake_core::protocol::checkpoints::create_checkpoint;
 use deltalake_core::{DeltaTable, DeltaTableError};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::stream::TryChunksError;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use serde_json::Value;
+use tokio::task::spawn_blocking;
+use uuid::Uuid;
 
 use super::actions::{self, Addition, Entry};
 use super::stats::StatsReader;
@@ -19,10 +22,16 @@ use crate::latest::Listing;
 use crate::layout;
 use crate::snapshot::LiveFile;
 
+/// So many files of a log are read at once, and so many times that while replay goes on.
+const FILES_AT_ONCE: usize = 4_096;
+const PARTS_AT_ONCE: usize = 4;
+
 /// The last round of a table.
 struct LastRound {
     token: i64,
     tables: Option<BTreeMap<String, i64>>,
+    /// The UUID of the table's newest commit, which may be a later one.
+    newest: Option<Uuid>,
 }
 
 /// How a log ends, without what stands before.
@@ -64,9 +73,16 @@ impl TableLog {
             return Err(self.ends_early(version, checkpoint));
         }
         let last = self.last_round(version, checkpoint).await?;
-        let (token, tables) = (last.token, last.tables.map(Arc::new));
-        let (snapshot, files) = (Some(snapshot), OnceLock::new());
-        Ok(Some(TableState { version, snapshot, schema, partition_column, token, tables, files }))
+        Ok(Some(TableState {
+            version,
+            commit: last.newest,
+            snapshot: Some(snapshot),
+            schema,
+            partition_column,
+            token: last.token,
+            tables: last.tables.map(Arc::new),
+            files: OnceLock::new(),
+        }))
     }
 
     /// How the table's log ends, and its files as they were listed before; none when it does not
@@ -128,18 +144,20 @@ impl TableLog {
                 self.read_commit(version).await?.ok_or_else(|| missing(version))
             })
             .buffered(COMMITS_AT_ONCE);
-        let (mut last, mut carried) = (None, None);
+        let (mut last, mut carried, mut newest) = (None, None, None);
         while let Some(entry) = commits.try_next().await? {
+            newest = entry.round;
             match self.token_of(&entry) {
-                Some(token) => last = Some(LastRound { token, tables: entry.tables }),
+                Some(token) => last = Some((token, entry.tables)),
                 None => carried = entry.tables.or(carried),
             }
         }
-        if let Some(last) = last {
-            return Ok(last);
+        if let Some((token, tables)) = last {
+            return Ok(LastRound { token, tables, newest });
         }
-        let LastRound { token, tables } = self.round_at(checkpoint.unwrap_or(0)).await?;
-        Ok(LastRound { token, tables: tables.or(carried) })
+        let before = self.round_at(checkpoint.unwrap_or(0)).await?;
+        let (tables, newest) = (before.tables.or(carried), newest.or(before.newest));
+        Ok(LastRound { token: before.token, tables, newest })
     }
 
     /// The newest checkpoint up to `version`, by the names there are.
@@ -172,11 +190,13 @@ impl TableLog {
             Some(files) => OnceLock::from(self.replay(files, &since, from)?),
             None => OnceLock::new(),
         };
+        let commit = since.last().and_then(|entry| entry.round);
         let round = |entry: Entry| Some((self.token_of(&entry)?, entry.tables.map(Arc::new)));
         let round = since.into_iter().rev().find_map(round);
         let (token, tables) = round.unwrap_or((from.token, from.tables.clone()));
         Ok(Arc::new(TableState {
             version,
+            commit,
             snapshot: None,
             schema: from.schema.clone(),
             partition_column: from.partition_column.clone(),
@@ -213,23 +233,24 @@ impl TableLog {
 
     /// The newest round in commits up to `asked`.
     async fn round_at(&self, asked: u64) -> Result<LastRound> {
-        let mut tables = None;
+        let (mut tables, mut newest) = (None, None);
         for version in (1..=asked).rev() {
             let Some(entry) = self.read_commit(version).await? else {
                 // Cleaned up behind a checkpoint. Commits read so far are no rounds, so it is at
                 // `asked` as it was here; and only there replay is sure to find the checkpoint: a
                 // clean-up that was cut off left commits behind it that stand on nothing.
                 let token = self.token_from_checkpoint(asked).await?;
-                return Ok(LastRound { token, tables });
+                return Ok(LastRound { token, tables, newest });
             };
             let token = self.token_of(&entry);
+            newest = newest.or(entry.round);
             // A rewrite carries what the last round said.
             tables = tables.or(entry.tables);
             if let Some(token) = token {
-                return Ok(LastRound { token, tables });
+                return Ok(LastRound { token, tables, newest });
             }
         }
-        Ok(LastRound { token: 0, tables })
+        Ok(LastRound { token: 0, tables, newest })
     }
 
     /// The token at `version`, as replay from the checkpoint before it tells.
@@ -322,21 +343,26 @@ impl TableLog {
     }
 
     async fn list(&self, state: &TableState) -> Result<Arc<[LiveFile]>> {
-        let failed = |error| self.unreadable(error);
         let snapshot = self.replayed(state).await?;
-        let mut views = snapshot.file_views(self.log.as_ref(), None);
-        let reader = StatsReader::new(&state.schema);
+        let reader = Arc::new(StatsReader::new(&state.schema));
+        // Reading statistics takes as long as replay, and goes on beside it.
+        let read = |views: Vec<LogicalFileView>| {
+            let (log, reader) = (self.clone(), reader.clone());
+            let part = spawn_blocking(move || {
+                let files = views.iter().map(|view| log.live_file(&addition(view), &reader));
+                files.collect::<Result<Vec<_>>>()
+            });
+            part.map(|part| part.map_err(|error| Error::storage("read statistics", error))?)
+        };
+        let views = snapshot.file_views(self.log.as_ref(), None);
+        let mut parts = views
+            .try_chunks(FILES_AT_ONCE)
+            .map_err(|TryChunksError(_, error)| self.unreadable(error))
+            .map_ok(read)
+            .try_buffered(PARTS_AT_ONCE);
         let mut files = Vec::new();
-        while let Some(view) = views.try_next().await.map_err(failed)? {
-            let partition = view.partition_values_map().into_values().next().flatten();
-            let add = Addition {
-                path: view.path().into_owned(),
-                size: u64::try_from(view.size()).unwrap_or_default(),
-                partition,
-                stats: view.stats().unwrap_or_default(),
-                checksum: None,
-            };
-            files.push(self.live_file(&add, &reader)?);
+        while let Some(part) = parts.try_next().await? {
+            files.extend(part);
         }
         files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         Ok(files.into())
@@ -421,5 +447,16 @@ impl TableLog {
             }
         }
         Err(Error::TableFeatures { table: self.name.to_string(), features })
+    }
+}
+
+/// What replay says of a file.
+fn addition(view: &LogicalFileView) -> Addition {
+    Addition {
+        path: view.path().into_owned(),
+        size: u64::try_from(view.size()).unwrap_or_default(),
+        partition: view.partition_values_map().into_values().next().flatten(),
+        stats: view.stats().unwrap_or_default(),
+        checksum: None,
     }
 }

@@ -100,6 +100,26 @@ async fn a_question_about_an_unchanged_lake_asks_who_the_store_is_and_lists_two_
 }
 
 #[tokio::test]
+async fn a_checkpoint_of_what_is_known_is_not_read() {
+    let disk = Disk::bucket();
+    let writer = world::writer(&disk).await.unwrap();
+    let all = rounds(12);
+    commit(&writer, &all[0], 1).await.unwrap();
+    let faults = Arc::new(Faults::none(Counted::All));
+    let lake = open(&behind(&disk, &faults)).await;
+    asked(&lake, &faults).await;
+    for (n, round) in (2..).zip(&all[1..]) {
+        commit(&writer, round, n).await.unwrap();
+        let advanced = asked(&lake, &faults).await;
+        let is_checkpoint = |step: &&String| step.contains(".checkpoint.");
+        assert_eq!(advanced.iter().find(is_checkpoint), None, "round {n}: {advanced:#?}");
+    }
+    let checkpoint = format!("stores/{STORE}/events/_delta_log/{:020}.checkpoint.parquet", 12);
+    assert!(disk.holds(&checkpoint).await);
+    check_same(&lake, &disk).await;
+}
+
+#[tokio::test]
 async fn a_lake_that_stays_open_follows_rounds_rewrites_checkpoints_and_clean_ups() {
     let disk = Disk::memory();
     let writer = world::writer(&disk).await.unwrap();

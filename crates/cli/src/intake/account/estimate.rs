@@ -18,6 +18,9 @@ const LISTED_AT_ONCE: u64 = 1_000;
 const LAKE_SHARE: [f64; 2] = [0.4, 0.7];
 /// Objects that come in a second: 32 are read at a time, each in about 40 ms.
 const OBJECTS_A_SECOND: f64 = 800.0;
+/// Gzipped bytes that come in in a second on two cores: of our newest runs the slowest, 432.5 MB in
+/// 48.65 s (benches/runs/2026-11-26-2-core-vm).
+const BYTES_A_SECOND: f64 = 8_900_000.0;
 
 /// What it takes to bring in what a plan lists.
 #[derive(Debug, serde::Serialize)]
@@ -37,6 +40,8 @@ impl Estimate {
         let (gets, heads) = (total.new_objects + total.changed_objects, plan.heads);
         let bytes = total.new_bytes + total.changed_bytes;
         let lists = if is_listed { lists(plan) } else { 0 };
+        // Objects come in while those before them are decoded: what is slower takes all the time.
+        let seconds = (gets as f64 / OBJECTS_A_SECOND).max(bytes as f64 / BYTES_A_SECOND);
         let cost =
             (gets + heads) as f64 * USD_A_THOUSAND_GETS + lists as f64 * USD_A_THOUSAND_LISTS;
         Estimate {
@@ -45,7 +50,7 @@ impl Estimate {
             list_requests: lists,
             cost_usd: (cost / 1_000.0 * 10_000.0).ceil() / 10_000.0,
             lake_bytes: LAKE_SHARE.map(|share| (bytes as f64 * share) as u64),
-            seconds: (gets as f64 / OBJECTS_A_SECOND).ceil() as u64,
+            seconds: seconds.ceil() as u64,
         }
     }
 
@@ -127,5 +132,19 @@ mod tests {
         check(plan("2024-05-06", PlanSpan::Day, 0), false, "about 2 GET");
         let named = Estimate::of(&plan("2024-05-06", PlanSpan::Day, 1_000_000), false);
         assert_eq!(named.cost_usd, 0.4001);
+    }
+
+    #[test]
+    fn many_objects_take_their_time_and_so_do_many_bytes() {
+        let check = |new_objects: u64, new_bytes: u64, changed_bytes: u64, seconds: u64| {
+            let total = PlanTally { new_objects, new_bytes, changed_bytes, ..PlanTally::default() };
+            let found = Estimate::of(&Plan { total, ..Plan::default() }, true).seconds;
+            assert_eq!(found, seconds, "{new_objects} objects, {new_bytes} + {changed_bytes}");
+        };
+        check(0, 0, 0, 0);
+        check(1, 1, 0, 1);
+        check(160_000, 160_000_000, 0, 200);
+        check(1_000, 890_000_000, 0, 100);
+        check(1_000, 890_000_000, 890_000_000, 200);
     }
 }

@@ -29,7 +29,14 @@ pub(super) struct Fares {
 
 impl Fares {
     pub(super) fn of_note(note: Note) -> Fares {
-        Fares { note: Note { refused: 0, ..note }, ..Fares::default() }
+        let mut fares = Fares::default();
+        fares.go_on(note);
+        fares
+    }
+
+    /// Goes on from what the lake keeps.
+    pub(super) fn go_on(&mut self, note: Note) {
+        self.note = Note { refused: self.note.refused, ..note };
     }
 
     /// Takes in what a look, or messages, brought.

@@ -227,7 +227,7 @@ impl Follower {
     pub(super) async fn keep_note(&self, following: &Following) {
         let _one_at_a_time = self.keeping.lock().await;
         let note = self.fares().note.clone();
-        stored::keep_note(&following.lake, self.intake.name.as_deref(), &note).await;
+        following.keep_note(self.intake.name.as_deref(), &note).await;
     }
 
     pub(super) fn fares(&self) -> MutexGuard<'_, Fares> {

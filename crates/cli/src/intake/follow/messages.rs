@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use traillake_ingest::FaultKind;
 
 use super::Following;
@@ -41,29 +42,70 @@ impl Follower {
         look.arrivals = named.cloned().collect();
         look.arrivals.sort();
         look.arrivals.dedup();
-        let left = match look.arrivals.is_empty() {
-            true => Vec::new(),
+        let (left, not_gone) = match look.arrivals.is_empty() {
+            true => (Vec::new(), None),
             false => match self.bring_in(following, look).await? {
-                Some(taken) if !taken.report.cancelled => match left_of(&taken) {
-                    Some(left) => left,
-                    None => return Ok(()), // all come again
-                },
+                Some(taken) if !taken.report.cancelled => {
+                    let Some(mut left) = left_of(&taken) else { return Ok(()) }; // all come again
+                    let vanished = vanished(&taken);
+                    let not_gone = self.check_vanished(&vanished, following).await.err();
+                    if not_gone.is_some() {
+                        left.extend(vanished);
+                    }
+                    (left, not_gone)
+                }
                 _ => return Ok(()),
             },
         };
         let is_done = |message: &&Message| {
             message.says.as_ref().is_ok_and(|named| {
-                let uris = named.iter().map(|of| format!("s3://{}/{}", of.bucket, of.key));
-                uris.into_iter().all(|uri| !left.contains(&uri))
+                let mut uris = named.iter().map(|of| format!("s3://{}/{}", of.bucket, of.key));
+                uris.all(|uri| !left.iter().any(|left| is_of(left, &uri)))
             })
         };
         let done: Vec<&Message> = messages.iter().filter(is_done).collect();
         queue.delete(&done).await?;
-        let backlog = queue.backlog().await.ok();
-        self.fares().note.backlog = backlog;
+        if let Some(error) = not_gone {
+            return Err(error);
+        }
+        let backlog = queue.backlog().await;
+        if let Err(error) = &backlog {
+            tracing::warn!(%error, "how many messages wait is not known");
+        }
+        self.fares().note.backlog = backlog.ok();
         self.show(following);
         self.keep_note(following).await;
         Ok(())
+    }
+
+    /// Makes sure that what has vanished did. S3 says no word to HEAD: an object that is gone, a
+    /// bucket that is gone and a server that is no S3 are answered alike. Who may hear that an
+    /// object is gone may list its bucket, and only a bucket that is there is listed.
+    ///
+    /// # Errors
+    /// When it is not: then their messages come again.
+    async fn check_vanished(
+        &self,
+        vanished: &[String],
+        following: &Following,
+    ) -> anyhow::Result<()> {
+        let mut intake = self.intake.clone();
+        intake.sources.retain(|source| {
+            let mut places = vanished.iter().filter_map(|uri| uri.strip_prefix("s3://"));
+            places.any(|place| {
+                let (bucket, key) = place.split_once('/').unwrap_or((place, ""));
+                buckets::holds(source, bucket, key)
+            })
+        });
+        if intake.sources.is_empty() {
+            return Ok(());
+        }
+        let (session, lake) = (following.session.clone(), following.lake.clone());
+        let runtime = Handle::current();
+        let thread = tokio::task::spawn_blocking(move || {
+            runtime.block_on(intake.check(&session, lake.location()))
+        });
+        thread.await?
     }
 
     /// Makes messages that cannot be read, or name what is not configured, say why.
@@ -100,4 +142,28 @@ fn left_of(taken: &Taken) -> Option<Vec<String>> {
     let kept = [FaultKind::Unreadable, FaultKind::Changed, FaultKind::Archived];
     let faults = taken.report.faults.iter().filter(|fault| kept.contains(&fault.kind));
     Some(faults.map(|fault| fault.object.clone()).collect())
+}
+
+/// Returns the objects that were not there when they were to be read, by their URL.
+fn vanished(taken: &Taken) -> Vec<String> {
+    let faults = taken.report.faults.iter().filter(|fault| fault.kind == FaultKind::Vanished);
+    faults.map(|fault| fault.object.clone()).collect()
+}
+
+/// Returns whether what was not taken in is an object, or a member of it where it is an archive.
+fn is_of(left: &str, uri: &str) -> bool {
+    left.strip_prefix(uri).is_some_and(|rest| rest.is_empty() || rest.starts_with("!/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of;
+
+    #[test]
+    fn an_archive_stays_with_its_members_and_with_no_other_object() {
+        let archive = "s3://trail/logs.zip";
+        for (left, stays) in [("", true), ("!/a.json", true), (".gz", false), ("/a.json", false)] {
+            assert_eq!(is_of(&format!("{archive}{left}"), archive), stays, "{left}");
+        }
+    }
 }

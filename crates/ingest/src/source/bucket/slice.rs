@@ -34,6 +34,8 @@ const LISTED_AT_ONCE: usize = 16;
 const LISTED_AT_ONCE_OF_LATE: usize = 64;
 /// Objects that are looked into at a time while they are listed.
 const LOOKED_AT_ONCE: usize = 16;
+/// The same of objects that somebody names: S3 is asked what each is, and answers without a body.
+const LOOKED_AT_ONCE_OF_NAMED: usize = 64;
 /// Objects that somebody names which are looked at before the next are.
 const NAMED_AT_ONCE: usize = 256;
 /// Objects that are read at a time.
@@ -135,7 +137,7 @@ impl Slice {
         let mut held = Vec::new();
         let mut look = |held: &mut Vec<Met>| {
             let looked = stream::iter(held.drain(..)).map(|met| self.look(met));
-            let looked = looked.buffer_unordered(LOOKED_AT_ONCE).collect::<Vec<_>>();
+            let looked = looked.buffer_unordered(LOOKED_AT_ONCE_OF_NAMED).collect::<Vec<_>>();
             runtime.block_on(looked).into_iter().all(|next| found(next).is_continue())
         };
         let mut goes_on = true;
@@ -168,10 +170,11 @@ impl Slice {
             return ignored(Ignored::Empty);
         }
         let Some(path) = path_of(key) else { return self.without_path(key) };
+        let mut is_unseen = false;
         if !is_ours && !object.is_archived {
             let range = GetRange::Bounded(0..object.size.min(HEAD_BYTES as u64));
             let options = GetOptions::default().with_range(Some(range));
-            // One that cannot be read is an object too: reading it will fail, and be counted.
+            // One that cannot be read is an object too: reading it may fail, and is counted.
             let head = match self.bucket.objects.get_opts(&path, options).await {
                 Ok(head) => head.bytes().await.ok(),
                 Err(_) => None,
@@ -179,15 +182,16 @@ impl Slice {
             match head {
                 Some(head) if is_archive(&head) => return self.archive(object, uri).await,
                 Some(head) if is_foreign(&head) => return ignored(Ignored::NotCloudTrail),
-                _ => {}
+                Some(_) => {}
+                None => is_unseen = true,
             }
         }
-        Found::Object(self.listed(&object))
+        Found::Object(SourceObject { is_unseen, ..self.listed(&object) })
     }
 
     fn listed(&self, object: &Stored) -> SourceObject {
         let key = self.bucket.uri(&object.key);
-        let modified_at = Some(cut_to_micros(object.modified_at));
+        let modified_at = Some(cut_to_seconds(object.modified_at));
         let (etag, is_archived) = (object.etag.as_deref().map(Into::into), object.is_archived);
         SourceObject { etag, is_archived, ..SourceObject::listed(key, object.size, modified_at) }
     }
@@ -465,7 +469,8 @@ pub(super) fn broken(source: std::io::Error) -> object_store::Error {
     object_store::Error::Generic { store: "S3", source: source.into() }
 }
 
-/// The ledger keeps microseconds.
-fn cut_to_micros(at: DateTime<Utc>) -> DateTime<Utc> {
-    DateTime::from_timestamp_micros(at.timestamp_micros()).unwrap_or(at)
+/// What an answer about a single object says of its time (`Last-Modified`, an HTTP date). Listings of
+/// S3's likes tell parts of seconds too (MinIO), and the object would be another by each way to it.
+fn cut_to_seconds(at: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp(at.timestamp(), 0).unwrap_or(at)
 }

@@ -48,6 +48,9 @@ pub(super) async fn get(call: &Call<'_>, asked: Get) -> Answered {
     })?;
     let (result, given) = result_set(&page, kind, labels).map_err(|error| fault(&error.into()))?;
     let end = offset.saturating_add(given);
+    if given == 0 && rows > 0 && end < record.rows {
+        return Err(fault(&Error::state("a kept answer has fewer rows than were given")));
+    }
     let next = (end < record.rows).then(|| pages::token(&list, [end]));
     Ok(pages::with_token(json!({ "UpdateCount": 0, "ResultSet": result }), next))
 }

@@ -40,6 +40,9 @@ pub(super) async fn get_query_results(call: Call<'_>) -> Answered {
         rows = written(&page.map_err(fault)?).map_err(fault)?;
     }
     let next = offset + rows.len() as u64;
+    if record.status == QueryStatus::Finished && rows.is_empty() && next < record.rows {
+        return Err(fault(Error::state("a kept answer has fewer rows than were given")));
+    }
     let mut answer = json!({
         "QueryStatus": record.status.word(),
         "QueryStatistics": {
@@ -48,7 +51,7 @@ pub(super) async fn get_query_results(call: Call<'_>) -> Answered {
             "BytesScanned": record.bytes_read,
         },
     });
-    if next < record.rows && !rows.is_empty() {
+    if record.status == QueryStatus::Finished && next < record.rows {
         answer["NextToken"] = pages.token(&next).into();
     }
     if let Some(message) = error_message(&record) {

@@ -53,7 +53,7 @@ pub(super) async fn list(
     let (mut contents, mut prefixes) = (Vec::new(), Vec::new());
     for (name, object) in &shown {
         match object {
-            Some(object) => contents.extend(content(server, name, object, asked.url).await),
+            Some(object) => contents.extend(content(server, name, object, asked.url).await?),
             None => prefixes.push(name.as_str()),
         }
     }
@@ -165,15 +165,27 @@ fn shown_as(record: &QueryRecord, bucket: &str, asked: &Asked) -> Option<(String
 }
 
 /// An object's entry; none when it goes at this very moment.
-async fn content(server: &Inner, key: &str, object: &Object, url: bool) -> Option<String> {
-    let file = File::open(server, object.id, object.ending).await.ok()?;
+///
+/// # Errors
+/// When its file cannot be looked at: without it the listing would not be whole.
+async fn content(
+    server: &Inner,
+    key: &str,
+    object: &Object,
+    url: bool,
+) -> Result<Option<String>, Error> {
+    let file = match File::open(server, object.id, object.ending).await {
+        Ok(file) => file,
+        Err(Error::NotFound { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
     let modified = object.ended_at.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
     let inner = xml::element("Key", &written(key, url))
         + &xml::element("LastModified", &modified)
         + &xml::element("ETag", &file.etag)
         + &xml::element("Size", &file.size.to_string())
         + &xml::element("StorageClass", "STANDARD");
-    Some(format!("<Contents>{inner}</Contents>"))
+    Ok(Some(format!("<Contents>{inner}</Contents>")))
 }
 
 fn written(text: &str, url: bool) -> String {

@@ -1,7 +1,5 @@
 //! What others brought too: objects that fall away, and spots that must be looked at again.
 
-use chrono::{DateTime, Utc};
-
 use super::{Draft, Fate, Source, VARIANTS, Written};
 use crate::data_file::DataFile;
 use crate::error::Result;
@@ -87,12 +85,7 @@ impl Source {
 /// Whether the ledger knows this very object, and not an earlier or later one of its key.
 fn is_same_object(row: &ObjectRow, known: &KnownObject) -> bool {
     let same_bytes = row.sha256.zip(known.sha256).is_none_or(|(ours, theirs)| ours == theirs);
-    // Whole seconds and microseconds both occur in listings; the ledger keeps microseconds.
-    let micros = |at: Option<DateTime<Utc>>| at.map(|at| at.timestamp_micros());
-    same_bytes
-        && row.size_bytes == known.size_bytes
-        && row.etag == known.etag
-        && micros(row.modified_at) == micros(known.modified_at)
+    same_bytes && known.is_stamped(row.size_bytes, row.etag.as_deref(), row.modified_at)
 }
 
 /// Whether two files of a table may hold rows of one identity.

@@ -7,8 +7,12 @@ mod logs;
 mod plant;
 mod rows;
 
-use traillake_store::{Audit, AuditOptions, Error, Grade, Lake};
+use std::sync::Arc;
 
+use traillake_store::{Audit, AuditOptions, Error, Grade, Lake};
+use traillake_testkit::faults::{Counted, Faults, Reply, Trouble};
+
+use crate::upkeep::behind;
 use crate::world::{self, Disk, audit, commit, object, record, told};
 
 /// Four rounds of every table, several rows a file.
@@ -75,6 +79,39 @@ async fn a_sound_lake_has_no_findings() {
             assert_eq!((audit.stores, audit.tables), (1, 6));
         }
     }
+}
+
+/// A storage that answers once that it is busy: what was not read is not told to be sound.
+#[tokio::test]
+async fn a_read_that_fails_once_is_told_and_leaves_no_lake_sound() {
+    let lake = lake().await;
+    let round = "00000000-0000-4000-8000-000000000000";
+    let dead = format!("stores/default/rounds/{:020}-{round}.json", 5);
+    let manifest =
+        format!(r#"{{"format":1,"number":5,"round":"{round}","at_micros":1,"tables":[]}}"#);
+    lake.put(&dead, manifest).await;
+    let plain = Arc::new(Faults::none(Counted::All));
+    assert!(audit(&behind(&lake, &plain), true).await.is_sound());
+    let manifest = format!("get {dead}");
+    let is_looked_at = |step: &String| {
+        let is_file = step.starts_with("get stores/default/events/month=");
+        (is_file && step.ends_with(".parquet")) || *step == manifest
+    };
+    let steps = (0_u64..).zip(plain.trace()).filter(|(_, step)| is_looked_at(step));
+    let mut failed = 0;
+    for (step, name) in steps {
+        let busy = Trouble::Fail { reply: Reply::Busy, applied: false };
+        let faults = Arc::new(Faults::none(Counted::All).with(step, busy));
+        let found = audit(&behind(&lake, &faults), true).await;
+        // Files are read a few at a time, so the step may be of another one.
+        for struck in faults.struck().into_iter().filter(|struck| is_looked_at(struck)) {
+            let path = struck.trim_start_matches("get ");
+            assert!(told(&found).contains(path), "`{name}`, `{struck}`: {}", told(&found));
+            assert!(!found.is_sound(), "`{name}`, `{struck}`: {}", told(&found));
+            failed += 1;
+        }
+    }
+    assert!(failed > 16, "{failed} reads");
 }
 
 #[tokio::test]

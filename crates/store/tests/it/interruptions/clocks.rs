@@ -7,13 +7,21 @@ use chrono::{TimeDelta, Utc};
 use traillake_store::Step;
 use traillake_testkit::random::Random;
 
-use crate::upkeep::{files, lake_of, of, rounds, upkeep};
+use crate::upkeep::{files, lake_in, of, rounds, upkeep};
 use crate::world::{self, Disk, check_snapshot, check_truth, commit, read};
 
 #[tokio::test]
 async fn clocks_that_jump_cost_nothing() {
+    jumping_clocks(Disk::memory()).await;
+}
+
+#[tokio::test]
+async fn in_a_bucket_clocks_that_jump_cost_nothing() {
+    jumping_clocks(Disk::bucket()).await;
+}
+
+async fn jumping_clocks(disk: Disk) {
     let rounds = rounds(9);
-    let disk = Disk::memory();
     let writer = world::writer(&disk).await.unwrap();
     let mut random = Random::new(7);
     for (n, round) in (1..).zip(&rounds) {
@@ -27,12 +35,21 @@ async fn clocks_that_jump_cost_nothing() {
     }
 }
 
-/// After a clock that was far ahead, once, every commit says a time to come. By clocks that are right
-/// files are folded and removed all the same, and not too early.
 #[tokio::test]
 async fn a_clock_that_was_ahead_once_keeps_nothing_young_for_ever() {
+    ahead_once(Disk::memory()).await;
+}
+
+#[tokio::test]
+async fn in_a_bucket_a_clock_that_was_ahead_once_keeps_nothing_young_for_ever() {
+    ahead_once(Disk::bucket()).await;
+}
+
+/// After a clock that was far ahead, once, every commit says a time to come. By clocks that are right
+/// files are folded and removed all the same, and not too early.
+async fn ahead_once(disk: Disk) {
     let rounds = rounds(18);
-    let (disk, writer) = lake_of(&rounds[..12]).await;
+    let (disk, writer) = lake_in(disk, &rounds[..12]).await;
     let now = Utc::now();
     upkeep(&writer, now + TimeDelta::days(365 * 40)).await.unwrap();
     for (n, round) in (100..).zip(&rounds[12..]) {
@@ -67,6 +84,15 @@ async fn a_clock_that_was_ahead_once_keeps_nothing_young_for_ever() {
 
 #[tokio::test]
 async fn upkeep_by_a_clock_far_ahead_breaks_no_round_under_way() {
+    far_ahead_of_a_round(Disk::memory).await;
+}
+
+#[tokio::test]
+async fn in_a_bucket_upkeep_by_a_clock_far_ahead_breaks_no_round_under_way() {
+    far_ahead_of_a_round(Disk::bucket).await;
+}
+
+async fn far_ahead_of_a_round(empty: fn() -> Disk) {
     let rounds = rounds(8);
     let moments = [
         Step::DataWritten,
@@ -75,7 +101,7 @@ async fn upkeep_by_a_clock_far_ahead_breaks_no_round_under_way() {
         Step::AfterCommit("events".into()),
     ];
     for when in moments {
-        let (disk, _) = lake_of(&rounds[..6]).await;
+        let (disk, _) = lake_in(empty(), &rounds[..6]).await;
         let mut watched = disk.clone();
         let (beside, at_step, once) = (disk.clone(), when.clone(), AtomicBool::new(true));
         watched.options.steps = Some(Arc::new(move |step: &Step| {

@@ -9,7 +9,7 @@ use traillake_store::{At, ErrorKind, UpkeepOptions};
 use traillake_testkit::faults::{Counted, Faults, Outcome};
 
 use super::{PARTS, check_aftermath, neglected_bucket, neglected_lake, one_of};
-use crate::power::{scratch, watched_disk};
+use crate::power::{scratch, until_off, watched_disk};
 use crate::upkeep::{behind, lake_of, later, of, rounds, upkeep};
 use crate::world::{self, check_snapshot, commit, read};
 
@@ -162,13 +162,15 @@ async fn power_lost_during_upkeep_loses_no_row() {
     for (seed, cut) in syncs.step_by(one_of(7)).enumerate() {
         let folder = scratch();
         let (disk, power) = watched_disk(folder.path());
-        let writer = world::writer(&disk).await.unwrap();
-        for (n, round) in (1..).zip(&rounds) {
-            commit(&writer, round, n).await.unwrap();
-        }
-        power.cut_at(cut);
-        let _ = upkeep(&writer, later()).await;
-        let _ = upkeep(&writer, later() + TimeDelta::days(8)).await;
+        until_off(async || {
+            let writer = world::writer(&disk).await.unwrap();
+            for (n, round) in (1..).zip(&rounds) {
+                commit(&writer, round, n).await.unwrap();
+            }
+            power.cut_at(cut);
+            let _ = upkeep(&writer, later()).await;
+            let _ = upkeep(&writer, later() + TimeDelta::days(8)).await;
+        });
         power.crash(seed as u64).unwrap();
         check_aftermath(&disk, &rounds, &format!("cut at {cut}")).await;
     }

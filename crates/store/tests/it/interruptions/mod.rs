@@ -50,7 +50,7 @@ async fn neglected_lake(checkpoint: bool) -> (Disk, Vec<Vec<Object>>) {
     (disk, all)
 }
 
-/// As [`neglected_lake`], of few rounds: a lake in a bucket has a checkpoint after eight commits.
+/// As [`neglected_lake`], of few rounds: a lake in a bucket has a checkpoint after two commits.
 async fn neglected_bucket() -> (Disk, Vec<Vec<Object>>) {
     let all = rounds(10);
     let (disk, writer) = lake_in(Disk::bucket(), &all[..7]).await;
