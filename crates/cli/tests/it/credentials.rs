@@ -1,8 +1,6 @@
 //! Where credentials for a bucket come from: each of the ways that the AWS CLI knows, asked of a
 //! double on this machine.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
@@ -11,12 +9,16 @@ use serde_json::json;
 use traillake_testkit::s3::{ACCESS_KEY, SECRET_KEY};
 
 use crate::buckets::World;
+use crate::double;
 use crate::folder::{BINARY, Ran};
 
 /// The role that everybody may assume, and the id that it asks strangers for.
 const ROLE: &str = "arn:aws:iam::111122223333:role/reader";
 /// The file in which the AWS CLI keeps the session `corp`, by the SHA-1 of that name.
 const SESSION: &str = ".aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json";
+
+/// How long an instance's token holds, in seconds.
+const HOLDS: &str = "X-Aws-Ec2-Metadata-Token-Ttl-Seconds: 21600";
 
 /// STS, single sign-on, and what containers and instances ask. Each gives the S3's key, with a
 /// session token that tells who gave it.
@@ -28,15 +30,11 @@ struct Issuer {
 
 impl Issuer {
     fn start() -> Issuer {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
         let shared = asked.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let shared = shared.clone();
-                std::thread::spawn(move || answer(stream.unwrap(), &shared));
-            }
+        let url = double::play(HOLDS, move |request| {
+            shared.lock().unwrap().push(format!("{}{}", request.head, request.body));
+            issued(&request.head, &request.body).map_or((404, String::new()), |told| (200, told))
         });
         Issuer { url, asked }
     }
@@ -44,33 +42,6 @@ impl Issuer {
     /// What was asked since the last call.
     fn asked(&self) -> String {
         std::mem::take(&mut *self.asked.lock().unwrap()).join("\n")
-    }
-}
-
-/// Answers the requests of a connection.
-fn answer(stream: TcpStream, asked: &Mutex<Vec<String>>) -> Option<()> {
-    let mut requests = BufReader::new(stream.try_clone().ok()?);
-    let mut stream = stream;
-    loop {
-        let (mut head, mut length, mut line) = (String::new(), 0_usize, String::new());
-        while requests.read_line(&mut line).ok()? > 2 {
-            let (name, value) = line.split_once(':').unwrap_or_default();
-            if name.eq_ignore_ascii_case("content-length") {
-                length = value.trim().parse().ok()?;
-            }
-            head += &line;
-            line.clear();
-        }
-        let mut body = vec![0; length];
-        requests.read_exact(&mut body).ok()?;
-        let body = String::from_utf8(body).ok()?;
-        let (status, told) = issued(&head, &body).map_or((404, String::new()), |told| (200, told));
-        asked.lock().unwrap().push(head + &body);
-        let length = told.len();
-        // How long an instance's token holds, in seconds.
-        let head =
-            format!("HTTP/1.1 {status} -\r\nX-Aws-Ec2-Metadata-Token-Ttl-Seconds: 21600\r\n");
-        write!(stream, "{head}Content-Length: {length}\r\n\r\n{told}").ok()?;
     }
 }
 

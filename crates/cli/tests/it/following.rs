@@ -1,7 +1,6 @@
 //! `traillake ingest --follow`: looks, messages and sweeps go on beside one another.
 
-use std::io::{BufRead as _, BufReader, Lines, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead as _, BufReader, Lines, Read as _};
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Stdio};
 use std::sync::Arc;
@@ -13,6 +12,7 @@ use serde_json::Value;
 use traillake_testkit::s3::{Asked, Spoiled};
 
 use crate::buckets::World;
+use crate::double::{self, JSON, Request};
 use crate::folder::{BINARY, Folder, event, log};
 use crate::followed::until;
 use crate::queue::Queue;
@@ -176,15 +176,10 @@ struct BusyQueue {
 impl BusyQueue {
     /// A queue that says `attributes` when it is asked how many messages wait.
     fn start(attributes: &'static str) -> BusyQueue {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
         let received = Arc::new(AtomicUsize::new(0));
         let counted = received.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let counted = counted.clone();
-                std::thread::spawn(move || answer(stream.unwrap(), &counted, attributes));
-            }
+        let url = double::play(JSON, move |request| {
+            (200, answer(request, &counted, attributes).to_owned())
         });
         BusyQueue { url, received }
     }
@@ -194,35 +189,18 @@ impl BusyQueue {
     }
 }
 
-/// Answers the requests of a connection in SQS's JSON protocol.
-fn answer(stream: TcpStream, received: &AtomicUsize, attributes: &str) -> Option<()> {
-    let mut requests = BufReader::new(stream.try_clone().ok()?);
-    let mut stream = stream;
-    loop {
-        let (mut target, mut length, mut line) = (String::new(), 0, String::new());
-        while requests.read_line(&mut line).ok()? > 2 {
-            let (name, value) = line.split_once(':').unwrap_or_default();
-            match name.to_ascii_lowercase().as_str() {
-                "x-amz-target" => target = value.trim().to_owned(),
-                "content-length" => length = value.trim().parse().ok()?,
-                _ => {}
-            }
-            line.clear();
+/// Answers a request in SQS's JSON protocol.
+fn answer<'a>(request: &Request, received: &AtomicUsize, attributes: &'a str) -> &'a str {
+    match request.header("x-amz-target") {
+        "AmazonSQS.ReceiveMessage"
+            if received.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) =>
+        {
+            r#"{"Messages":[{"MessageId":"m","ReceiptHandle":"r",
+                "Body":"{\"Event\":\"s3:TestEvent\"}"}]}"#
         }
-        requests.read_exact(&mut vec![0; length]).ok()?;
-        let body = match target.as_str() {
-            "AmazonSQS.ReceiveMessage"
-                if received.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) =>
-            {
-                r#"{"Messages":[{"MessageId":"m","ReceiptHandle":"r",
-                    "Body":"{\"Event\":\"s3:TestEvent\"}"}]}"#
-            }
-            "AmazonSQS.DeleteMessageBatch" => r#"{"Successful":[{"Id":"0"}],"Failed":[]}"#,
-            "AmazonSQS.GetQueueAttributes" => attributes,
-            _ => "{}",
-        };
-        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\n";
-        write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).ok()?;
+        "AmazonSQS.DeleteMessageBatch" => r#"{"Successful":[{"Id":"0"}],"Failed":[]}"#,
+        "AmazonSQS.GetQueueAttributes" => attributes,
+        _ => "{}",
     }
 }
 

@@ -14,6 +14,7 @@ mod budgets;
 mod check;
 mod credentials;
 mod demo;
+mod double;
 mod export;
 mod find;
 mod followed;

@@ -1,12 +1,12 @@
 //! A queue of SQS that a test starts, in which it puts messages and sees what becomes of them.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+
+use crate::double::{self, JSON, Request};
 
 /// A queue. What was received is hidden, until it is removed or the test shows it again.
 pub struct Queue {
@@ -25,16 +25,9 @@ struct Messages {
 
 impl Queue {
     pub fn start() -> Queue {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
         let messages = Arc::new(Mutex::new(Messages::default()));
         let shared = messages.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let shared = shared.clone();
-                std::thread::spawn(move || answer(stream.unwrap(), &shared));
-            }
-        });
+        let url = double::play(JSON, move |request| (200, answer(request, &shared).to_string()));
         Queue { url, messages }
     }
 
@@ -70,40 +63,22 @@ impl Queue {
     }
 }
 
-/// Answers the requests of a connection in SQS's JSON protocol.
-fn answer(stream: TcpStream, messages: &Mutex<Messages>) -> Option<()> {
-    let mut requests = BufReader::new(stream.try_clone().ok()?);
-    let mut stream = stream;
-    loop {
-        let (mut target, mut length, mut line) = (String::new(), 0_usize, String::new());
-        while requests.read_line(&mut line).ok()? > 2 {
-            let (name, value) = line.split_once(':').unwrap_or_default();
-            match name.to_ascii_lowercase().as_str() {
-                "x-amz-target" => target = value.trim().to_owned(),
-                "content-length" => length = value.trim().parse().ok()?,
-                _ => {}
-            }
-            line.clear();
+/// Answers a request in SQS's JSON protocol.
+fn answer(request: &Request, messages: &Mutex<Messages>) -> Value {
+    match request.header("x-amz-target") {
+        "AmazonSQS.ReceiveMessage" => receive(messages),
+        "AmazonSQS.DeleteMessageBatch" => {
+            remove(messages, &serde_json::from_str(&request.body).unwrap())
         }
-        let mut asked = vec![0; length];
-        requests.read_exact(&mut asked).ok()?;
-        let asked: Value = serde_json::from_slice(&asked).ok()?;
-        let body = match target.as_str() {
-            "AmazonSQS.ReceiveMessage" => receive(messages),
-            "AmazonSQS.DeleteMessageBatch" => remove(messages, &asked),
-            "AmazonSQS.GetQueueAttributes" => {
-                let messages = messages.lock().unwrap();
-                let count = |of: &BTreeMap<String, String>| of.len().to_string();
-                json!({"Attributes": {
-                    "ApproximateNumberOfMessages": count(&messages.waiting),
-                    "ApproximateNumberOfMessagesNotVisible": count(&messages.hidden),
-                }})
-            }
-            _ => json!({}),
-        };
-        let body = body.to_string();
-        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\n";
-        write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).ok()?;
+        "AmazonSQS.GetQueueAttributes" => {
+            let messages = messages.lock().unwrap();
+            let count = |of: &BTreeMap<String, String>| of.len().to_string();
+            json!({"Attributes": {
+                "ApproximateNumberOfMessages": count(&messages.waiting),
+                "ApproximateNumberOfMessagesNotVisible": count(&messages.hidden),
+            }})
+        }
+        _ => json!({}),
     }
 }
 
