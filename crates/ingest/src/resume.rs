@@ -77,7 +77,7 @@ impl Resumption {
         let mut courses = Vec::new();
         for (bucket, name) in names.iter().enumerate() {
             courses.push(match goes_on(bucket) {
-                true => Some(Coming::of(name, &kept, writer, began).await),
+                true => Coming::of(name, &kept, writer, began).await,
                 false => None,
             });
         }
@@ -107,14 +107,24 @@ impl Resumption {
 
 impl Coming {
     /// Returns the run of a name, as far as the lake `kept` how far it has come: a new one where
-    /// the lake knows of none, or has not all that was in it then.
-    async fn of(name: &str, kept: &Looks, writer: &StoreWriter, began: DateTime<Utc>) -> Coming {
+    /// the lake knows of none, or has not all that was in it then; none where that is not known.
+    async fn of(
+        name: &str,
+        kept: &Looks,
+        writer: &StoreWriter,
+        began: DateTime<Utc>,
+    ) -> Option<Coming> {
         let known = kept.course(name, began, writer.token());
         let has_all = match known.and_then(Course::mark) {
-            Some(mark) => writer.has(&mark).await.unwrap_or_else(|error| {
-                tracing::warn!(%error, "whether the lake is as it was could not be found out");
-                false
-            }),
+            Some(mark) => match writer.has(&mark).await {
+                Ok(has_all) => has_all,
+                Err(error) => {
+                    // A new one would take the place of that which a later run may go on from.
+                    let message = "whether the lake is as it was could not be found out";
+                    tracing::warn!(%error, "{message}: everything is listed");
+                    return None;
+                }
+            },
             None => false,
         };
         if known.is_some() && !has_all {
@@ -122,7 +132,7 @@ impl Coming {
         }
         let course = known.filter(|_| has_all).cloned();
         let course = course.unwrap_or_else(|| Course::begun(began));
-        Coming { name: name.to_owned(), course }
+        Some(Coming { name: name.to_owned(), course })
     }
 }
 

@@ -64,6 +64,11 @@ impl Listing {
         self.commits().max()
     }
 
+    /// Its `_last_checkpoint`.
+    fn hint(&self) -> Option<&ObjectMeta> {
+        self.files.iter().find(|file| layout::is_last_checkpoint(&file.location))
+    }
+
     /// The versions of its commits, ascending.
     fn commits(&self) -> impl Iterator<Item = u64> {
         self.files.iter().filter_map(|file| layout::commit_version(&file.location))
@@ -115,7 +120,10 @@ impl Latest {
             if listing == *known.listing {
                 return Ok(Some(known.value));
             }
-            if listing.continues(&known.listing) {
+            // A log that ends before its checkpoint has lost something, which loading it tells.
+            let is_whole = listing.hint() == known.listing.hint()
+                || log.last_checkpoint().await? <= listing.newest();
+            if is_whole && listing.continues(&known.listing) {
                 found = log.tip_of(&listing).await?.map(|tip| (tip, listing));
             }
         }

@@ -47,6 +47,8 @@ use crate::vacuum::{Orphan, listed};
 const PASSES_MAX: usize = 8;
 /// Commits younger than this stay, however short the grace is.
 const LOG_KEPT: TimeDelta = TimeDelta::days(7);
+/// So long every checkpoint stays: longer than anybody takes to read one that was the newest.
+const CHECKPOINTS_KEPT: TimeDelta = TimeDelta::days(1);
 
 /// How upkeep is done.
 #[derive(Debug, Clone, Copy)]
@@ -171,8 +173,7 @@ impl StoreWriter {
                 told.files_after = (told.files_after + files).saturating_sub(folded);
             }
             told.checkpoint = due_checkpoint(table, self.in_bucket()).await?;
-            let log_kept = now - options.grace.max(LOG_KEPT);
-            told.log_files_removed = table.log().expired(log_kept).await?.len() as u64;
+            told.log_files_removed = expired(table, options, now).await?.len() as u64;
             report.tables.push(told);
         }
         self.vacuum(options, now, &mut report, false).await?;
@@ -373,13 +374,21 @@ async fn keep_log_short(
             Err(error) => told.problems.push(error.spelled_out()),
         }
     }
-    let expired = table.log().expired(now - options.grace.max(LOG_KEPT)).await?;
-    for path in expired {
+    for path in expired(table, options, now).await? {
         // From the oldest on, one by one: whatever interrupts it, what is left has no gap.
         remove_file(table.object_store(), &path).await?;
         told.log_files_removed += 1;
     }
     Ok(())
+}
+
+/// What of a table's log nobody can ask for any more, or need.
+async fn expired(
+    table: &TableSnapshot,
+    options: &UpkeepOptions,
+    now: DateTime<Utc>,
+) -> Result<Vec<Path>> {
+    table.log().expired(now - options.grace.max(LOG_KEPT), now - CHECKPOINTS_KEPT).await
 }
 
 /// When the live files of a table became part of it; nothing where no fold is possible.

@@ -128,9 +128,15 @@ pub async fn run(session: &Session, args: IngestArgs) -> anyhow::Result<Outcome>
     for intake in &intakes {
         let taken = intake::bring_in(session, &lake, store, intake, args.report.as_deref()).await?;
         if let Some(name) = &intake.name {
-            let mut note = stored::note_of(&lake, name).await?;
-            note.of_taken(&taken, Utc::now());
-            if let Some(error) = stored::keep_note(&lake, Some(name), &note).await {
+            // What was brought in is told whatever becomes of the note.
+            let unnoted = match stored::note_of(&lake, name).await {
+                Ok(mut note) => {
+                    note.of_taken(&taken, Utc::now());
+                    stored::keep_note(&lake, Some(name), &note).await
+                }
+                Err(error) => Some(error),
+            };
+            if let Some(error) = unnoted {
                 session.talk.warn(&format!("how this went could not be noted: {error:#}"));
             }
         }

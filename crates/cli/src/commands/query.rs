@@ -168,11 +168,15 @@ async fn ask_without_lake(
         return Ok(Outcome::Interrupted);
     }
     let engine = engines::engine(session, &lake, store, limits).await?;
-    let outcome = answers::ask(session, &engine, sql, parameters, writing).await?;
-    Ok(match outcome {
-        Outcome::Done if !taken.report.is_clean() => Outcome::DoneWithFailures,
-        outcome => outcome,
-    })
+    let brought_in = match taken.report.is_clean() {
+        true => Outcome::Done,
+        false => Outcome::DoneWithFailures,
+    };
+    match answers::ask(session, &engine, sql, parameters, writing).await {
+        Ok(Outcome::Done) => Ok(brought_in),
+        Ok(outcome) => Ok(outcome),
+        Err(error) => brought_in.after(Err(error)),
+    }
 }
 
 /// Returns the statement and the values of its placeholders.

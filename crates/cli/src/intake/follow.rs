@@ -22,9 +22,10 @@ use traillake_store::{Lake, UpkeepOptions};
 
 use super::Intake;
 use super::stored::{self, Note, StoredSource};
-use crate::failure::Rendered;
+use crate::failure::{Problem, Rendered};
 use crate::interrupt::Interrupt;
 use crate::output::ReportFormat;
+use crate::quantities::show_duration;
 use crate::session::Session;
 use crate::talk::Talk;
 use crate::upkeep::{self, How};
@@ -35,6 +36,9 @@ use follower::Follower;
 /// Looks that go on at once. Each may take all the memory that an ingest may take; but a bucket
 /// that does not answer must not hold up the others.
 const LOOKS_AT_ONCE: usize = 2;
+
+/// How long a bucket may take to say that it is there.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
 
 /// What all followers share.
 pub struct Following {
@@ -136,12 +140,17 @@ impl Followers {
     /// cannot be taken up is told of as one whose look failed, until it can.
     async fn renew(&mut self, following: &Arc<Following>, followed: &Followed) {
         self.all.retain(|(_, task)| !task.is_finished());
-        let kept = match stored::stored(&following.lake).await {
+        let kept = match stored::each_stored(&following.lake).await {
             Ok(kept) => kept,
             Err(error) => return following.session.talk.warn(&words_of(&error)),
         };
         for (follower, _) in &self.all {
-            if !kept.iter().any(|(name, source)| follower.is_of(name, source)) {
+            // One that cannot be read may be what it was.
+            let is_kept = kept.iter().any(|(name, source)| match source {
+                Ok(source) => follower.is_of(name, source),
+                Err(_) => follower.name() == Some(name),
+            });
+            if !is_kept {
                 follower.stop();
             }
         }
@@ -150,8 +159,13 @@ impl Followers {
             if self.all.iter().any(|(follower, _)| follower.name() == Some(&name)) {
                 continue;
             }
-            let store = source.store.clone();
-            match following.follower(&name, source).await {
+            // Who may see all stores hears of one that cannot be read.
+            let store = source.as_ref().map(|source| source.store.clone()).unwrap_or_default();
+            let follower = match source {
+                Ok(source) => following.follower(&name, source).await,
+                Err(error) => Err(error),
+            };
+            match follower {
                 Ok(follower) => {
                     self.failing.remove(&name);
                     if let Some(follower) = follower {
@@ -209,10 +223,18 @@ impl Following {
         }
     }
 
-    /// A follower of a source that the lake keeps; none where nothing of it is selected.
+    /// A follower of a source that the lake keeps; none where nothing of it is selected. A bucket
+    /// that does not answer must not hold up those of the others.
     async fn follower(&self, name: &str, source: StoredSource) -> anyhow::Result<Option<Follower>> {
         let Some(intake) = source.intake(name, &Intake::default()) else { return Ok(None) };
-        intake.check(&self.session, self.lake.location()).await?;
+        let checked = intake.check(&self.session, self.lake.location());
+        match tokio::time::timeout(ANSWERS_WITHIN, checked).await {
+            Ok(checked) => checked?,
+            Err(_) => {
+                let within = show_duration(ANSWERS_WITHIN);
+                return Err(Problem::new(format!("nothing answered within {within}")).into());
+            }
+        }
         let store = source.store.clone();
         Ok(Some(Follower::new(&self.lake, store, intake, Some(source)).await?))
     }

@@ -203,20 +203,36 @@ pub fn is_name(text: &str) -> bool {
 /// # Errors
 /// When one cannot be read, or a later version wrote it.
 pub async fn stored(lake: &Lake) -> anyhow::Result<Vec<(String, StoredSource)>> {
+    each_stored(lake).await?.into_iter().map(|(name, source)| Ok((name, source?))).collect()
+}
+
+/// Returns the sources that `lake` keeps, by name, each by itself where it can be read.
+///
+/// # Errors
+/// When they cannot be listed.
+pub async fn each_stored(
+    lake: &Lake,
+) -> anyhow::Result<Vec<(String, anyhow::Result<StoredSource>)>> {
     let parse = |(name, bytes): (String, Vec<u8>)| {
-        let parsed = serde_json::from_slice::<StoredSource>(&bytes);
-        let source = parsed.map_err(|error| {
-            Problem::new(format!("the source `{name}` cannot be read")).because(error)
-        })?;
-        match source.format {
-            FORMAT => Ok((name, source)),
-            later => Err(Problem::new(format!(
-                "the source `{name}` has format {later}; this version knows {FORMAT}"
-            ))
-            .into()),
-        }
+        let source = parse(&name, &bytes);
+        (name, source)
     };
-    lake.sources().await?.into_iter().map(parse).collect()
+    Ok(lake.sources().await?.into_iter().map(parse).collect())
+}
+
+fn parse(name: &str, bytes: &[u8]) -> anyhow::Result<StoredSource> {
+    let parsed = serde_json::from_slice::<StoredSource>(bytes);
+    let source = parsed.map_err(|error| {
+        Problem::new(format!("the source `{name}` cannot be read")).because(error)
+    })?;
+    match source.format {
+        FORMAT => Ok(source),
+        later => {
+            let message =
+                format!("the source `{name}` has format {later}; this version knows {FORMAT}");
+            Err(Problem::new(message).into())
+        }
+    }
 }
 
 /// Returns how the last look at a source went: as one that failed where its note says nothing that

@@ -1,5 +1,6 @@
 //! `traillake serve --follow`: what is new comes in while the lake is served.
 
+use std::io::{BufRead as _, BufReader};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -103,7 +104,40 @@ fn a_source_that_cannot_be_taken_up_is_followed_as_one_that_fails() {
         more().is_some_and(|more| more["failure"].is_null() && more["records_stored"] == 1)
     });
     assert_eq!(ready(), 200);
+
+    // What a later version wrote is told too, and holds up none of the others.
+    deliver(&here, "new/c", 3);
+    here.run(&["source", "add", "new", "new"]).done();
+    here.write("lake/sources/later.json", r#"{"format": 2}"#);
+    look();
+    until("a source beside one that cannot be read", || {
+        let sources = served.get("/v1/sources", &feeder).is(200).json();
+        let sources = sources["sources"].as_array().unwrap().clone();
+        let of = |name: &str| sources.iter().find(|source| source["name"] == name).cloned();
+        let failure = of("later").and_then(|later| later["failure"].as_str().map(str::to_owned));
+        of("new").is_some_and(|new| new["records_stored"] == 1)
+            && failure.is_some_and(|failure| failure.contains("`later` cannot be read"))
+    });
+    assert_eq!(ready(), 503);
+    std::fs::remove_file(here.path("lake/sources/later.json")).unwrap();
+    look();
+    until("the others alone", || ready() == 200);
     assert_eq!(served.stop(), 0);
+}
+
+#[test]
+fn a_follower_whose_reader_goes_away_keeps_what_it_took_in_and_ends() {
+    let here = Folder::new();
+    deliver(&here, "logs/a", 1);
+    let mut child = here.command(crate::folder::BINARY);
+    child.args(["ingest", "logs", "--follow", "--every", "1s"]);
+    let mut child = child.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert!(first.contains("1 stored"), "{first}");
+    deliver(&here, "logs/b", 2);
+    assert_eq!(child.wait().unwrap().code(), Some(0), "as of a command behind `| head`");
+    assert_eq!(here.csv("SELECT count(*) FROM events"), "2\n");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::faults::{self, Fault};
+use super::statement::text;
 use crate::auth::Identity;
 use crate::error::Error;
 use crate::http::Shared;
@@ -99,10 +100,10 @@ pub(crate) async fn kill(
 /// Says that there is no such query, or that nothing of it can be known or done.
 fn refused(error: &Error) -> Response {
     match error {
-        Error::NotFound { .. } => (StatusCode::GONE, "there is no such query").into_response(),
+        Error::NotFound { .. } => text(StatusCode::GONE, "there is no such query"),
         error => {
             let fault = Fault::of(error, Default::default());
-            (crate::http::status_of(error), fault.message).into_response()
+            text(crate::http::status_of(error), fault.message)
         }
     }
 }

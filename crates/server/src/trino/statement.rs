@@ -349,6 +349,7 @@ fn unauthorized(reason: &str) -> Response {
     response
 }
 
-fn text(status: StatusCode, message: impl Into<String>) -> Response {
+/// An answer in words, that nobody keeps.
+pub(super) fn text(status: StatusCode, message: impl Into<String>) -> Response {
     (status, [(CACHE_CONTROL, "no-store")], message.into()).into_response()
 }

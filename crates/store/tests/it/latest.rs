@@ -203,4 +203,13 @@ async fn what_is_torn_away_under_a_lake_that_stays_open_is_told() {
         std::fs::write(&file, &bytes).unwrap();
         assert_eq!(check_same(&kept, &disk).await, whole, "{table} {version}");
     }
+    // The checkpoint of a commit that is lost.
+    for table in ["events", "objects"] {
+        let hint = commit_file(&disk, table, 1).with_file_name("_last_checkpoint");
+        std::fs::write(&hint, "{\"version\":9,\"size\":1}").unwrap();
+        let ends_early = check_same(&kept, &disk).await;
+        assert_ne!(ends_early, whole, "{table}");
+        std::fs::remove_file(&hint).unwrap();
+        assert_eq!(check_same(&kept, &disk).await, whole, "{table}");
+    }
 }

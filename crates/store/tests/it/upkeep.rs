@@ -389,3 +389,26 @@ async fn what_a_dead_process_left_half_written_is_swept_up_once_it_is_old() {
     std::fs::remove_file(&other).unwrap();
     check_truth(&disk, &of(&rounds)).await;
 }
+
+/// In a bucket every other commit has a checkpoint, each as large as the table's list of files.
+#[tokio::test]
+async fn in_a_bucket_few_checkpoints_stay_and_every_state_can_be_read() {
+    let rounds = rounds(12);
+    let (disk, writer) = lake_in(Disk::bucket(), &rounds).await;
+    let checkpoints = async || {
+        let paths = disk.paths("stores/default/events/_delta_log").await;
+        paths.into_iter().filter(|path| path.ends_with(".checkpoint.parquet")).count()
+    };
+    assert_eq!(checkpoints().await, 6);
+    upkeep(&writer, Utc::now() + TimeDelta::hours(1)).await.unwrap();
+    let young = checkpoints().await;
+    assert!(young >= 6, "{young}");
+    let report = upkeep(&writer, Utc::now() + TimeDelta::days(2)).await.unwrap();
+    assert!(report.is_clean(), "{report:?}");
+    assert_eq!(checkpoints().await, 2, "the oldest and the newest");
+    for token in 1..=12 {
+        let snapshot = world::read_at(&disk, Some(At::Token(token))).await.unwrap();
+        check_snapshot(&snapshot, &of(&rounds[..token as usize])).await;
+    }
+    check_truth(&disk, &of(&rounds)).await;
+}

@@ -36,6 +36,8 @@ pub(super) struct Follower {
     /// One note after the other, so that the newest is the last that is kept.
     keeping: tokio::sync::Mutex<()>,
     pub(super) stop: Stop,
+    /// Why what came could not be printed. Nobody hears any more, and it has been asked to stop.
+    unprinted: Mutex<Option<anyhow::Error>>,
 }
 
 impl Follower {
@@ -55,7 +57,8 @@ impl Follower {
         };
         let fares = Mutex::new(Fares::of_note(note));
         let (keeping, stop) = (tokio::sync::Mutex::default(), Stop::default());
-        Ok(Follower { store, intake, kept, queue, fares, keeping, stop })
+        let unprinted = Mutex::default();
+        Ok(Follower { store, intake, kept, queue, fares, keeping, stop, unprinted })
     }
 
     /// Returns its name, where the lake keeps it.
@@ -76,7 +79,7 @@ impl Follower {
     /// Follows until it is asked to stop, and returns when nothing is under way any more.
     ///
     /// # Errors
-    /// The first look's, where that is the command's.
+    /// The first look's, where that is the command's; why what came could not be printed.
     pub(super) async fn go(self: Arc<Self>, following: Arc<Following>) -> anyhow::Result<()> {
         let (following, asks) = (&*following, following.asks.subscribe());
         self.show(following);
@@ -88,7 +91,7 @@ impl Follower {
         };
         let looks = self.looks(following, pause, asks);
         tokio::join!(looks, self.messages(following), self.sweeps(following));
-        Ok(())
+        self.unprinted.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
     }
 
     /// Looks every so often, and when somebody asks.
@@ -149,7 +152,8 @@ impl Follower {
         let everything = Intake { is_sweep: true, ..self.intake.clone() };
         let taken = self.run(following, everything).await?;
         self.fares().swept(&taken, began);
-        self.tell(following, &taken).await
+        self.tell(following, &taken).await;
+        Ok(())
     }
 
     /// Brings in what a look, or messages, are about, when it is their turn; nothing when it was
@@ -164,7 +168,7 @@ impl Follower {
         };
         let taken = self.run(following, look).await?;
         self.fares().looked(&taken);
-        self.tell(following, &taken).await?;
+        self.tell(following, &taken).await;
         Ok(Some(taken))
     }
 
@@ -180,17 +184,22 @@ impl Follower {
         thread.await?
     }
 
-    /// Tells how it fares, and what a run brought when it brought something.
-    async fn tell(&self, following: &Following, taken: &Taken) -> anyhow::Result<()> {
+    /// Tells how it fares, and what a run brought when it brought something. Where that cannot be
+    /// printed the run was none the worse, but there shall be no other.
+    async fn tell(&self, following: &Following, taken: &Taken) {
         self.show(following);
         self.keep_note(following).await;
-        let Some(report) = report_of(self.intake.name.as_deref(), taken) else { return Ok(()) };
+        let Some(report) = report_of(self.intake.name.as_deref(), taken) else { return };
         match following.listener {
-            Hearing::Command(format) => report.print(format, following.session.terminal.stdout),
-            Hearing::Server(_) => {
-                following.session.talk.say(report.text.trim_end());
-                Ok(())
+            Hearing::Command(format) => {
+                if let Err(error) = report.print(format, following.session.terminal.stdout) {
+                    let mut unprinted =
+                        self.unprinted.lock().unwrap_or_else(PoisonError::into_inner);
+                    *unprinted = Some(error);
+                    self.stop.ask();
+                }
             }
+            Hearing::Server(_) => following.session.talk.say(report.text.trim_end()),
         }
     }
 

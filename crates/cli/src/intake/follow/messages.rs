@@ -48,7 +48,9 @@ impl Follower {
                 Some(taken) if !taken.report.cancelled => {
                     let Some(mut left) = left_of(&taken) else { return Ok(()) }; // all come again
                     let vanished = vanished(&taken);
-                    let not_gone = self.check_vanished(&vanished, following).await.err();
+                    let checked = self.stop.unless(self.check_vanished(&vanished, following));
+                    let Some(checked) = checked.await else { return Ok(()) };
+                    let not_gone = checked.err();
                     if not_gone.is_some() {
                         left.extend(vanished);
                     }

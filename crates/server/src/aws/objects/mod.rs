@@ -63,8 +63,9 @@ impl From<Error> for Refused {
         match error {
             Error::NotFound { .. } => Refused::no_such_key(),
             error => {
+                tracing::error!("a request of S3's failed: {}", error.message_alone());
                 let status = StatusCode::INTERNAL_SERVER_ERROR;
-                Refused::new("InternalError", status, error.to_string())
+                Refused::new("InternalError", status, "the server's log says why")
             }
         }
     }

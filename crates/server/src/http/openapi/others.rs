@@ -151,6 +151,7 @@ fn aws() -> Operation {
             response("An error of the service's model, or of credentials", &body, &failed),
         )
         .answers(500, response("The server failed; its log says why", &body, &failed))
+        .answers(503, response("The server is about to stop", &body, &failed))
 }
 
 fn buckets() -> Described {
