@@ -81,7 +81,9 @@ fn superseded(
 ) -> Vec<Path> {
     let mut served = base.map(|base| base / VERSIONS_OF_A_CHECKPOINT);
     let mut superseded = Vec::new();
-    for (version, paths) in checkpoints.range(base.map_or(0, |base| base + 1)..newest) {
+    // The newest may be what the oldest commits stand on.
+    let first = base.map_or(0, |base| base + 1).min(newest);
+    for (version, paths) in checkpoints.range(first..newest) {
         let versions = Some(version / VERSIONS_OF_A_CHECKPOINT);
         if served != versions {
             served = versions;

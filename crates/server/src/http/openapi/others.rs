@@ -104,7 +104,7 @@ fn plain() -> [(&'static str, Value); 1] {
 
 fn about_trino() -> Described {
     let of_query = |summary| {
-        let gone = response("There is no such query", &plain(), &[]);
+        let gone = response("There is no such query", &plain(), &[NO_STORE]);
         Operation::new(summary).part("id", "The id of the query").answers(410, gone)
     };
     let told = of_query("Trino's protocol: a query of yours");
