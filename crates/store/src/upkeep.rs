@@ -47,7 +47,7 @@ use crate::vacuum::{Orphan, listed};
 const PASSES_MAX: usize = 8;
 /// Commits younger than this stay, however short the grace is.
 const LOG_KEPT: TimeDelta = TimeDelta::days(7);
-/// So long every checkpoint stays: longer than anybody takes to read one that was the newest.
+/// So long every checkpoint stays. Who reads an older state for longer finds another one.
 const CHECKPOINTS_KEPT: TimeDelta = TimeDelta::days(1);
 
 /// How upkeep is done.

@@ -343,7 +343,19 @@ impl TableLog {
     }
 
     async fn list(&self, state: &TableState) -> Result<Arc<[LiveFile]>> {
-        let snapshot = self.replayed(state).await?;
+        let files = self.list_by(&*self.replayed(state).await?, state).await;
+        if files.is_ok() || state.snapshot.is_none() {
+            return files;
+        }
+        // The checkpoint that stood when the state was opened may have been removed since, in favour
+        // of an earlier one: from that and the commits after it replay comes to the same.
+        match Snapshot::try_new(self.log.as_ref(), Some(state.version)).await {
+            Ok(anew) => self.list_by(&anew, state).await,
+            Err(_) => files,
+        }
+    }
+
+    async fn list_by(&self, snapshot: &Snapshot, state: &TableState) -> Result<Arc<[LiveFile]>> {
         let reader = Arc::new(StatsReader::new(&state.schema));
         // Reading statistics takes as long as replay, and goes on beside it.
         let read = |views: Vec<LogicalFileView>| {
