@@ -1,10 +1,12 @@
 //! The engine that answers, set up as flags and settings ask.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::Int64Type;
 use chrono::{DateTime, Utc};
+use traillake_cloudtrail::schema::FINGERPRINT;
 use traillake_query::{Engine, EngineOptions, ListedDays, Looks, Lookup, Rebuild};
 use traillake_store::{At, Lake, Look};
 
@@ -89,17 +91,35 @@ impl Looks for Collected {
     }
 }
 
-/// Makes the original bytes of records for the engine, which knows nothing of their shape.
+/// Makes the original bytes of records for the engine, which knows nothing of their shape. What is not
+/// what was ingested is an error: nothing else may pass for evidence.
 #[derive(Debug)]
 pub struct OriginalBytes;
 
 impl Rebuild for OriginalBytes {
     fn columns(&self) -> &[&str] {
-        traillake_cloudtrail::rebuild_columns()
+        static COLUMNS: LazyLock<Vec<&str>> = LazyLock::new(|| {
+            let columns = traillake_cloudtrail::rebuild_columns().iter().copied();
+            columns.chain([FINGERPRINT]).collect()
+        });
+        &COLUMNS
     }
 
     fn rebuild(&self, rows: &RecordBatch) -> Result<ArrayRef, String> {
-        let bytes = traillake_cloudtrail::rebuild_all(rows).map_err(|error| error.to_string())?;
-        Ok(Arc::new(bytes))
+        let records = traillake_cloudtrail::rebuild_all(rows).map_err(|error| error.to_string())?;
+        let fingerprints = rows.column_by_name(FINGERPRINT);
+        let fingerprints = fingerprints.and_then(|column| column.as_primitive_opt::<Int64Type>());
+        for (row, fingerprint) in fingerprints.into_iter().flatten().enumerate() {
+            if fingerprint.is_some_and(|of| of != traillake_ingest::fingerprint(records.value(row)))
+            {
+                let ids = rows.column_by_name("eventID").and_then(|ids| ids.as_string_opt::<i32>());
+                let id = ids.filter(|ids| ids.is_valid(row)).map_or("", |ids| ids.value(row));
+                return Err(format!(
+                    "the record of event `{id}` is not what was ingested: its file is damaged; \
+                     `traillake check --read-data` names it"
+                ));
+            }
+        }
+        Ok(Arc::new(records))
     }
 }

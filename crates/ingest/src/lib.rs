@@ -42,7 +42,7 @@ pub use options::{IngestOptions, LATE_DAYS, Selection, Source};
 pub use pipeline::ingest;
 pub use plan::{PLAN_CELLS_MAX, Plan, PlanCell, PlanSpan, PlanTally, check_sources, plan};
 pub use progress::{CancelFlag, Progress, Silent};
-pub use proof::LogProof;
+pub use proof::{LogProof, fingerprint};
 pub use report::{Fault, FaultKind, IgnoredLine, IntakeLine, ObjectCounts, RecordCounts, Report};
 pub use selectors::{SelectorError, Selectors};
 pub use source::{Bucket, Inventory, KeyList, Keys, Lister};

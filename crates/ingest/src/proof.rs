@@ -50,8 +50,8 @@ fn records(rows: &RecordBatch) -> Vec<(usize, String)> {
     faults
 }
 
-/// First 8 bytes of the SHA-256 of a record's bytes (docs/format.md).
-fn fingerprint(record: &[u8]) -> i64 {
+/// Returns the first 8 bytes of the SHA-256 of a record's bytes, as `_fingerprint` has them (docs/format.md).
+pub fn fingerprint(record: &[u8]) -> i64 {
     let hash: [u8; 32] = Sha256::digest(record).into();
     let mut first = [0; 8];
     first.copy_from_slice(&hash[..8]);

@@ -23,9 +23,10 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::TimestampMicrosecondType;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use object_store::ObjectStore;
+use futures::TryStreamExt;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -62,6 +63,20 @@ pub(crate) struct DataFile {
 /// for finding damage, not for proving anything to anybody.
 pub(crate) fn checksum(hash: &Xxh3Default) -> String {
     format!("{:032x}", hash.digest128())
+}
+
+/// The checksum of a file as it is now.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) async fn checksum_of(objects: &Arc<dyn ObjectStore>, path: &Path) -> Result<String> {
+    let failed = |error| Error::storage(format!("read `{path}`"), error);
+    let mut pieces = objects.get(path).await.map_err(failed)?.into_stream();
+    let mut hash = Xxh3Default::new();
+    while let Some(piece) = pieces.try_next().await.map_err(failed)? {
+        hash.update(&piece);
+    }
+    Ok(checksum(&hash))
 }
 
 /// Writes `rows` as one file under `folder`, sorted, and returns it with its statistics.

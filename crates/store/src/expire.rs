@@ -22,7 +22,7 @@ use crate::data_file::DataFile;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::log::{TableLog, TableState};
-use crate::rewrite::{Replacement, fence};
+use crate::rewrite::{Replacement, check_bytes, fence};
 use crate::round::StoreWriter;
 use crate::settings;
 use crate::snapshot::{StoreSnapshot, TableSnapshot};
@@ -175,15 +175,15 @@ impl StoreWriter {
         leaving: &[Leaving],
         now: DateTime<Utc>,
     ) -> Result<()> {
-        let spec = self.spec_of(table)?;
+        let (spec, log) = (self.spec_of(table)?, table.log());
+        let checksums = log.checksums(table.state()).await?;
         let mut written = Vec::new();
-        for file in leaving.iter().filter(|file| !file.is_whole()) {
-            written.extend(self.without(table, spec, file, expiry).await?);
+        for of in leaving.iter().filter(|of| !of.is_whole()) {
+            check_bytes(table, std::slice::from_ref(&of.file), &checksums).await?;
+            written.extend(self.without(table, spec, of, expiry).await?);
         }
-        let log = table.log();
         let removes = leaving.iter().map(|of| log.removal(&of.file)).collect::<Result<_>>()?;
         let adds = written.iter().map(|file| log.addition(file)).collect::<Result<_>>()?;
-        let checksums = log.checksums(table.state()).await?;
         let tombstone = Tombstone::of(table, expiry, leaving, &checksums);
         let rows: u64 = leaving.iter().map(|of| of.rows).sum();
         let version = self

@@ -1,6 +1,6 @@
 //! Commits that replace files: upkeep stands on this.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -28,6 +28,27 @@ pub(crate) struct Replacement {
     pub removes: Vec<Addition>,
     /// The rows that the new ones lack, past retention; none: they have all rows.
     pub expires: Option<Tombstone>,
+}
+
+/// Checks that files are byte for byte what was written, as `checksums` of the log say: what is made
+/// of them would vouch for a damage, and the file that a backup may have would heal it no more.
+///
+/// # Errors
+/// [`Error::Corrupt`] with the first that is not; when one cannot be read.
+pub(crate) async fn check_bytes(
+    table: &TableSnapshot,
+    files: &[LiveFile],
+    checksums: &HashMap<String, String>,
+) -> Result<()> {
+    for file in files {
+        let path = layout::relative(table.prefix(), &file.path);
+        let Some(written) = path.and_then(|path| checksums.get(&path)) else { continue };
+        if data_file::checksum_of(table.object_store(), &file.path).await? != *written {
+            let reason = "its bytes are not those that were written, so it stays as it is";
+            return Err(Error::corrupt(format!("`{}`", file.path), reason));
+        }
+    }
+    Ok(())
 }
 
 impl StoreWriter {

@@ -37,7 +37,7 @@ use crate::error::{Error, Result};
 use crate::expire::tombstone;
 use crate::lake::remove_file;
 use crate::layout;
-use crate::rewrite::live;
+use crate::rewrite::{check_bytes, live};
 use crate::round::{StoreWriter, due_checkpoint};
 use crate::snapshot::{LiveFile, ScalarStat, TableSnapshot};
 use crate::spec::TableSpec;
@@ -200,10 +200,21 @@ impl StoreWriter {
             if groups.is_empty() {
                 break;
             }
+            let checksums = table.log().checksums(table.state()).await?;
             for group in groups {
-                match self.fold(&table, spec, &group, options, (now, began), &mut told).await {
+                let folded = async {
+                    let inputs = live(&table, &group.paths()).await?;
+                    check_bytes(&table, &inputs, &checksums).await?;
+                    self.fold(&table, spec, &group, &inputs, options, (now, began)).await
+                };
+                match folded.await {
+                    Ok(files) => {
+                        told.files_folded += group.inputs.len() as u64;
+                        told.files_written += files;
+                        told.rows_rewritten += group.rows();
+                    }
                     // Somebody else has folded them, or vacuum began: planned again.
-                    Ok(()) | Err(Error::NotLive { .. }) => {}
+                    Err(Error::NotLive { .. }) => {}
                     Err(error) => {
                         told.problems.push(error.spelled_out());
                         failed.extend(group.inputs.into_iter().map(|piece| piece.path));
@@ -219,21 +230,20 @@ impl StoreWriter {
         Ok(told)
     }
 
+    /// Puts other files in the place of a group's; returns how many.
     async fn fold(
         &self,
         table: &TableSnapshot,
         spec: &TableSpec,
         group: &Group,
+        inputs: &[LiveFile],
         options: &UpkeepOptions,
         (now, began): (DateTime<Utc>, Instant),
-        told: &mut TableUpkeep,
-    ) -> Result<()> {
-        let paths: Vec<Path> = group.inputs.iter().map(|piece| piece.path.clone()).collect();
-        let inputs = live(table, &paths).await?;
+    ) -> Result<u64> {
         let (objects, folder) = (self.objects(), table.prefix());
         let written =
-            fold(objects, folder, spec, group, &inputs, options.memory_bytes, &Kept::All).await?;
-        let version = self.replace(table, &inputs, &written, later(now, began)).await?;
+            fold(objects, folder, spec, group, inputs, options.memory_bytes, &Kept::All).await?;
+        let version = self.replace(table, inputs, &written, later(now, began)).await?;
         tracing::info!(
             table = table.name(),
             month = group.partition.as_deref().unwrap_or_default(),
@@ -243,10 +253,7 @@ impl StoreWriter {
             version,
             "folded"
         );
-        told.files_folded += inputs.len() as u64;
-        told.files_written += written.len() as u64;
-        told.rows_rewritten += group.rows();
-        Ok(())
+        Ok(written.len() as u64)
     }
 
     /// Removes what no state since the grace period shows; with `really` unset counts it.

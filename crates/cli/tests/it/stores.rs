@@ -101,6 +101,11 @@ fn what_is_held_stays_until_it_is_released() {
         let refused = here.run(&["store", "update", "--hold", half]).exited(2);
         assert!(refused.stderr.starts_with("error: "), "{half}: {}", refused.stderr);
     }
+    here.run(&["store", "update", "--hold", hold]).done();
+    let other =
+        here.run(&["store", "update", "--hold", "case-7=eventName = 'none'", "--yes"]).exited(2);
+    assert!(other.stderr.contains("there is a hold `case-7` already"), "{}", other.stderr);
+    assert_eq!(count(&here, "SELECT count(*) FROM events"), held);
     assert_eq!(json(&here, &["store", "show"])["holds"].as_object().unwrap().len(), 1);
     let refused = here.run(&["store", "update", "--release", "case-8", "--yes"]).exited(2);
     assert!(refused.stderr.contains("no hold `case-8`"), "{}", refused.stderr);

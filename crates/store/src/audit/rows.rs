@@ -8,8 +8,7 @@ use arrow::array::{Array, AsArray, DynComparator, RecordBatch, make_comparator};
 use arrow::compute::SortOptions;
 use arrow::datatypes::TimestampMicrosecondType;
 use futures::{StreamExt, TryStreamExt};
-use object_store::{ObjectStore, ObjectStoreExt};
-use xxhash_rust::xxh3::Xxh3Default;
+use object_store::ObjectStore;
 
 use super::finding::{Faults, OfTable};
 use super::footers::Group;
@@ -30,7 +29,7 @@ pub(super) async fn audit(
     let mut looks = each(&table.log.files, |number, (file, checksum)| async move {
         let mut faults = Faults::default();
         if let Some(checksum) = checksum {
-            match hash(objects, file).await {
+            match data_file::checksum_of(objects, &file.path).await {
                 Ok(found) if found == *checksum => {}
                 Ok(_) => faults.add("bytes", None, "its bytes are not those that were written"),
                 Err(error) => faults.add("read", None, error.spelled_out()),
@@ -49,16 +48,6 @@ pub(super) async fn audit(
     while let Some((file, faults)) = looks.next().await {
         findings.all(&file.path, faults);
     }
-}
-
-async fn hash(objects: &Arc<dyn ObjectStore>, file: &LiveFile) -> Result<String> {
-    let failed = |error| Error::storage(format!("read `{}`", file.path), error);
-    let mut pieces = objects.get(&file.path).await.map_err(failed)?.into_stream();
-    let mut hash = Xxh3Default::new();
-    while let Some(piece) = pieces.try_next().await.map_err(failed)? {
-        hash.update(&piece);
-    }
-    Ok(data_file::checksum(&hash))
 }
 
 /// The rows of one file, as they are read.

@@ -91,6 +91,11 @@ impl Group {
         Group { partition, inputs, rewrites, cut: None, file_bytes: u64::MAX }
     }
 
+    /// Where its files are.
+    pub(super) fn paths(&self) -> Vec<Path> {
+        self.inputs.iter().map(|piece| piece.path.clone()).collect()
+    }
+
     /// The times of the files that a file at the cut-off `before` becomes; `last` is its latest.
     pub(super) fn left_by_day(&self, before: i64, last: i64) -> Vec<Range<i64>> {
         let all = i64::MIN..i64::MAX;

@@ -320,6 +320,34 @@ async fn a_file_that_cannot_be_read_is_told_and_holds_up_nothing_else() {
     assert!(told.contains(extras[0].path.as_ref()), "{told}");
 }
 
+/// What is made of a damaged file would vouch for the damage, and its copy in a backup would heal nothing.
+#[tokio::test]
+async fn what_is_not_as_it_was_written_becomes_part_of_no_other_file() {
+    let rounds = rounds(10);
+    let (lake, _) = lake_of(&rounds).await;
+    for table in ["events", "objects"] {
+        let path = read(&lake).await.table(table).unwrap().files().await.unwrap()[0].path.clone();
+        let written = lake.bytes(path.as_ref()).await;
+        for at in [written.len() / 8, written.len() / 3, written.len() / 2] {
+            let disk = lake.fork();
+            let writer = world::writer(&disk).await.unwrap();
+            disk.put(path.as_ref(), traillake_testkit::damage::flipped(&written, at)).await;
+            let report = upkeep(&writer, later()).await.unwrap();
+            let told: Vec<_> = report.tables.iter().flat_map(|table| &table.problems).collect();
+            assert_eq!(told.len(), 1, "{report:?}");
+            let is_told =
+                told[0].contains(path.as_ref()) && told[0].contains("not those that were");
+            assert!(is_told, "{told:?}");
+            let live = read(&disk).await.table(table).unwrap().files().await.unwrap();
+            assert!(live.iter().any(|file| file.path == path), "{table}: it is still what counts");
+            // A backup's copy heals it.
+            disk.put(path.as_ref(), written.clone()).await;
+            assert!(upkeep(&writer, later()).await.unwrap().is_clean());
+            check_truth(&disk, &of(&rounds)).await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_reader_of_an_older_state_reads_on_until_the_grace_is_over_and_then_hears_why() {
     let (disk, rounds) = long_lake().await;

@@ -4,8 +4,8 @@
 //! and refuses others with its own syntax tree as the message.
 
 use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, Ident, JoinConstraint, JoinOperator, Query, Select, SelectItem,
-    SetExpr, Spanned, TableFactor, WildcardAdditionalOptions,
+    Distinct, Expr, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, Query, Select,
+    SelectItem, SetExpr, Spanned, TableFactor, WildcardAdditionalOptions,
 };
 use datafusion::sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan};
 
@@ -123,15 +123,8 @@ pub(crate) fn select(select: &Select) -> Result<(), SqlError> {
         GroupByExpr::All(modifiers) | GroupByExpr::Expressions(_, modifiers) => modifiers,
     };
     refuse(!modified.is_empty(), "GROUP BY … WITH", "write `GROUP BY ROLLUP (…)` or `CUBE (…)`")?;
-    let joins = select.from.iter().flat_map(|table| &table.joins);
-    for join in joins {
-        if let JoinOperator::Join(JoinConstraint::None)
-        | JoinOperator::Inner(JoinConstraint::None) = join.join_operator
-        {
-            let message = "a join needs a condition";
-            return Err(tree::error_at(Kind::Syntax, message, join.relation.span())
-                .with_hint("write `JOIN … ON a.x = b.x`, or CROSS JOIN"));
-        }
+    for join in select.from.iter().flat_map(|table| &table.joins) {
+        joined(join)?;
     }
     let options = select.projection.iter().find_map(|item| match item {
         SelectItem::Wildcard(options) | SelectItem::QualifiedWildcard(_, options) => Some(options),
@@ -155,6 +148,27 @@ pub(crate) fn select(select: &Select) -> Result<(), SqlError> {
     refuse(!plain, "`*` with EXCLUDE, EXCEPT, REPLACE or RENAME", "name the columns you want")
 }
 
+/// Joins that would be refused with a syntax tree, or answered with other rows: of a column in USING
+/// DataFusion takes the left side's value, and Trino that of the side that has one.
+fn joined(join: &Join) -> Result<(), SqlError> {
+    use JoinConstraint::{Natural, Using};
+    use JoinOperator::{FullOuter, Right, RightOuter};
+    match &join.join_operator {
+        JoinOperator::Join(JoinConstraint::None) | JoinOperator::Inner(JoinConstraint::None) => {
+            let message = "a join needs a condition";
+            Err(tree::error_at(Kind::Syntax, message, join.relation.span())
+                .with_hint("write `JOIN … ON a.x = b.x`, or CROSS JOIN"))
+        }
+        Right(Using(_) | Natural)
+        | RightOuter(Using(_) | Natural)
+        | FullOuter(Using(_) | Natural) => {
+            Err(refused("RIGHT or FULL JOIN with USING", join.relation.span())
+                .with_hint("write `ON a.x = b.x`, and `coalesce(a.x, b.x)` for the column"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Relations that are no tables.
 pub(crate) fn table(factor: &TableFactor) -> Result<(), SqlError> {
     if let TableFactor::Table { alias: Some(alias), .. }
@@ -172,10 +186,12 @@ pub(crate) fn table(factor: &TableFactor) -> Result<(), SqlError> {
             .with_hint("`UNNEST(sequence(1, 10)) AS t(n)` makes rows")),
         TableFactor::Table { version: Some(_), .. } => Err(refused("FOR … AS OF", factor.span())
             .with_hint("`--at` asks an older state of the lake")),
-        TableFactor::Table { .. }
-        | TableFactor::Derived { .. }
-        | TableFactor::UNNEST { .. }
-        | TableFactor::NestedJoin { .. } => Ok(()),
+        TableFactor::NestedJoin { table_with_joins, .. } => {
+            table_with_joins.joins.iter().try_for_each(joined)
+        }
+        TableFactor::Table { .. } | TableFactor::Derived { .. } | TableFactor::UNNEST { .. } => {
+            Ok(())
+        }
         other => Err(refused("this relation", other.span())),
     }
 }

@@ -53,6 +53,23 @@ async fn known_mistakes_have_hints() {
 }
 
 #[tokio::test]
+async fn joins_that_would_be_answered_with_other_rows_are_refused() {
+    let (one, two) = ("(SELECT 1 AS x) a", "(SELECT 2 AS x) b");
+    for join in ["RIGHT JOIN", "RIGHT OUTER JOIN", "FULL JOIN", "FULL OUTER JOIN"] {
+        for sql in [
+            format!("SELECT x FROM {one} {join} {two} USING (x)"),
+            format!("SELECT x FROM {one} NATURAL {join} {two}"),
+            format!("SELECT 1 FROM ({one} {join} {two} USING (x))"),
+        ] {
+            let error = Session::new().await.run(&sql).await.err();
+            let error = error.unwrap_or_else(|| panic!("`{sql}` runs"));
+            assert_eq!(error.kind, Kind::Unsupported, "{sql}");
+            assert!(error.render(&sql).contains("coalesce(a.x, b.x)"), "{}", error.render(&sql));
+        }
+    }
+}
+
+#[tokio::test]
 async fn only_reading_statements_run() {
     use Kind::NotReadOnly;
     for sql in [

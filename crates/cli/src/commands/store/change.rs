@@ -142,10 +142,19 @@ fn change(
         Some(Retention::Days(days)) => settings.retention_days = Some(days),
         None => {}
     }
-    settings.holds.extend(args.hold.iter().cloned());
     for name in &args.release {
         if settings.holds.remove(name).is_none() {
             let reason = format!("there is no hold `{name}`");
+            return Err(traillake_store::Error::Setting { reason });
+        }
+    }
+    // Another condition would end what the first one keeps, and nobody would be told.
+    for (name, condition) in &args.hold {
+        let before = settings.holds.insert(name.clone(), condition.clone());
+        if let Some(before) = before.filter(|before| before != condition) {
+            let reason = format!(
+                "there is a hold `{name}` already, of `{before}`; `--release {name}` ends it"
+            );
             return Err(traillake_store::Error::Setting { reason });
         }
     }

@@ -100,16 +100,17 @@ const ROWS: [(&str, Plant); 6] = [
         (lake.data("objects").path, "1 stored, of which 0 are in the tables")
     }),
     ("an event is altered", |lake| {
-        let altered = |all: RecordBatch| {
-            let mut columns = all.columns().to_vec();
-            let names = vec!["DeleteObject"; all.num_rows()];
-            columns[all.schema().index_of("eventName").unwrap()] =
-                Arc::new(StringArray::from(names));
-            RecordBatch::try_new(all.schema(), columns).unwrap()
-        };
-        (lake.alter("events", altered), "its fingerprint is of other bytes")
+        (lake.alter("events", renamed), "its fingerprint is of other bytes")
     }),
 ];
+
+/// Events by another name.
+fn renamed(all: RecordBatch) -> RecordBatch {
+    let mut columns = all.columns().to_vec();
+    let names = vec!["DeleteObject"; all.num_rows()];
+    columns[all.schema().index_of("eventName").unwrap()] = Arc::new(StringArray::from(names));
+    RecordBatch::try_new(all.schema(), columns).unwrap()
+}
 
 #[test]
 fn every_damage_is_named_and_the_exit_code_says_so() {
@@ -127,4 +128,28 @@ fn every_damage_is_named_and_the_exit_code_says_so() {
         assert!(ran.stdout.lines().any(is_it), "{damage}: `{file}`, {what}:\n{}", ran.stdout);
         assert_eq!(ran.code, 1, "{damage}: {}{}", ran.stdout, ran.stderr);
     }
+}
+
+#[test]
+fn what_was_not_ingested_is_handed_out_as_nobodys_record() {
+    let here = lake();
+    here.run(&["query", "SELECT eventJson FROM events"]).done();
+    Planted(here.path("lake")).alter("events", renamed);
+    let id = here.csv("SELECT min(eventID) FROM events WHERE eventName = 'DeleteObject'");
+    let id = id.trim();
+    for asked in [
+        vec!["event", id],
+        vec!["event", id, "--provenance"],
+        vec!["query", "SELECT eventJson FROM events"],
+        vec!["query", "SELECT DISTINCT eventJsonChecksum FROM events"],
+        vec!["export", "--output", "out"],
+    ] {
+        let ran = here.run(&asked);
+        assert_eq!(ran.code, 2, "{asked:?}: {}{}", ran.stdout, ran.stderr);
+        assert!(ran.stderr.contains("is not what was ingested"), "{asked:?}: {}", ran.stderr);
+        assert!(!ran.stdout.contains("DeleteObject"), "{asked:?}: {}", ran.stdout);
+    }
+    let json = here.path("out");
+    let left = std::fs::read_dir(json).map_or(0, |folder| folder.count());
+    assert_eq!(left, 0, "nothing that is no record is left of an export");
 }
