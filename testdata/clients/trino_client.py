@@ -40,7 +40,7 @@ def main():
         with Server(traillake, lake, state) as server:
             url = urllib.parse.urlsplit(server.url)
             for test in (questions, values, parameters, prepared_and_described, errors, cancel,
-                         transactions, many_rows, many_clients, dialect):
+                         killed, transactions, many_rows, many_clients, dialect):
                 began = time.time()
                 test(url, events)
                 print(f"{test.__name__}: {time.time() - began:.1f} s")
@@ -136,6 +136,10 @@ def prepared_and_described(url, _events):
     equal(connection._client_session.properties, {})
     ask(connection, "USE traillake.system")
     equal(connection._client_session.schema, "system")
+    equal(ask(connection, "SELECT count(*) FROM objects"),
+          ask(connection, "SELECT count(*) FROM traillake.system.objects"))
+    equal(ask(connection, "EXPLAIN (TYPE VALIDATE) SELECT count(*) FROM objects"), [[True]])
+    equal(ask(connection, "SELECT INTERVAL '5' MINUTE * 3"), [[datetime.timedelta(minutes=15)]])
     assert ["traillake"] in ask(connection, "SHOW CATALOGS")
     assert "-traillake-" in ask(connection, "SELECT version()")[0][0]
 
@@ -175,6 +179,31 @@ def cancel(url, _events):
     states = f"SELECT state FROM system.runtime.queries WHERE query_id = '{cursor.query_id}'"
     while ask(connection, states) != [["FAILED"]]:
         time.sleep(0.05)
+
+
+def killed(url, _events):
+    """As Superset ends a query: by its id, with a cursor of its own."""
+    connection = connect(url)
+    cursor = connection.cursor()
+    endless = threading.Thread(target=run_endless, args=(cursor,))
+    endless.start()
+    while not (cursor._query and cursor._query._next_uri):
+        time.sleep(0.01)
+    call = (f"CALL system.runtime.kill_query(query_id => '{cursor.query_id}',"
+            "message => 'Query cancelled by Superset')")
+    other = connection.cursor()
+    other.execute(call)
+    other.fetchall()
+    equal(other.update_type, "CALL")
+    endless.join()
+    for sql, name in [(call, "NOT_SUPPORTED"),
+                      ("CALL system.runtime.kill_query('20260101_000000_00000_abcde')",
+                       "NOT_FOUND")]:
+        try:
+            ask(connection, sql)
+            raise AssertionError(sql)
+        except trino.exceptions.TrinoUserError as error:
+            equal(error.error_name, name, sql)
 
 
 def run_endless(cursor):

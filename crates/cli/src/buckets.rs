@@ -1,25 +1,16 @@
 //! Buckets of S3, reached as the AWS CLI reaches them: its environment variables, profiles, single
 //! sign-on, processes, web identities, containers and instances; its flags where one is needed.
 
-use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use async_trait::async_trait;
-use aws_config::sts::AssumeRoleProvider;
-use aws_config::{BehaviorVersion, SdkConfig};
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use clap::Args;
-use object_store::aws::{
-    AmazonS3, AmazonS3Builder, AwsCredential, AwsCredentialProvider, resolve_bucket_region,
-};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AwsCredentialProvider, resolve_bucket_region};
 use object_store::client::{HttpConnector, ReqwestConnector};
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
-use object_store::{ClientOptions, CredentialProvider, ObjectStore, RetryConfig};
+use object_store::{ClientOptions, ObjectStore, RetryConfig};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
 use traillake_ingest::Lister;
 use url::Url;
 
@@ -29,9 +20,11 @@ use crate::failure::Problem;
 
 mod class;
 mod found;
+mod whom;
 
 use class::InClass;
 pub use found::Found;
+pub use whom::as_whom;
 
 /// Region of an endpoint that is not AWS's, where nothing names one.
 const REGION_ELSEWHERE: &str = "us-east-1";
@@ -42,8 +35,6 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(600);
 const PAGE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long it may take to be connected.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long before they expire credentials are renewed.
-const RENEW_BEFORE: Duration = Duration::from_secs(300);
 
 /// How S3 is reached, in the words of the AWS CLI.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -181,7 +172,7 @@ struct Reach {
 
 impl Reach {
     async fn find(bucket: &str, args: &BucketArgs) -> anyhow::Result<Reach> {
-        let config = load(args).await;
+        let config = whom::load(args).await?;
         let endpoint = args.endpoint_url.clone();
         let endpoint = endpoint.or_else(|| env_vars::read(env_vars::AWS_ENDPOINT_URL_S3));
         let endpoint = endpoint.or_else(|| config.endpoint_url().map(str::to_owned));
@@ -205,7 +196,7 @@ impl Reach {
         };
         let credentials: Option<AwsCredentialProvider> = match args.no_sign_request {
             true => None,
-            false => Some(Arc::new(credentials(&config, args).await?)),
+            false => Some(Arc::new(whom::credentials(&config, args).await?)),
         };
         let requester_pays = args.requester_pays;
         Ok(Reach { endpoint, region, options, requester_pays, credentials })
@@ -249,92 +240,6 @@ fn domain_of(region: &str) -> &'static str {
     match region.starts_with("cn-") {
         true => "amazonaws.com.cn",
         false => "amazonaws.com",
-    }
-}
-
-/// Returns the AWS configuration that environment and files give.
-async fn load(args: &BucketArgs) -> SdkConfig {
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
-    if let Some(profile) = &args.profile {
-        loader = loader.profile_name(profile);
-    }
-    loader.load().await
-}
-
-async fn credentials(config: &SdkConfig, args: &BucketArgs) -> anyhow::Result<Credentials> {
-    Ok(Credentials { provider: provider(config, args).await?, held: Mutex::new(None) })
-}
-
-async fn provider(
-    config: &SdkConfig,
-    args: &BucketArgs,
-) -> anyhow::Result<SharedCredentialsProvider> {
-    let own = config.credentials_provider();
-    let own = || own.ok_or_else(|| Problem::new("the AWS configuration gives no credentials"));
-    let Some(role) = &args.role_arn else { return Ok(own()?) };
-    let mut role = AssumeRoleProvider::builder(role)
-        .configure(config)
-        .session_name(concat!("traillake-", env!("CARGO_PKG_VERSION")));
-    if let Some(id) = &args.external_id {
-        role = role.external_id(id);
-    }
-    Ok(SharedCredentialsProvider::new(role.build().await))
-}
-
-/// Returns the AWS configuration for a service other than S3, as whom the arguments say.
-///
-/// # Errors
-/// When it gives no credentials.
-pub async fn as_whom(args: &BucketArgs) -> anyhow::Result<SdkConfig> {
-    let config = load(args).await;
-    let provider = provider(&config, args).await?;
-    Ok(config.into_builder().credentials_provider(provider).build())
-}
-
-/// Credentials, renewed before they expire. The provider itself would ask for them at each request.
-struct Credentials {
-    provider: SharedCredentialsProvider,
-    held: Mutex<Option<Held>>,
-}
-
-struct Held {
-    credential: Arc<AwsCredential>,
-    expires_at: Option<SystemTime>,
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Credentials")
-    }
-}
-
-#[async_trait]
-impl CredentialProvider for Credentials {
-    type Credential = AwsCredential;
-
-    async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
-        let mut held = self.held.lock().await;
-        let soon = SystemTime::now() + RENEW_BEFORE;
-        if let Some(held) = held.as_ref()
-            && held.expires_at.is_none_or(|at| at > soon)
-        {
-            return Ok(held.credential.clone());
-        }
-        let found = self.provider.provide_credentials().await;
-        let found = found.map_err(|source| object_store::Error::Unauthenticated {
-            path: "credentials".to_owned(),
-            source: source.into(),
-        })?;
-        let credential = Arc::new(AwsCredential {
-            key_id: found.access_key_id().to_owned(),
-            secret_key: found.secret_access_key().to_owned(),
-            token: found.session_token().map(str::to_owned),
-        });
-        *held = Some(Held { credential: credential.clone(), expires_at: found.expiry() });
-        Ok(credential)
     }
 }
 

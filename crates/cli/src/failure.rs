@@ -137,7 +137,7 @@ impl Rendered {
 /// Returns the error's own words; a faulty statement is shown with its place.
 fn message_of(error: &(dyn std::error::Error + 'static)) -> String {
     // What lies under it says what went wrong with the disk, without the name of a crate's type.
-    if let Some(object_store::Error::Generic { store: "LocalFileSystem", source }) =
+    if let Some(object_store::Error::Generic { store: "LocalFileSystem" | "folder", source }) =
         error.downcast_ref()
     {
         return source.to_string();
@@ -159,6 +159,13 @@ fn hint_of(error: &(dyn std::error::Error + 'static)) -> Option<String> {
         return problem.hint.clone();
     }
     if let Some(error) = error.downcast_ref::<traillake_query::Error>() {
+        if matches!(error, traillake_query::Error::Spill { .. }) {
+            let folder = std::env::temp_dir();
+            return Some(format!(
+                "free space in `{}`, point TMPDIR at a disk with more room, or raise `--memory`",
+                folder.display()
+            ));
+        }
         return error.hint().or_else(|| match error {
             traillake_query::Error::Lake(error) => hint_of_state(error),
             _ => None,
@@ -170,14 +177,23 @@ fn hint_of(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<traillake_store::Error>() {
         return error.hint().map(str::to_owned).or_else(|| hint_of_state(error));
     }
-    let refused = std::io::ErrorKind::PermissionDenied;
-    if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == refused) {
-        return Some(
-            "run it as the user whom the file belongs to; a lake is its owner's alone".into(),
-        );
+    if let Some(error) = error.downcast_ref::<std::io::Error>() {
+        return hint_of_disk(error.kind()).map(str::to_owned);
     }
     let ingest = error.downcast_ref::<traillake_ingest::Error>().and_then(|error| error.hint());
     ingest.map(str::to_owned)
+}
+
+/// Returns what to do about a disk that refuses.
+fn hint_of_disk(refused: std::io::ErrorKind) -> Option<&'static str> {
+    use std::io::ErrorKind::{PermissionDenied, QuotaExceeded, StorageFull};
+    match refused {
+        PermissionDenied => {
+            Some("run it as the user whom the file belongs to; a lake is its owner's alone")
+        }
+        StorageFull | QuotaExceeded => Some("make space and run it again"),
+        _ => None,
+    }
 }
 
 /// Returns which states there are, where a store was asked for one that it never had.
@@ -228,6 +244,42 @@ mod tests {
             "error: could not list `stores`\n  cause: permission denied\n\
              hint: run it as the user whom the file belongs to; a lake is its owner's alone\n"
         );
+    }
+
+    /// As an ingest tells it: its own error is the store's, of which nobody else says what to do.
+    #[test]
+    fn a_full_disk_says_which_file_and_what_to_do() {
+        let full = std::io::ErrorKind::StorageFull;
+        let inner = std::io::Error::new(full, "`stores/a.parquet`: no space left on device");
+        let inner = object_store::Error::Generic { store: "folder", source: inner.into() };
+        let error = traillake_store::Error::Storage {
+            action: "write `stores/a.parquet`".to_owned(),
+            source: inner.into(),
+        };
+        assert_eq!(
+            Rendered::of(&traillake_ingest::Error::from(error).into()).text(false),
+            "error: could not write `stores/a.parquet`\n  \
+             cause: `stores/a.parquet`: no space left on device\n\
+             hint: make space and run it again: what was acknowledged is whole, the rest comes in \
+             then\n"
+        );
+    }
+
+    #[test]
+    fn a_damaged_lake_says_who_names_all_the_damage() {
+        let check = |error: traillake_store::Error, expected: bool| {
+            let hint = Rendered::of(&error.into()).hint.unwrap_or_default();
+            assert_eq!(hint.contains("`traillake check`"), expected, "{hint}");
+        };
+        let corrupt =
+            traillake_store::Error::Corrupt { what: "`a`".into(), reason: "it is missing".into() };
+        check(corrupt, true);
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
+            let action = "read the log of table `events`".to_owned();
+            traillake_store::Error::Storage { action, source }
+        };
+        check(failed("Invalid Parquet file. Corrupt footer".into()), true);
+        check(failed(Box::new(std::io::Error::other("broken"))), false);
     }
 
     #[test]

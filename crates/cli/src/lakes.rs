@@ -1,7 +1,7 @@
 //! The lake that the settings name.
 
 use std::hash::{Hash as _, Hasher as _};
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 use traillake_store::{CacheOptions, Error, Lake, OpenOptions};
 
@@ -20,10 +20,16 @@ pub async fn open(session: &Session) -> anyhow::Result<Lake> {
 /// Returns why there is no lake to look at.
 pub fn no_lake(location: &str, error: Error) -> anyhow::Error {
     match error {
-        Error::NoLake { .. } => Problem::new(format!(
-            "no lake at `{location}`; run `traillake ingest FOLDER` or `traillake demo`"
-        ))
-        .into(),
+        Error::NoLake { .. } => Problem::new(format!("no lake at `{location}`"))
+            .hint(
+                "name it with `--lake` or TRAILLAKE_LAKE, or make one: `traillake ingest FOLDER`, \
+                 `traillake demo`",
+            )
+            .into(),
+        // The words are the store's; its hint is for who makes a lake.
+        Error::NotALake { .. } => Problem::new(error.to_string())
+            .hint("a lake has a file `traillake.json`; name it with `--lake` or TRAILLAKE_LAKE")
+            .into(),
         other => not_opened(location, other),
     }
 }
@@ -77,6 +83,35 @@ pub fn local_folder(location: &str) -> Option<PathBuf> {
         None if location.contains("://") => None,
         None => Some(PathBuf::from(location)),
     }
+}
+
+/// Refuses a place to write to that lies in the lake, which has nothing in it but what is its own.
+pub async fn refuse_inside(session: &Session, output: Option<&Path>) -> anyhow::Result<()> {
+    let location = session.settings.lake();
+    let (Some(output), Some(folder)) = (output, local_folder(&location)) else { return Ok(()) };
+    if !resolved(output).starts_with(resolved(&folder)) || !exists(session).await? {
+        return Ok(());
+    }
+    let output = output.display();
+    Err(Problem::new(format!("`{output}` lies in the lake at `{location}`"))
+        .hint("write to a place outside: a lake holds nothing but its own")
+        .into())
+}
+
+/// Returns the path with links resolved, also when its last parts do not exist yet.
+fn resolved(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let mut resolved = PathBuf::new();
+    for part in absolute.components() {
+        match part {
+            Component::ParentDir => {
+                resolved.pop();
+            }
+            part => resolved.push(part),
+        }
+        resolved = resolved.canonicalize().unwrap_or(resolved);
+    }
+    resolved
 }
 
 fn not_opened(location: &str, error: Error) -> anyhow::Error {

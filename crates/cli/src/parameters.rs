@@ -1,6 +1,7 @@
 //! Values for the placeholders of a query: bound as values, never pasted into its text.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
 use chrono::{DateTime, Utc};
 use traillake_trino::{Parameters, Value};
@@ -78,21 +79,52 @@ pub fn of_sample(
     for parameter in &sample.parameters {
         let text = given.iter().find(|(name, _)| name == parameter.name);
         let text = text.map(|(_, text)| text.as_str()).or(parameter.default);
-        let text = text.ok_or_else(|| missing(sample, parameter))?;
-        let value = typed(parameter.kind, text, now)
-            .map_err(|reason| Problem::new(format!("parameter `{}`: {reason}", parameter.name)))?;
+        let text = text.ok_or_else(|| missing(sample, parameter))?.trim();
+        let wrong =
+            |reason: String| Problem::new(format!("parameter `{}`: {reason}", parameter.name));
+        let value = typed(parameter.kind, text, now).map_err(wrong)?;
+        if cannot_match(sample.name, parameter, text) {
+            return Err(wrong(format!("`{text}` is not {}", parameter.about))
+                .hint("write it so; `traillake find TERM` looks anywhere in an event")
+                .into());
+        }
         parameters.named.insert(parameter.name.to_owned(), value);
     }
     Ok(parameters)
 }
 
+/// Returns the value that a text means, or why it means none.
 fn typed(kind: ParameterKind, text: &str, now: DateTime<Utc>) -> Result<Value, String> {
     match kind {
+        ParameterKind::Text if text.is_empty() => Err("it is empty".to_owned()),
         ParameterKind::Text => Ok(Value::Text(text.to_owned())),
         ParameterKind::Time => Ok(Value::Timestamp(parse_time(text, now)?.timestamp_micros())),
-        ParameterKind::Number => {
-            text.parse().map(Value::Integer).map_err(|_| format!("`{text}` is not a whole number"))
-        }
+        ParameterKind::Number => match text.parse::<i64>() {
+            Ok(number) if number > 0 => Ok(Value::Integer(number)),
+            _ => Err(format!("`{text}` is not a whole number from 1 on")),
+        },
+    }
+}
+
+/// Returns true for a spelling that no event can have where the sample looks for it: that there is
+/// none would read as an answer.
+fn cannot_match(sample: &str, parameter: &Parameter, text: &str) -> bool {
+    let is_of_key = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || "*._-".contains(c);
+    match (sample, parameter.name) {
+        // An access point goes by its ARN, a bucket never does.
+        (_, "bucket") => match text.starts_with("arn:") {
+            true => text.contains(":::"),
+            false => text.contains([':', '/']),
+        },
+        // STS gives out none that stays.
+        ("session-origin", "key") => text.starts_with("AKIA") || !text.chars().all(is_of_key),
+        // What masks a key is not said to be none.
+        (_, "key") => !text.chars().all(is_of_key),
+        // Services stand here by their names.
+        (_, "ip") => text.contains(['/', '*', '[', ']']) || text.parse::<SocketAddr>().is_ok(),
+        (_, "role") => !text.starts_with("arn:") || text.contains(":assumed-role/"),
+        (_, "arn") => !text.starts_with("arn:"),
+        _ => false,
     }
 }
 
@@ -145,6 +177,83 @@ mod tests {
             assert!(error.as_ref().is_err_and(|e| e.starts_with(message)), "{error:?}");
         }
         Ok(())
+    }
+
+    /// No rows are the answer "nobody did": a spelling that no event can have must not give it.
+    #[test]
+    fn what_can_match_nothing_is_refused() {
+        let now = DateTime::from_timestamp(1_710_000_000, 0).unwrap_or_default();
+        let mut kinds = BTreeSet::new();
+        for sample in crate::samples::all() {
+            let needed: Vec<&Parameter> = (sample.parameters.iter())
+                .filter(|parameter| parameter.kind == ParameterKind::Text)
+                .collect();
+            for parameter in &sample.parameters {
+                let (right, wrong) = spellings(sample.name, parameter);
+                let given = |text: &str| {
+                    let others = needed.iter().filter(|other| other.name != parameter.name);
+                    let others = others.map(|other| {
+                        let (right, _) = spellings(sample.name, other);
+                        (other.name.to_owned(), right.first().copied().unwrap_or("").to_owned())
+                    });
+                    others.chain([(parameter.name.to_owned(), text.to_owned())]).collect::<Vec<_>>()
+                };
+                for text in right {
+                    let spaced = of_sample(&sample, &given(&format!("\t{text}\n ")), now);
+                    let plain = of_sample(&sample, &given(text), now);
+                    let value = |bound: anyhow::Result<Parameters>| {
+                        bound.ok().map(|bound| bound.named[parameter.name].clone())
+                    };
+                    let (spaced, plain) = (value(spaced), value(plain));
+                    assert!(plain.is_some() && spaced == plain, "{}: {text}", sample.name);
+                }
+                for text in wrong.iter().chain(&["", " \n"]) {
+                    let refused = of_sample(&sample, &given(text), now).err();
+                    let told = refused.map(|error| error.to_string()).unwrap_or_default();
+                    let named = format!("parameter `{}`: ", parameter.name);
+                    assert!(told.starts_with(&named), "{}: {text}: {told}", sample.name);
+                }
+                kinds.insert(parameter.name);
+            }
+        }
+        let known = ["arn", "bucket", "ip", "key", "kinds", "most", "role", "since", "who"];
+        assert!(kinds.iter().eq(&known), "{kinds:?}: say in `spellings` what a new one is");
+    }
+
+    /// Texts that a parameter takes, and others that it refuses.
+    fn spellings(
+        sample: &str,
+        parameter: &Parameter,
+    ) -> (&'static [&'static str], &'static [&'static str]) {
+        match (sample, parameter.name) {
+            (_, "bucket") => (
+                &["books", "old_Books.2", "arn:aws:s3:eu-west-1:111122223333:accesspoint/a"],
+                &["arn:aws:s3:::books", "arn:aws-cn:s3:::books/a", "s3://books", "books/a"],
+            ),
+            ("session-origin", "key") => (
+                &["ASIADEMO"],
+                &["AKIADEMODEPLOYBOT001", "asiademo", "arn:aws:iam::111122223333:user/ann"],
+            ),
+            (_, "key") => (
+                &["AKIADEMODEPLOYBOT001", "ASIADEMO", "AKIA************"],
+                &["akiademodeploybot001", "'AKIADEMO'", "AKIA DEMO", "wJalrXUtnFEMI/K7MDENG"],
+            ),
+            (_, "ip") => (
+                &["203.0.113.77", "2001:db8::1", "ec2.amazonaws.com", "AWS Internal"],
+                &["203.0.113.77/32", "203[.]0[.]113[.]77", "203.0.113.77:443", "203.0.113.*"],
+            ),
+            (_, "role") => (
+                &["arn:aws:iam::111122223333:role/aws-service-role/a/b"],
+                &["DataExport", "role/DataExport", "arn:aws:sts::111122223333:assumed-role/a/b"],
+            ),
+            (_, "arn") => {
+                (&["arn:aws:s3:::books", "arn:aws-cn:kms:cn-north-1:1:key/a"], &["books"])
+            }
+            (_, "kinds" | "most") => (&["1", "20"], &["0", "-1", "many", "1.5"]),
+            (_, "since") => (&["2024-03-01", "7d"], &["soon"]),
+            // Whoever it is: a name, an ARN, a key.
+            _ => (&["ann", "DataExport", "arn:aws:iam::111122223333:user/ann", "AKIADEMO"], &[]),
+        }
     }
 
     #[test]

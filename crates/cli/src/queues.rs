@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use aws_config::Region;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, QueueAttributeName,
 };
 use tokio::task::JoinHandle;
 use traillake_ingest::{Arrival, Notice, notice};
+use traillake_store::spelled_out;
 use url::Url;
 
 use crate::buckets::{self, BucketArgs};
@@ -47,11 +48,7 @@ impl Queue {
     /// # Errors
     /// For a URL that is none, and when the AWS configuration gives no credentials.
     pub async fn open(url: &str, args: &BucketArgs) -> anyhow::Result<Queue> {
-        let parsed = Url::parse(url).ok().filter(|url| url.scheme().starts_with("http"));
-        let parsed = parsed.ok_or_else(|| {
-            Problem::new(format!("`{url}` is no queue"))
-                .hint("write `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`")
-        })?;
+        let parsed = parse(url)?;
         let config = buckets::as_whom(args).await?;
         let mut builder = aws_sdk_sqs::config::Builder::from(&config);
         // The queue knows better than the profile where it is.
@@ -76,9 +73,8 @@ impl Queue {
             let request = request.max_number_of_messages(MESSAGES_AT_ONCE as i32);
             let request = request.wait_time_seconds(wait).visibility_timeout(HIDDEN_SECONDS);
             let received = request.send().await;
-            let received = received.map_err(|error| {
-                self.failed("read", "sqs:ReceiveMessage", DisplayErrorContext(error))
-            })?;
+            let received =
+                received.map_err(|error| self.failed("read", "sqs:ReceiveMessage", &error))?;
             let found = received.messages.unwrap_or_default();
             if found.is_empty() {
                 break;
@@ -110,7 +106,7 @@ impl Queue {
             let entries = entries.collect::<Result<Vec<_>, _>>()?;
             let request = self.client.delete_message_batch().queue_url(&*self.url);
             request.set_entries(Some(entries)).send().await.map_err(|error| {
-                self.failed("remove messages from", "sqs:DeleteMessage", DisplayErrorContext(error))
+                self.failed("remove messages from", "sqs:DeleteMessage", &error)
             })?;
         }
         Ok(())
@@ -138,7 +134,7 @@ impl Queue {
             let request = self.client.change_message_visibility_batch().queue_url(&*self.url);
             if let Err(error) = request.set_entries(Some(entries.collect())).send().await {
                 // Somebody else may get them meanwhile: twice the work, the same rows.
-                tracing::warn!(error = %DisplayErrorContext(error), "messages may be shown again");
+                tracing::warn!(error = said(&error), "messages may be shown again");
             }
         }
     }
@@ -154,9 +150,8 @@ impl Queue {
         ];
         let request = self.client.get_queue_attributes().queue_url(&*self.url);
         let answer = request.set_attribute_names(Some(names.to_vec())).send().await;
-        let answer = answer.map_err(|error| {
-            self.failed("ask", "sqs:GetQueueAttributes", DisplayErrorContext(error))
-        })?;
+        let answer =
+            answer.map_err(|error| self.failed("ask", "sqs:GetQueueAttributes", &error))?;
         let attributes = answer.attributes.unwrap_or_default();
         let counts = names.iter().map(|name| attributes.get(name)?.parse::<u64>().ok());
         counts.sum::<Option<u64>>().ok_or_else(|| {
@@ -165,11 +160,53 @@ impl Queue {
         })
     }
 
-    fn failed(&self, what: &str, action: &str, error: impl std::fmt::Display) -> anyhow::Error {
-        Problem::new(format!("could not {what} the queue `{}`: {error}", self.url))
-            .hint(format!("is `{action}` allowed on it?"))
-            .into()
+    fn failed<E>(&self, what: &str, action: &str, error: &SdkError<E>) -> anyhow::Error
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let (url, said) = (&self.url, said(error));
+        let problem = Problem::new(format!("could not {what} the queue `{url}`: {said}"));
+        let problem = match error.code().unwrap_or_default() {
+            code if is_absent(code) => problem.hint("`aws sqs list-queues` lists those there are"),
+            code if code.starts_with("AccessDenied") => {
+                problem.hint(format!("is `{action}` allowed on it?"))
+            }
+            _ => problem,
+        };
+        problem.into()
     }
+}
+
+/// Returns the URL of a queue, taken apart.
+///
+/// # Errors
+/// When it can be none.
+pub fn parse(url: &str) -> anyhow::Result<Url> {
+    let parsed = Url::parse(url).ok().filter(|url| url.scheme().starts_with("http"));
+    parsed.ok_or_else(|| {
+        Problem::new(format!("`{url}` is no queue"))
+            .hint("write `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`")
+            .into()
+    })
+}
+
+/// What SQS says, or why it could not be asked; nothing of how that was sent.
+fn said<E>(error: &SdkError<E>) -> String
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    match (error.code(), error.message()) {
+        (Some(code), _) if is_absent(code) => "there is no such queue".to_owned(),
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code.to_owned(),
+        (None, _) => spelled_out(error),
+    }
+}
+
+/// Returns whether that is SQS's code for a queue that is not there: of its JSON protocol, and of the
+/// one before it.
+fn is_absent(code: &str) -> bool {
+    code == "QueueDoesNotExist" || code.ends_with(".NonExistentQueue")
 }
 
 /// Messages that are kept hidden.

@@ -16,14 +16,30 @@ pub struct StateArgs {
     pub state: Option<PathBuf>,
 }
 
+/// The file that makes a folder a server's state.
+const STATE_FILE: &str = "state.db";
+
 impl StateArgs {
     /// Opens the state, and creates what is missing.
     pub fn open(&self) -> anyhow::Result<State> {
-        let folder = match &self.state {
-            Some(folder) => folder.clone(),
-            None => default_folder()?,
-        };
+        Ok(State::open(&self.folder()?)?)
+    }
+
+    /// Opens the state, which must be there: another one knows nothing of what is asked.
+    pub fn open_existing(&self) -> anyhow::Result<State> {
+        let folder = self.folder()?;
+        // What cannot be looked at is told when it is opened.
+        if !folder.join(STATE_FILE).try_exists().unwrap_or(true) {
+            let message = format!("there is no server's state at `{}`", folder.display());
+            return Err(Problem::new(message)
+                .hint("name it with `--state DIR`; `serve`, `token add` and `key add` make one")
+                .into());
+        }
         Ok(State::open(&folder)?)
+    }
+
+    fn folder(&self) -> anyhow::Result<PathBuf> {
+        self.state.clone().map_or_else(default_folder, Ok)
     }
 }
 

@@ -123,6 +123,7 @@ impl Error {
                 Some("this is a fault of ours: tell us; what is committed stands")
             }
             Error::Temporary { .. } => Some("point TMPDIR at a disk with more room"),
+            Error::Store(error) => error.hint(),
             _ => None,
         }
     }

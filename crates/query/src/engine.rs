@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arrow::datatypes::FieldRef;
+use chrono::{DateTime, Utc};
 use datafusion::execution::session_state::SessionState;
 use tokio::time::Instant;
 use traillake_store::{Lake, Pin as StorePin, Store, StoreInfo, Traffic};
@@ -57,6 +58,13 @@ pub(crate) struct Inner {
 struct Among {
     stores: Arc<[StoreInfo]>,
     visible: Option<Vec<String>>,
+}
+
+/// The session that a statement is asked in.
+struct Present {
+    now: DateTime<Utc>,
+    /// As [`QueryLimits::schema`].
+    schema: Option<String>,
 }
 
 /// For so long the state that an engine was made on counts as the latest.
@@ -209,8 +217,9 @@ impl Engine {
     ) -> Result<Answer> {
         let mut limits = Limits::start(within.rows_max, within.timeout);
         let (inner, sql, parameters) = self.asked(sql, parameters);
+        let present = Present { now: within.now, schema: within.schema };
         let planning = planned_aside(within.turn, async move {
-            let prepared = inner.prepare(&sql, &parameters, within.now).await?;
+            let prepared = inner.prepare(&sql, &parameters, present).await?;
             run::plan(prepared).await
         });
         let planned = limits.within(planning).await???;
@@ -230,8 +239,9 @@ impl Engine {
     ) -> Result<Vec<String>> {
         let mut limits = Limits::start(within.rows_max, within.timeout);
         let (inner, sql, parameters) = self.asked(sql, parameters);
+        let present = Present { now: within.now, schema: within.schema };
         let checking = planned_aside(within.turn, async move {
-            let prepared = inner.prepare(&sql, &parameters, within.now).await?;
+            let prepared = inner.prepare(&sql, &parameters, present).await?;
             run::check(&prepared)?;
             Ok(prepared.snapshots.into_iter().map(|snapshot| snapshot.store).collect())
         });
@@ -246,7 +256,7 @@ impl Engine {
     /// The limits that [`Engine::query`] asks within.
     pub fn limits(&self) -> QueryLimits {
         let EngineOptions { now, timeout, rows_max, .. } = self.inner.options;
-        QueryLimits { now, timeout, rows_max, turn: None }
+        QueryLimits { now, timeout, rows_max, schema: None, turn: None }
     }
 
     /// The stores that can be asked.

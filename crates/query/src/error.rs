@@ -140,6 +140,11 @@ impl Error {
             }
             Error::Lake(error) => return error.hint().map(str::to_string),
             Error::Fault { .. } => "please report this statement as a bug".to_string(),
+            // What the disk or the network says is enough.
+            Error::Read { source } if !is_of_storage(source.as_ref()) => {
+                "`traillake check` names what is damaged; docs/deploy.md says how to mend it"
+                    .to_string()
+            }
             Error::Lookup { .. } | Error::Read { .. } => return None,
         })
     }
@@ -179,6 +184,8 @@ impl InOurWords {
             },
             DataFusionError::Context(_, inner) => self.error(*inner),
             DataFusionError::ResourcesExhausted(detail) => self.exhausted(detail),
+            // A query writes nothing but what it spills.
+            error if is_full(&error) => self.full(&error),
             DataFusionError::IoError(source) => Error::Read { source: source.into() },
             DataFusionError::ObjectStore(source) => Error::Read { source },
             DataFusionError::ParquetError(source) => Error::Read { source },
@@ -207,6 +214,7 @@ impl InOurWords {
     fn shared(&self, shared: &DataFusionError) -> Error {
         match shared.find_root() {
             DataFusionError::ResourcesExhausted(detail) => self.exhausted(detail.clone()),
+            _ if is_full(shared) => self.full(shared),
             DataFusionError::External(source) => match source.downcast_ref::<Error>() {
                 Some(Error::Rows { limit }) => Error::Rows { limit: *limit },
                 Some(Error::Time { limit }) => Error::Time { limit: *limit },
@@ -233,6 +241,12 @@ impl InOurWords {
         }
     }
 
+    fn full(&self, error: &DataFusionError) -> Error {
+        let detail = first_line(&error.strip_backtrace());
+        tracing::info!(detail, "the disk for temporary files is full");
+        Error::Spill { detail }
+    }
+
     fn statement(&self, error: &DataFusionError) -> Error {
         Error::sql(traillake_trino::explain_error(error, &self.names, &self.sql), &self.sql)
     }
@@ -246,6 +260,56 @@ pub(crate) fn file_named(error: &DataFusionError) -> Option<String> {
     text[..end].rsplit(char::is_whitespace).next().map(str::to_string)
 }
 
+/// Whether an error, or one of its causes, is that of a disk that is full.
+fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    matches!(kind, Some(StorageFull | QuotaExceeded)) || error.source().is_some_and(is_full)
+}
+
+/// Whether an error, or one of its causes, is that of a disk or of a bucket.
+fn is_of_storage(error: &(dyn std::error::Error + 'static)) -> bool {
+    let is_one = error.is::<std::io::Error>() || error.is::<object_store::Error>();
+    is_one || error.source().is_some_and(is_of_storage)
+}
+
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Arc;
+
+    use arrow::error::ArrowError;
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_that_of_what_is_spilled() {
+        let words = InOurWords { sql: "SELECT 1".into(), names: Arc::default(), memory_bytes: 1 };
+        let full = || DataFusionError::IoError(io::ErrorKind::StorageFull.into());
+        // As what writes it hands the failure on.
+        let spilled = || DataFusionError::from(ArrowError::from(io::Error::from(full())));
+        for error in [
+            full(),
+            spilled(),
+            DataFusionError::Context("a sort".into(), Box::new(spilled())),
+            DataFusionError::Shared(Arc::new(spilled())),
+        ] {
+            let shown = error.to_string();
+            assert!(matches!(words.error(error), Error::Spill { .. }), "{shown}");
+        }
+        let broken = DataFusionError::IoError(io::ErrorKind::InvalidData.into());
+        assert!(matches!(words.error(broken), Error::Read { .. }));
+    }
+
+    #[test]
+    fn data_that_cannot_be_read_says_who_names_the_damage() {
+        let hint = |source: Box<dyn std::error::Error + Send + Sync>| Error::Read { source }.hint();
+        let damaged = hint("Parquet error: Invalid Parquet file. Corrupt footer".into());
+        assert!(damaged.is_some_and(|hint| hint.contains("`traillake check`")));
+        assert_eq!(hint(Box::new(io::Error::from(io::ErrorKind::PermissionDenied))), None);
+    }
 }

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use chrono::DateTime;
 use datafusion::common::tree_node::{Transformed, TreeNode};
@@ -65,6 +65,16 @@ pub(crate) fn lines(explained: &Explained<'_>) -> Result<RecordBatch> {
     let schema = Arc::new(Schema::new(vec![Field::new(HEADER, DataType::Utf8, false)]));
     let lines: ArrayRef = Arc::new(text.lines().map(Some).collect::<StringArray>());
     Ok(RecordBatch::try_new(schema, vec![lines])?)
+}
+
+/// Returns the one row of EXPLAIN (TYPE VALIDATE) about a query that can be run, as Trino has it.
+///
+/// # Errors
+/// When the row does not fit a batch.
+pub(crate) fn valid() -> Result<RecordBatch> {
+    let schema = Arc::new(Schema::new(vec![Field::new("Valid", DataType::Boolean, false)]));
+    let row: ArrayRef = Arc::new(BooleanArray::from(vec![true]));
+    Ok(RecordBatch::try_new(schema, vec![row])?)
 }
 
 // Writing into a String cannot fail, so the results of `write!` are dropped below.

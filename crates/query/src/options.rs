@@ -65,6 +65,9 @@ pub struct QueryLimits {
     pub timeout: Option<Duration>,
     /// The most rows its answer may have.
     pub rows_max: Option<u64>,
+    /// The schema that bare names are looked for in before the store: `system` or
+    /// `information_schema`. Any other is as none.
+    pub schema: Option<String>,
     /// The right to use a thread; kept until no thread plans the statement any more, which may be
     /// after it was given up.
     pub turn: Option<Arc<dyn Any + Send + Sync>>,

@@ -57,6 +57,8 @@ impl Resolved {
 pub(crate) struct Resolver<'a> {
     /// The session's store, in which names without a schema are looked up.
     pub(crate) store: &'a str,
+    /// The schema in which they are looked for before: [`SYSTEM`] or [`INFORMATION_SCHEMA`].
+    pub(crate) schema: Option<&'static str>,
     /// All stores of the lake.
     pub(crate) stores: &'a [StoreInfo],
     /// Names of the tables handed in.
@@ -80,7 +82,10 @@ impl Resolver<'_> {
             return Ok((table.clone(), None));
         }
         match parts.as_slice() {
-            [table] => self.bare(table).ok_or_else(|| self.unknown(name)),
+            [table] => match self.in_schema(table) {
+                Some(found) => Ok((found, None)),
+                None => self.bare(table).ok_or_else(|| self.unknown(name)),
+            },
             [schema, table] | [_, schema, table] => self.qualified(name, schema, table),
             _ => Err(self.unknown(name)),
         }
@@ -96,6 +101,13 @@ impl Resolver<'_> {
             is(alias, parts) || parts.len() == 3 && alias.len() == 2 && is(alias, &parts[1..])
         });
         found.map(|(_, table)| table)
+    }
+
+    /// The table of the session's schema, where that is no store.
+    fn in_schema(&self, table: &str) -> Option<Resolved> {
+        let schema = self.schema?;
+        let tables = if schema == SYSTEM { self.system } else { INFORMATION_TABLES };
+        known(tables, table).map(|table| Resolved::new(schema, table))
     }
 
     fn bare(&self, table: &str) -> Option<(Resolved, Option<Note>)> {
@@ -185,6 +197,11 @@ impl Resolver<'_> {
             None => error.with_hint("`SHOW TABLES` lists the tables"),
         }
     }
+}
+
+/// Returns the schema of that name that is no store's.
+pub(crate) fn schema_without_store(name: &str) -> Option<&'static str> {
+    known(&[SYSTEM, INFORMATION_SCHEMA], name)
 }
 
 /// Returns the further names by their parts, with the tables they mean.

@@ -79,7 +79,7 @@ fn tables(
     resolver: &Resolver<'_>,
 ) -> Result<Result<RecordBatch>> {
     let schema = match parent(options).map(parts) {
-        None => resolver.store.to_string(),
+        None => resolver.schema.unwrap_or(resolver.store).to_string(),
         Some(parts) => {
             let last = parts.last().cloned().unwrap_or_default();
             let known = directory.schemas().find(|schema| schema.eq_ignore_ascii_case(&last));

@@ -114,7 +114,7 @@ impl Error {
         Error::State { reason: reason.to_string() }
     }
 
-    /// What to try next, where that can be said.
+    /// What whoever runs the server can try next, where that can be said.
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::Query(error) => error.hint(),
@@ -123,10 +123,19 @@ impl Error {
         }
     }
 
-    /// The whole message, the place in the statement and the hint included: for protocols that have
-    /// one field for it all.
+    /// What a client can try next, where that can be said: nothing of the command line, which is not
+    /// theirs.
+    pub(crate) fn hint_to_clients(&self) -> Option<String> {
+        match self {
+            Error::Query(error) => hint_to_clients(error),
+            error => error.hint().filter(|hint| !is_of_command_line(hint)),
+        }
+    }
+
+    /// The whole message to a client, the place in the statement and the hint included: for protocols
+    /// that have one field for it all.
     pub fn message(&self) -> String {
-        match self.hint() {
+        match self.hint_to_clients() {
             Some(hint) => format!("{}\nhint: {hint}", self.message_alone()),
             None => self.message_alone(),
         }
@@ -148,6 +157,28 @@ impl Error {
             }
         }
     }
+}
+
+/// As [`Error::hint_to_clients`]. A limit is the server's, unless the request has set a lower one.
+pub(crate) fn hint_to_clients(error: &traillake_query::Error) -> Option<String> {
+    use traillake_query::Error as QueryError;
+    let hint = match error {
+        QueryError::Rows { .. } => "add a LIMIT, or raise the limit where you have set it",
+        QueryError::Time { .. } => {
+            "ask about a shorter time, or raise the limit where you have set it"
+        }
+        QueryError::Memory { .. } | QueryError::Spill { .. } => {
+            "ask about a shorter time or fewer columns"
+        }
+        error => return error.hint().filter(|hint| !is_of_command_line(hint)),
+    };
+    Some(hint.to_owned())
+}
+
+/// Whether a hint names a flag or a command of the program, or its settings.
+fn is_of_command_line(hint: &str) -> bool {
+    let words = ["`--", "`-p ", "`traillake ", "traillake.toml", "flags of the command"];
+    words.iter().any(|word| hint.contains(word))
 }
 
 impl From<rusqlite::Error> for Error {

@@ -45,6 +45,9 @@ pub(crate) struct Asked {
     /// `http`, `lake`, `athena` or `trino`.
     pub(crate) protocol: &'static str,
     pub(crate) store: String,
+    /// The schema that bare names are looked for in before the store, if any: `system` or
+    /// `information_schema`.
+    pub(crate) schema: Option<String>,
     pub(crate) sql: String,
     pub(crate) parameters: Parameters,
     /// The client's own name for the request: asked twice, it is one query.

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use crate::refusal::{self, Refusal};
 
+/// What to do about damage.
+const MEND: &str = "`traillake check` names what is damaged; docs/deploy.md says how to mend it";
+
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -234,9 +237,14 @@ impl Error {
                  longest query"
             }
             Error::NotLive { .. } => "another rewrite was there first; plan again",
+            Error::Corrupt { .. } => MEND,
             Error::Storage { source, .. } if is_full(source.as_ref()) => {
                 "make space and run it again: what was acknowledged is whole, the rest comes in then"
             }
+            Error::Storage { source, .. } if links(source.as_ref()).any(is_of_network) => {
+                "nothing answered, which says nothing of what is stored: run it again"
+            }
+            Error::Storage { action, source } if is_unreadable(action, source.as_ref()) => MEND,
             Error::Storage { source, .. } => return refusal::within(source.as_ref())?.hint(),
             _ => return None,
         })
@@ -302,6 +310,71 @@ fn is_missing(error: &(dyn std::error::Error + 'static)) -> bool {
     let found = error.downcast_ref::<object_store::Error>();
     matches!(found, Some(object_store::Error::NotFound { .. }))
         || error.source().is_some_and(is_missing)
+}
+
+/// Whether the failure of a read says nothing of what is stored: who asks may not read it, or nobody
+/// answered.
+pub(crate) fn is_unanswered(error: &object_store::Error) -> bool {
+    use object_store::Error as Failure;
+    match error {
+        Failure::NotFound { .. } | Failure::NotModified { .. } | Failure::Precondition { .. } => {
+            return false;
+        }
+        Failure::PermissionDenied { .. } | Failure::Unauthenticated { .. } => return true,
+        _ => {}
+    }
+    match refusal::within(error) {
+        // The object is shorter than it should be.
+        Some(Refusal::Other { code, .. }) => code != "InvalidRange" && !code.starts_with("416"),
+        Some(_) => true,
+        None => links(error).any(|link| is_of_network(link) || is_of_somebody_else(link)),
+    }
+}
+
+/// Whether an error is that of a network, or of a disk behind one.
+fn is_of_network(link: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::ErrorKind as Kind;
+    let kind = link.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    let is_io = matches!(
+        kind,
+        Some(
+            Kind::ConnectionAborted
+                | Kind::ConnectionRefused
+                | Kind::ConnectionReset
+                | Kind::HostUnreachable
+                | Kind::NetworkDown
+                | Kind::NetworkUnreachable
+                | Kind::NotConnected
+                | Kind::StaleNetworkFileHandle
+                | Kind::TimedOut
+        )
+    );
+    is_io || link.is::<object_store::client::HttpError>()
+}
+
+/// Whether an error is that of a file which may not be read.
+fn is_of_somebody_else(link: &(dyn std::error::Error + 'static)) -> bool {
+    let io = link.downcast_ref::<std::io::Error>();
+    io.is_some_and(|io| io.kind() == std::io::ErrorKind::PermissionDenied)
+}
+
+/// Whether what was read is there, and is not what it should be. Of a log that is told in words.
+fn is_unreadable(action: &str, source: &(dyn std::error::Error + 'static)) -> bool {
+    let is_of_file = |link: &(dyn std::error::Error + 'static)| {
+        link.is::<parquet::errors::ParquetError>() || link.is::<arrow::error::ArrowError>()
+    };
+    let is_of_storage = |link: &(dyn std::error::Error + 'static)| {
+        link.is::<std::io::Error>() || link.is::<object_store::Error>()
+    };
+    let is_of_log = action.starts_with("read the log of ");
+    (is_of_log || links(source).any(is_of_file)) && !links(source).any(is_of_storage)
+}
+
+/// An error and its causes.
+fn links<'a>(
+    first: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(first), |&error| error.source())
 }
 
 /// Whether a failure comes from a disk, or a share of it, that is full.

@@ -10,6 +10,7 @@ mod examine;
 pub(crate) mod tombstone;
 
 use std::collections::HashSet;
+use std::slice;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -22,7 +23,7 @@ use crate::data_file::DataFile;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::log::{TableLog, TableState};
-use crate::rewrite::{Replacement, check_bytes, fence};
+use crate::rewrite::{Replacement, altered, fence, not_as_written};
 use crate::round::StoreWriter;
 use crate::settings;
 use crate::snapshot::{StoreSnapshot, TableSnapshot};
@@ -179,7 +180,9 @@ impl StoreWriter {
         let checksums = log.checksums(table.state()).await?;
         let mut written = Vec::new();
         for of in leaving.iter().filter(|of| !of.is_whole()) {
-            check_bytes(table, std::slice::from_ref(&of.file), &checksums).await?;
+            if let [path, ..] = &altered(table, slice::from_ref(&of.file), &checksums).await?[..] {
+                return Err(not_as_written(path));
+            }
             written.extend(self.without(table, spec, of, expiry).await?);
         }
         let removes = leaving.iter().map(|of| log.removal(&of.file)).collect::<Result<_>>()?;
@@ -204,7 +207,7 @@ impl StoreWriter {
         let file = &leaving.file;
         let group = Group::alone(file);
         let kept = Kept::Without(expiry, leaving.rows);
-        let (objects, inputs) = (self.objects(), std::slice::from_ref(file));
+        let (objects, inputs) = (self.objects(), slice::from_ref(file));
         fold(objects, table.prefix(), spec, &group, inputs, expiry.memory_bytes, &kept).await
     }
 

@@ -41,6 +41,36 @@ pub(crate) async fn ledger_at(log: &TableLog, at: At) -> Result<Option<TableStat
     }
 }
 
+/// The table as it was at `time`, of its `state` of the last round before that: what removals have
+/// taken out since is still there. Folds since then stay, for they change no row.
+///
+/// # Errors
+/// [`Error::TooOld`] when nothing that state could be read from is left.
+pub(crate) async fn before_removals(
+    log: &TableLog,
+    state: Arc<TableState>,
+    time: DateTime<Utc>,
+) -> Result<Arc<TableState>> {
+    let mut removal = None;
+    for version in (1..=state.version()).rev() {
+        // What was cleaned up is older than the round.
+        let Some(entry) = log.read_commit(version).await? else { break };
+        if !entry.tokens.contains_key(&log.rewrites()) || entry.at.is_none_or(|at| at <= time) {
+            break;
+        }
+        if entry.tokens.contains_key(&log.expired_rows()) {
+            removal = Some(version);
+        }
+    }
+    match removal {
+        None => Ok(state),
+        Some(removal) => {
+            let before = log.load(Some(removal - 1)).await?;
+            before.map(Arc::new).ok_or_else(|| too_old(At::Time(time)))
+        }
+    }
+}
+
 /// When the newest commit of a state was made.
 pub(crate) async fn committed_at(
     log: &TableLog,

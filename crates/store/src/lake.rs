@@ -422,14 +422,17 @@ impl Lake {
 
 fn open_folder(location: &str, create: bool, fsync: Arc<dyn Fsync>) -> Result<DurableFolder> {
     let path = local_path(location)?;
-    if !create && !path.exists() {
+    let failed =
+        |error: std::io::Error| Error::storage(format!("open the folder `{location}`"), error);
+    // Whether there is one is not known to who may not look.
+    let is_there = path.try_exists().map_err(failed)?;
+    if !create && !is_there {
         return Err(Error::NoLake { location: location.to_string() });
     }
-    if path.exists() && !path.is_dir() {
+    if is_there && !path.is_dir() {
         return Err(Error::NotALake { location: location.to_string() });
     }
-    DurableFolder::open(&path, create, fsync)
-        .map_err(|error| Error::storage(format!("open the folder `{location}`"), error))
+    DurableFolder::open(&path, create, fsync).map_err(failed)
 }
 
 fn local_path(location: &str) -> Result<PathBuf> {

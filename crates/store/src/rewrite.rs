@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
+use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use uuid::Uuid;
@@ -20,6 +21,9 @@ use crate::round::StoreWriter;
 use crate::snapshot::{LiveFile, TableSnapshot};
 use crate::spec::TableSpec;
 
+/// Files that are held against their checksums at the same time.
+const FILES_AT_ONCE: usize = 4;
+
 /// Files that stand for others.
 pub(crate) struct Replacement {
     /// The new ones.
@@ -30,25 +34,35 @@ pub(crate) struct Replacement {
     pub expires: Option<Tombstone>,
 }
 
-/// Checks that files are byte for byte what was written, as `checksums` of the log say: what is made
-/// of them would vouch for a damage, and the file that a backup may have would heal it no more.
+/// Of files, those that are not byte for byte what was written, as `checksums` of the log say: what is
+/// made of them would vouch for a damage, and the file that a backup may have would heal it no more.
 ///
 /// # Errors
-/// [`Error::Corrupt`] with the first that is not; when one cannot be read.
-pub(crate) async fn check_bytes(
+/// When one cannot be read.
+pub(crate) async fn altered(
     table: &TableSnapshot,
     files: &[LiveFile],
     checksums: &HashMap<String, String>,
-) -> Result<()> {
-    for file in files {
-        let path = layout::relative(table.prefix(), &file.path);
-        let Some(written) = path.and_then(|path| checksums.get(&path)) else { continue };
-        if data_file::checksum_of(table.object_store(), &file.path).await? != *written {
-            let reason = "its bytes are not those that were written, so it stays as it is";
-            return Err(Error::corrupt(format!("`{}`", file.path), reason));
-        }
-    }
-    Ok(())
+) -> Result<Vec<Path>> {
+    let looks: Vec<_> = files
+        .iter()
+        .filter_map(|file| {
+            let path = layout::relative(table.prefix(), &file.path)?;
+            Some((file, checksums.get(&path)?))
+        })
+        .map(|(file, written)| async move {
+            let found = data_file::checksum_of(table.object_store(), &file.path).await?;
+            Ok::<_, Error>((found != *written).then(|| file.path.clone()))
+        })
+        .collect();
+    let found: Vec<_> = futures::stream::iter(looks).buffered(FILES_AT_ONCE).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// What is told of a file that was [`altered`].
+pub(crate) fn not_as_written(path: &Path) -> Error {
+    let reason = "its bytes are not those that were written, so it stays as it is";
+    Error::corrupt(format!("`{path}`"), reason)
 }
 
 impl StoreWriter {

@@ -224,7 +224,11 @@ impl Store {
             cache.seal(&log, tip.version).await;
         }
         let told = tip.tables.clone();
-        Ok(Pin { token: tip.token, committed_at: tip.at, told, store: self.clone() })
+        let asked = match at {
+            Some(At::Time(time)) => Some(time),
+            _ => None,
+        };
+        Ok(Pin { token: tip.token, committed_at: tip.at, asked, told, store: self.clone() })
     }
 
     async fn tip(&self, ledger: &TableLog, at: Option<At>) -> Result<Option<Arc<Tip>>> {
@@ -272,6 +276,8 @@ pub struct Pin {
     pub token: i64,
     /// When the ledger's last commit was made.
     pub committed_at: Option<DateTime<Utc>>,
+    /// The time it was asked of, where it was: what was removed later is in it.
+    asked: Option<DateTime<Utc>>,
     /// The last round of every table, as the ledger tells.
     told: Option<Arc<BTreeMap<String, i64>>>,
     store: Store,
@@ -302,8 +308,13 @@ impl Pin {
         let opened = names.iter().map(|name| async move {
             let log = self.store.log(name)?;
             let latest = self.store.latest.state(&log).await?;
-            let state = history::not_after(&log, latest, self.token).await?;
-            Ok::<_, Error>(state.map(|state| TableSnapshot::new(log, state)))
+            let Some(mut state) = history::not_after(&log, latest, self.token).await? else {
+                return Ok(None);
+            };
+            if let Some(time) = self.asked {
+                state = history::before_removals(&log, state, time).await?;
+            }
+            Ok::<_, Error>(Some(TableSnapshot::new(log, state)))
         });
         let tables: Vec<TableSnapshot> =
             try_join_all(opened).await?.into_iter().flatten().collect();

@@ -37,7 +37,7 @@ use crate::error::{Error, Result};
 use crate::expire::tombstone;
 use crate::lake::remove_file;
 use crate::layout;
-use crate::rewrite::{check_bytes, live};
+use crate::rewrite::{altered, live, not_as_written};
 use crate::round::{StoreWriter, due_checkpoint};
 use crate::snapshot::{LiveFile, ScalarStat, TableSnapshot};
 use crate::spec::TableSpec;
@@ -204,14 +204,23 @@ impl StoreWriter {
             for group in groups {
                 let folded = async {
                     let inputs = live(&table, &group.paths()).await?;
-                    check_bytes(&table, &inputs, &checksums).await?;
-                    self.fold(&table, spec, &group, &inputs, options, (now, began)).await
+                    let altered = altered(&table, &inputs, &checksums).await?;
+                    if !altered.is_empty() {
+                        return Ok(Err(altered));
+                    }
+                    self.fold(&table, spec, &group, &inputs, options, (now, began)).await.map(Ok)
                 };
                 match folded.await {
-                    Ok(files) => {
+                    Ok(Ok(files)) => {
                         told.files_folded += group.inputs.len() as u64;
                         told.files_written += files;
                         told.rows_rewritten += group.rows();
+                    }
+                    // The others are planned again without them.
+                    Ok(Err(altered)) => {
+                        told.problems
+                            .extend(altered.iter().map(|path| not_as_written(path).spelled_out()));
+                        failed.extend(altered);
                     }
                     // Somebody else has folded them, or vacuum began: planned again.
                     Err(Error::NotLive { .. }) => {}

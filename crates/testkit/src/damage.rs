@@ -36,12 +36,31 @@ pub fn double(actions: &mut Vec<Value>, path: &str, name: &str) -> bool {
     };
     copy["add"]["path"] = json!(name);
     actions.push(copy);
+    count_adds(actions);
+    true
+}
+
+/// Has a commit add `count` files more, each like its first but for what `alter` makes of that
+/// (the `add`, and the file's number). Nothing happens where it adds none.
+pub fn multiply(actions: &mut Vec<Value>, count: usize, alter: impl Fn(&mut Value, usize)) {
+    let Some(first) = actions.iter().find(|action| action["add"].is_object()).cloned() else {
+        return;
+    };
+    actions.extend((0..count).map(|number| {
+        let mut action = first.clone();
+        alter(&mut action["add"], number);
+        action
+    }));
+    count_adds(actions);
+}
+
+/// Has a commit announce the files that it adds.
+fn count_adds(actions: &mut [Value]) {
     let count = actions.iter().filter(|action| action["add"].is_object()).count();
     let info = actions.iter_mut().find(|action| action["commitInfo"].is_object());
     if let Some(info) = info {
         info["commitInfo"]["operationMetrics"]["numAddedFiles"] = json!(count.to_string());
     }
-    true
 }
 
 /// Has a commit that adds the file at `path` say that it has this size and so many rows, and nothing

@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use crate::dialect::TrinoDialect;
 use crate::explain::placed;
-use crate::rewrite::{self, conditions, headers::Headers, mistakes, recognise};
+use crate::rewrite::{self, conditions, headers::Headers, mistakes, recognise, tree};
 use crate::tokens::{Tokens, tokenize};
 use crate::{Kind, Names, Parameters, SqlError, nesting};
 
@@ -27,6 +27,8 @@ pub enum StatementKind {
         /// `EXPLAIN ANALYZE`.
         analyze: bool,
     },
+    /// `EXPLAIN (TYPE VALIDATE)` of a query: whether it could be run.
+    Validate,
     /// SHOW TABLES, COLUMNS, SCHEMAS, CATALOGS or FUNCTIONS.
     Show,
     /// DESCRIBE of a table.
@@ -123,9 +125,8 @@ fn parse_statement(parser: &mut Parser, words: &[Keyword]) -> Outcome {
         }
         Some(Keyword::EXPLAIN) => {
             parser.next_token();
-            let analyze = parse_explain_options(parser)?;
-            let query = ast::Statement::Query(parser.parse_query()?);
-            Ok((StatementKind::Explain { analyze }, query))
+            let kind = parse_explain_options(parser)?;
+            Ok((kind, ast::Statement::Query(parser.parse_query()?)))
         }
         Some(Keyword::SHOW) => Ok((StatementKind::Show, parser.parse_statement()?)),
         Some(Keyword::DESCRIBE | Keyword::DESC) => {
@@ -135,19 +136,50 @@ fn parse_statement(parser: &mut Parser, words: &[Keyword]) -> Outcome {
     }
 }
 
-/// `EXPLAIN [ANALYZE] [VERBOSE] [(TYPE …, FORMAT …)]`; returns whether to analyze.
-fn parse_explain_options(parser: &mut Parser) -> Result<bool, ParserError> {
+/// `EXPLAIN [ANALYZE] [VERBOSE] [(TYPE …, FORMAT …)]`; returns what is asked for.
+fn parse_explain_options(parser: &mut Parser) -> Result<StatementKind, ParseFault> {
     let analyze = parser.parse_keyword(Keyword::ANALYZE);
     let _verbose = parser.parse_keyword(Keyword::VERBOSE);
+    let mut kind = StatementKind::Explain { analyze };
     let options = matches!(
         (&parser.peek_nth_token_ref(0).token, &parser.peek_nth_token_ref(1).token),
         (Token::LParen, Token::Word(word))
             if matches!(word.value.to_ascii_lowercase().as_str(), "type" | "format")
     );
-    if options {
-        while !matches!(parser.next_token().token, Token::RParen | Token::EOF) {}
+    if !options {
+        return Ok(kind);
     }
-    Ok(analyze)
+    parser.next_token();
+    loop {
+        let (name, value) = (parser.next_token(), parser.next_token());
+        let lower = |token: &TokenWithSpan| token.token.to_string().to_ascii_lowercase();
+        match (lower(&name).as_str(), lower(&value).as_str()) {
+            ("format", "text") | ("type", "logical" | "distributed") => {}
+            ("type", "validate") if !analyze => kind = StatementKind::Validate,
+            _ => return Err(ParseFault::Sql(no_option(&name, &value))),
+        }
+        if !parser.consume_token(&Token::Comma) {
+            parser.expect_token(&Token::RParen)?;
+            return Ok(kind);
+        }
+    }
+}
+
+/// Returns why `EXPLAIN` has no such option: an answer of another form would be taken for that one.
+fn no_option(name: &TokenWithSpan, value: &TokenWithSpan) -> SqlError {
+    let typed = format!("{} {}", name.token, value.token).to_ascii_uppercase();
+    let message = format!("`EXPLAIN ({typed})` is not supported");
+    let hint = match typed.as_str() {
+        "FORMAT JSON" | "FORMAT GRAPHVIZ" => {
+            "EXPLAIN answers lines of text: write `(FORMAT TEXT)`, or nothing"
+        }
+        "TYPE IO" => {
+            "EXPLAIN says how many files, rows and bytes of each table may be read: write \
+             `(TYPE LOGICAL)`, or nothing"
+        }
+        _ => "there are `(TYPE LOGICAL)`, `DISTRIBUTED` and `VALIDATE`, and `(FORMAT TEXT)`",
+    };
+    tree::error_at(Kind::Unsupported, message, name.span).with_hint(hint)
 }
 
 fn not_read_only(parser: &Parser) -> ParseFault {

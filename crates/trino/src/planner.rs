@@ -23,6 +23,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use crate::analyze::compare;
 use crate::functions;
+use crate::functions::internal::interval_scaled;
 use crate::functions::support::{Rows, Scalar, Takes, invalid, returns};
 use crate::map;
 use crate::type_names::trino_type;
@@ -54,6 +55,29 @@ impl ExprPlanner for Comparisons {
             }
             None => PlannerResult::Original(expr),
         })
+    }
+}
+
+/// Plans an interval times or over a number, which DataFusion refuses.
+#[derive(Debug)]
+pub(crate) struct ScaledIntervals;
+
+impl ExprPlanner for ScaledIntervals {
+    fn plan_binary_op(
+        &self,
+        expr: RawBinaryExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawBinaryExpr>> {
+        let scale: fn(Expr, Expr, [&DataType; 2]) -> Option<Expr> = match expr.op {
+            BinaryOperator::Multiply => interval_scaled::times,
+            BinaryOperator::Divide => interval_scaled::over,
+            _ => return Ok(PlannerResult::Original(expr)),
+        };
+        // What has no type yet is refused where DataFusion looks at it.
+        let types = (expr.left.get_type(schema), expr.right.get_type(schema));
+        let (Ok(left), Ok(right)) = types else { return Ok(PlannerResult::Original(expr)) };
+        let scaled = scale(expr.left.clone(), expr.right.clone(), [&left, &right]);
+        Ok(scaled.map_or(PlannerResult::Original(expr), PlannerResult::Planned))
     }
 }
 

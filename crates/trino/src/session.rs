@@ -33,7 +33,8 @@ pub fn register(context: &SessionContext) -> Result<()> {
     let state_ref = context.state_ref();
     let existing = context.state();
     let analyzer = analyzer(&existing.analyzer().function_rewrites, existing.analyzer());
-    let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(planner::Comparisons)];
+    let mut planners: Vec<Arc<dyn ExprPlanner>> =
+        vec![Arc::new(planner::Comparisons), Arc::new(planner::ScaledIntervals)];
     planners.extend(existing.expr_planners().iter().cloned());
     let mut builder = SessionStateBuilder::new_from_existing(existing)
         .with_expr_planners(planners)

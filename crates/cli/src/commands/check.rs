@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::{Value, json};
 use traillake_ingest::{LogProof, store_spec};
-use traillake_store::{Audit, AuditOptions, Finding, Grade, Lake, Proof};
+use traillake_store::{Audit, AuditOptions, Error, Finding, Grade, Lake, Proof};
 
 use crate::failure::Outcome;
 use crate::interrupt::Interrupt;
@@ -43,7 +43,11 @@ pub async fn run(session: &Session, args: CheckArgs) -> anyhow::Result<Outcome> 
         session.talk.warn("interrupted");
         return Ok(Outcome::Interrupted);
     };
-    let audit = audited.map_err(|error| lakes::no_lake(&location, error))?;
+    let audit = audited.map_err(|error| match error {
+        // It says what could not be read.
+        Error::Storage { .. } => error.into(),
+        error => lakes::no_lake(&location, error),
+    })?;
     let (text, json) = (text(&location, &audit, args.read_data), to_json(&location, &audit));
     let printed = Report { text, json }.print(args.report.format, session.terminal.stdout);
     let outcome = if audit.is_sound() { Outcome::Done } else { Outcome::DoneWithFailures };

@@ -7,11 +7,11 @@ use traillake_trino::Parameters;
 
 use crate::answers::{self, Writing};
 use crate::engines::{self, Limits};
-use crate::failure::{Outcome, Problem};
+use crate::failure::Outcome;
 use crate::lakes;
 use crate::output::Format;
 use crate::session::Session;
-use crate::times::parse_time;
+use crate::times::window;
 
 /// What can be typed after `traillake coverage`.
 #[derive(Debug, Args)]
@@ -30,10 +30,11 @@ pub struct CoverageArgs {
         hide_possible_values = true
     )]
     by: Span,
-    /// Only events at or after this time
+    /// Only events at or after this time: `2026-03-11`, `2026-03-11T02:00` (UTC),
+    /// `2026-03-11T02:00:00-07:00`, or `30d` for so long ago
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// Only events before this time
+    /// Only events before this time, spelled alike
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
     /// table, vertical, markdown, json, ndjson, csv, tsv, arrow or parquet [default: table on a
@@ -65,11 +66,9 @@ enum Span {
 /// nobody looked. `system.coverage` has it by type of resource too, `system.listed` as spans of
 /// days.
 pub async fn run(session: &Session, args: CoverageArgs) -> anyhow::Result<Outcome> {
-    let time = |text: &Option<String>| {
-        text.as_deref().map(|text| parse_time(text, session.now).map_err(Problem::new)).transpose()
-    };
-    let limits =
-        Limits { since: time(&args.since)?, until: time(&args.until)?, ..Limits::default() };
+    let (since, until) = window(args.since.as_deref(), args.until.as_deref(), session.now)?;
+    let limits = Limits { since, until, ..Limits::default() };
+    lakes::refuse_inside(session, args.output.as_deref()).await?;
     let lake = lakes::open(session).await?;
     let store = session.settings.text("store");
     let engine = engines::engine(session, &lake, store, limits).await?;

@@ -20,7 +20,7 @@ use crate::times::show_second;
 #[command(after_help = "\
 Examples:
   traillake token add alice --expires 90d
-  traillake token list
+  traillake token add alice && traillake token list
   traillake token add grafana --only default --format json")]
 pub struct TokenArgs {
     #[command(subcommand)]
@@ -39,9 +39,9 @@ Examples:
     /// List the tokens, without their secrets
     #[command(after_help = "\
 Examples:
-  traillake token list
-  traillake token list --format json
-  traillake token list --state ./state")]
+  traillake token add alice && traillake token list
+  traillake token add alice && traillake token list --format json
+  traillake token add alice --state ./state && traillake token list --state ./state")]
     List(ListArgs),
     /// Take a token away: it is refused from now on
     #[command(after_help = "\
@@ -57,7 +57,7 @@ Examples:
 #[command(after_help = "\
 Examples:
   traillake key add alice
-  traillake key list
+  traillake key add alice && traillake key list
   traillake key add grafana --expires 365d --format json")]
 pub struct KeyArgs {
     #[command(subcommand)]
@@ -76,9 +76,9 @@ Examples:
     /// List the access keys, without their secrets
     #[command(after_help = "\
 Examples:
-  traillake key list
-  traillake key list --format json
-  traillake key list --state ./state")]
+  traillake key add alice && traillake key list
+  traillake key add alice && traillake key list --format json
+  traillake key add alice --state ./state && traillake key list --state ./state")]
     List(ListArgs),
     /// Take an access key away: it is refused from now on
     #[command(after_help = "\
@@ -198,8 +198,12 @@ fn add(session: &Session, kind: CredentialKind, args: &AddArgs) -> anyhow::Resul
 }
 
 fn list(session: &Session, kind: CredentialKind, args: &ListArgs) -> anyhow::Result<Outcome> {
-    let found = args.state.open()?.credentials(kind)?;
-    let text = found.iter().map(line).collect();
+    let found = args.state.open_existing()?.credentials(kind)?;
+    let text = match (found.is_empty(), kind) {
+        (false, _) => found.iter().map(line).collect(),
+        (true, CredentialKind::Token) => "no tokens\n".to_owned(),
+        (true, CredentialKind::AccessKey) => "no access keys\n".to_owned(),
+    };
     let json = found.iter().map(as_json).collect();
     Report { text, json: Value::Array(json) }.print(args.report.format, session.terminal.stdout)?;
     Ok(Outcome::Done)
@@ -240,7 +244,7 @@ fn as_json(credential: &Credential) -> Value {
 }
 
 fn remove(session: &Session, kind: CredentialKind, args: &RemoveArgs) -> anyhow::Result<Outcome> {
-    if !args.state.open()?.remove_credential(kind, &args.id)? {
+    if !args.state.open_existing()?.remove_credential(kind, &args.id)? {
         return Err(Problem::new(format!("there is none with the id `{}`", args.id))
             .hint("`traillake token list` and `traillake key list` show them")
             .into());

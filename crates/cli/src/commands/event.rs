@@ -56,7 +56,7 @@ pub async fn run(session: &Session, args: EventArgs) -> anyhow::Result<Outcome> 
     let mut missing = 0;
     let mut records = Vec::new();
     let mut provenances = Vec::new();
-    for id in &args.ids {
+    for id in args.ids.iter().map(|id| bare(id)) {
         let found = find(&engine, id, args.provenance).await?;
         if found.is_empty() {
             missing += 1;
@@ -78,6 +78,11 @@ pub async fn run(session: &Session, args: EventArgs) -> anyhow::Result<Outcome> 
     };
     let outcome = if missing > 0 { Outcome::DoneWithFailures } else { Outcome::Done };
     outcome.after(printed)
+}
+
+/// Returns the id without the blanks and quotes that come along where it is copied from.
+fn bare(id: &str) -> &str {
+    id.trim_matches(|c: char| c.is_whitespace() || "'\"`,".contains(c))
 }
 
 fn write(records: &[String], pretty: bool, terminal: bool) -> anyhow::Result<()> {

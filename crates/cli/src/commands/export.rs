@@ -20,7 +20,7 @@ use crate::lakes;
 use crate::output::Format;
 use crate::quantities::{count_of, show_size};
 use crate::session::Session;
-use crate::times::parse_time;
+use crate::times::{Window, window};
 
 /// What can be typed after `traillake export`.
 #[derive(Debug, Args)]
@@ -46,10 +46,11 @@ pub struct ExportArgs {
         conflicts_with = "sql"
     )]
     table: Table,
-    /// Only events at or after this time
+    /// Only events at or after this time: `2026-03-11`, `2026-03-11T02:00` (UTC),
+    /// `2026-03-11T02:00:00-07:00`, or `30d` for so long ago
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// Only events before this time
+    /// Only events before this time, spelled alike
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
     /// Export from the lake as it was: the number of a round, or a time
@@ -126,26 +127,24 @@ const TIME: &str = "eventTime";
 /// Writes a selection of events into a folder. Memory does not grow with the selection: answers are
 /// streamed, and sorted by the engine, which spills.
 pub async fn run(session: &Session, args: ExportArgs) -> anyhow::Result<Outcome> {
-    let time = |text: &Option<String>| {
-        text.as_deref().map(|text| parse_time(text, session.now).map_err(Problem::new)).transpose()
-    };
-    let (since, until) = (time(&args.since)?, time(&args.until)?);
+    let (since, until) = window(args.since.as_deref(), args.until.as_deref(), session.now)?;
     let at = args.at.as_deref().map(|at| parse_at(at, session.now)).transpose()?;
     let limits = Limits { since, until, at, ..Limits::default() };
+    lakes::refuse_inside(session, Some(&args.output)).await?;
     let lake = lakes::open(session).await?;
     let engine = engines::engine(session, &lake, session.settings.text("store"), limits).await?;
-    let folder = Folder::create(&args.output)?;
     let interrupt = Interrupt::listen(|| {});
-    let exported = interrupt.unless(write(session, &engine, &folder, &args)).await;
+    let exported = interrupt.unless(write(session, &engine, &args)).await;
     let shown = args.output.display();
     let Some(exported) = exported else {
         session.talk.warn(&format!("interrupted; `{shown}` has no manifest.json: it is not whole"));
         return Ok(Outcome::Interrupted);
     };
-    let Exported { files, snapshots, relaid } = exported?;
+    let Exported { folder, files, snapshots, relaid } = exported?;
     let (events, bytes): (u64, u64) =
         (files.iter().map(|f| f.events).sum(), files.iter().map(|f| f.bytes).sum());
-    folder.close(&manifest(&args, (since, until), &files, snapshots, relaid))?;
+    let closed = folder.close(&manifest(&args, (since, until), &files, snapshots, relaid));
+    closed.inspect_err(|_| tell_half(session, &args))?;
     session.talk.say(&format!(
         "{} in {} written to `{shown}`, {}",
         count_of(events, "event"),
@@ -161,45 +160,65 @@ pub async fn run(session: &Session, args: ExportArgs) -> anyhow::Result<Outcome>
     Ok(Outcome::Done)
 }
 
+/// Says that an export that failed is half of one.
+fn tell_half(session: &Session, args: &ExportArgs) {
+    let shown = args.output.display();
+    session.talk.warn(&format!("`{shown}` has no manifest.json: it is not whole"));
+}
+
 struct Exported {
+    folder: Folder,
     files: Vec<ExportedFile>,
     snapshots: Vec<Value>,
     relaid: u64,
 }
 
-async fn write(
-    session: &Session,
-    engine: &Engine,
-    folder: &Folder,
-    args: &ExportArgs,
-) -> anyhow::Result<Exported> {
+async fn write(session: &Session, engine: &Engine, args: &ExportArgs) -> anyhow::Result<Exported> {
     let mut answer = engine.query(&statement(args), &Parameters::default()).await?;
+    if args.format == ExportFormat::Trail && column(&answer.schema, RECORD).is_none() {
+        return Err(Problem::new("a trail is made of whole events")
+            .hint("select `eventJson`, or give a condition with `--where`")
+            .into());
+    }
+    // Not before: a statement that is refused leaves no folder behind.
+    let folder = Folder::create(&args.output)?;
     let snapshots = answer.snapshots.iter().map(|snapshot| {
         let at = snapshot.committed_at;
         let at = at.map(|at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true));
         json!({"store": snapshot.store, "round": snapshot.token, "committed_at": at})
     });
     let snapshots = snapshots.collect();
-    let (files, relaid) = match (args.format, &args.sql) {
+    let filled = fill(session, &mut answer, &folder, args).await;
+    let (files, relaid) = filled.inspect_err(|_| tell_half(session, args))?;
+    answer.notes().iter().for_each(|note| session.talk.note(&note.text));
+    Ok(Exported { folder, files, snapshots, relaid })
+}
+
+/// Writes an answer into the folder; returns its files, and how many events were laid out anew.
+async fn fill(
+    session: &Session,
+    answer: &mut Answer,
+    folder: &Folder,
+    args: &ExportArgs,
+) -> anyhow::Result<(Vec<ExportedFile>, u64)> {
+    Ok(match (args.format, &args.sql) {
         (ExportFormat::Trail, _) => {
-            let (files, without) = trail(&mut answer, folder, args).await?;
+            let (files, without) = trail(answer, folder, args).await?;
             if without > 0 {
                 let rows = count_of(without, "row");
                 session.talk.warn(&format!("{rows} left out: `{RECORD}` is NULL"));
             }
             (files, 0)
         }
-        (ExportFormat::Ndjson, None) => lines(&mut answer, folder, args).await?,
+        (ExportFormat::Ndjson, None) => lines(answer, folder, args).await?,
         (ExportFormat::Ndjson, Some(_)) => {
-            (sheets(&mut answer, folder, args, Format::Ndjson, "ndjson").await?, 0)
+            (sheets(answer, folder, args, Format::Ndjson, "ndjson").await?, 0)
         }
         (ExportFormat::Parquet, _) => {
-            (sheets(&mut answer, folder, args, Format::Parquet, "parquet").await?, 0)
+            (sheets(answer, folder, args, Format::Parquet, "parquet").await?, 0)
         }
-        (ExportFormat::Csv, _) => (sheets(&mut answer, folder, args, Format::Csv, "csv").await?, 0),
-    };
-    answer.notes().iter().for_each(|note| session.talk.note(&note.text));
-    Ok(Exported { files, snapshots, relaid })
+        (ExportFormat::Csv, _) => (sheets(answer, folder, args, Format::Csv, "csv").await?, 0),
+    })
 }
 
 /// The statement whose rows are exported. Its order is whole, so that the same selection is the same
@@ -232,11 +251,6 @@ async fn trail(
     folder: &Folder,
     args: &ExportArgs,
 ) -> anyhow::Result<(Vec<ExportedFile>, u64)> {
-    if column(&answer.schema, RECORD).is_none() {
-        return Err(Problem::new("a trail is made of whole events")
-            .hint("select `eventJson`, or give a condition with `--where`")
-            .into());
-    }
     let events_max = args.file_events.unwrap_or(TRAIL_FILE_EVENTS);
     let mut trail = Trail::new(folder, args.table.service(), events_max);
     let mut without = 0;
@@ -359,7 +373,7 @@ impl Told {
 
 fn manifest(
     args: &ExportArgs,
-    (since, until): (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
+    (since, until): Window,
     files: &[ExportedFile],
     snapshots: Vec<Value>,
     relaid: u64,

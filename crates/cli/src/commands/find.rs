@@ -19,7 +19,7 @@ use crate::lakes;
 use crate::output::Format;
 use crate::quantities::count_of;
 use crate::session::Session;
-use crate::times::parse_time;
+use crate::times::window;
 
 /// What can be typed after `traillake find`.
 #[derive(Debug, Args)]
@@ -37,10 +37,11 @@ pub struct FindArgs {
     /// understood; `-` is standard input
     #[arg(short, long, value_name = "IOCS")]
     file: Option<PathBuf>,
-    /// Only events at or after this time
+    /// Only events at or after this time: `2026-03-11`, `2026-03-11T02:00` (UTC),
+    /// `2026-03-11T02:00:00-07:00`, or `30d` for so long ago
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// Only events before this time
+    /// Only events before this time, spelled alike
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
     /// A line a term instead: how many events mention it, the first and the last
@@ -78,11 +79,9 @@ pub async fn run(session: &Session, args: FindArgs) -> anyhow::Result<Outcome> {
             .into());
     }
     say_how_read(session, &terms);
-    let time = |text: &Option<String>| {
-        text.as_deref().map(|text| parse_time(text, session.now).map_err(Problem::new)).transpose()
-    };
-    let limits =
-        Limits { since: time(&args.since)?, until: time(&args.until)?, ..Limits::default() };
+    let (since, until) = window(args.since.as_deref(), args.until.as_deref(), session.now)?;
+    let limits = Limits { since, until, ..Limits::default() };
+    lakes::refuse_inside(session, args.output.as_deref()).await?;
     let lake = lakes::open(session).await?;
     let engine = engines::engine(session, &lake, session.settings.text("store"), limits).await?;
     // A line an event, however wide: a table must not turn by itself.

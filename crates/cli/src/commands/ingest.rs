@@ -11,13 +11,14 @@ use traillake_ingest::{CancelFlag, LATE_DAYS, Selection, Selectors};
 use traillake_store::{Lake, StoreSnapshot};
 
 use crate::buckets::BucketArgs;
+use crate::closest::closest;
 use crate::failure::{Outcome, Problem};
 use crate::intake::{self, Following, Hearing, Intake, stored};
 use crate::lakes;
 use crate::output::{ReportArgs, ReportFormat};
 use crate::quantities::{count_of, parse_duration, parse_ingest_memory};
 use crate::session::Session;
-use crate::times::{parse_time, show_second};
+use crate::times::{show_second, window};
 
 /// What can be typed after `traillake ingest`.
 #[derive(Debug, Args)]
@@ -50,7 +51,8 @@ pub struct IngestArgs {
     /// URL
     #[arg(long, value_name = "MANIFEST", conflicts_with = "follow")]
     inventory: Option<String>,
-    /// Only events from this time on: looks at what was delivered since, by the date in its key
+    /// Only events from this time on (`2026-03-11`, `2026-03-11T02:00` in UTC, or `30d` for so long
+    /// ago): looks at what was delivered since, by the date in its key
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
     /// Only events before this time: looks at what was delivered until three days later, by the
@@ -91,16 +93,24 @@ pub struct IngestArgs {
     buckets: BucketArgs,
 }
 
+/// The store that is made where it is missing; every other one is made by `store create`.
+const MADE_BY_ITSELF: &str = "default";
+
 /// Brings in what is new, and reports what became of everything.
 pub async fn run(session: &Session, args: IngestArgs) -> anyhow::Result<Outcome> {
     if args.follow && args.sources.iter().any(|source| source == "-") {
         return Err(Problem::new("standard input cannot be followed: it comes once").into());
     }
     let location = session.settings.lake();
-    let intakes = intakes(session, &args).await?;
+    let store = session.settings.text("store");
+    refuse_unknown(session, store).await?;
+    let mut intakes = intakes(session, &args).await?;
     tell_lateness(session, &intakes);
-    for intake in &intakes {
+    let is_among_others = args.follow && intakes.len() > 1;
+    // One of several that are followed holds up none of the others: its own looks check it.
+    for intake in intakes.iter_mut().filter(|of| !is_among_others || of.name.is_none()) {
         intake.check(session, &location).await?;
+        intake.is_checked = true;
     }
     if let [_, _, ..] = intakes.as_slice()
         && args.report.is_some()
@@ -111,7 +121,6 @@ pub async fn run(session: &Session, args: IngestArgs) -> anyhow::Result<Outcome>
         return dry_run(session, &location, &intakes, args.printed.format).await;
     }
     let lake = lakes::open_or_create(session).await?;
-    let store = session.settings.text("store");
     if args.follow {
         // One listener for all looks: between two of them nobody else would hear. Each follower has
         // a flag of its own.
@@ -154,6 +163,23 @@ pub async fn run(session: &Session, args: IngestArgs) -> anyhow::Result<Outcome>
     outcome.after(report.print(args.printed.format, session.terminal.stdout))
 }
 
+/// Refuses a store that is not there: a name that is mistyped must not become one.
+async fn refuse_unknown(session: &Session, store: &str) -> anyhow::Result<()> {
+    if store == MADE_BY_ITSELF {
+        return Ok(());
+    }
+    if lakes::exists(session).await? {
+        match lakes::open(session).await?.store_info(store).await {
+            Ok(_) => return Ok(()),
+            Err(traillake_store::Error::NoStore { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let hint =
+        format!("`traillake store create {store}` makes it, `traillake store list` shows all");
+    Err(Problem::new(format!("there is no store `{store}`")).hint(hint).into())
+}
+
 /// Returns what is to be brought in: the sources typed, as one, and each one that the lake keeps.
 async fn intakes(session: &Session, args: &IngestArgs) -> anyhow::Result<Vec<Intake>> {
     let typed = Intake {
@@ -188,7 +214,14 @@ async fn intakes(session: &Session, args: &IngestArgs) -> anyhow::Result<Vec<Int
                 Problem::new(format!("the source `{name}` has nothing of what is selected"))
                     .hint(format!("`traillake source show {name}` tells what it is narrowed to"))
             })?),
-            None => unknown.push(name),
+            None => match closest(&name, kept.iter().map(|(known, _)| known.as_str())) {
+                Some(known) => {
+                    return Err(Problem::new(format!("there is no source or file `{name}`"))
+                        .hint(format!("did you mean `{known}`?"))
+                        .into());
+                }
+                None => unknown.push(name),
+            },
         }
     }
     if args.sources.is_empty() {
@@ -257,13 +290,10 @@ async fn state_of(lake: &Lake, store: &str) -> anyhow::Result<Option<StoreSnapsh
 }
 
 fn selection(args: &IngestArgs, session: &Session) -> anyhow::Result<Selection> {
-    let time = |text: &Option<String>| {
-        let parsed = text.as_deref().map(|text| parse_time(text, session.now));
-        parsed.transpose().map_err(Problem::new)
-    };
+    let (since, until) = window(args.since.as_deref(), args.until.as_deref(), session.now)?;
     Ok(Selection {
-        since: time(&args.since)?,
-        until: time(&args.until)?,
+        since,
+        until,
         accounts: args.account.iter().cloned().collect(),
         regions: args.region.iter().cloned().collect(),
         kinds: args.kind.iter().copied().collect(),

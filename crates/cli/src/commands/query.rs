@@ -17,7 +17,7 @@ use crate::output::Format;
 use crate::parameters::{self, parse_assignment, parse_lookup};
 use crate::quantities::{parse_duration, parse_size};
 use crate::session::Session;
-use crate::times::parse_time;
+use crate::times::window;
 use crate::{lakes, lookups, samples};
 
 /// What can be typed after `traillake query`.
@@ -67,10 +67,11 @@ struct Question {
 
 #[derive(Debug, Args)]
 struct Scope {
-    /// Only events at or after this time
+    /// Only events at or after this time: `2026-03-11`, `2026-03-11T02:00` (UTC),
+    /// `2026-03-11T02:00:00-07:00`, or `30d` for so long ago
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// Only events before this time
+    /// Only events before this time, spelled alike
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
     /// Ask the lake as it was: the number of a round, or a time
@@ -128,6 +129,7 @@ pub async fn run(session: &Session, args: QueryArgs) -> anyhow::Result<Outcome> 
         };
     }
     let limits = limits(session, &args)?;
+    lakes::refuse_inside(session, args.looks.output.as_deref()).await?;
     let writing = Writing {
         format: args.looks.format,
         file: args.looks.output,
@@ -157,7 +159,12 @@ async fn ask_without_lake(
     parameters: &Parameters,
     writing: &Writing,
 ) -> anyhow::Result<Outcome> {
-    let folder = tempfile::Builder::new().prefix("traillake-").tempdir()?;
+    let folder = tempfile::Builder::new().prefix("traillake-").tempdir().map_err(|error| {
+        let folder = std::env::temp_dir();
+        Problem::new(format!("could not use the temporary folder `{}`", folder.display()))
+            .hint("point TMPDIR at a folder with room for what is brought in")
+            .because(error)
+    })?;
     let location = folder.path().join("lake").to_string_lossy().into_owned();
     let intake = Intake { sources, ..Intake::default() };
     intake.check(session, &location).await?;
@@ -213,17 +220,15 @@ fn question(session: &Session, question: &Question) -> anyhow::Result<(String, P
 }
 
 fn limits(session: &Session, args: &QueryArgs) -> anyhow::Result<Limits> {
-    let time = |text: &Option<String>| {
-        text.as_deref().map(|text| parse_time(text, session.now).map_err(Problem::new)).transpose()
-    };
     let scope = &args.scope;
+    let (since, until) = window(scope.since.as_deref(), scope.until.as_deref(), session.now)?;
     let lookups = scope.lookup.iter().map(|(name, file)| lookups::read(name, file.as_ref()));
     Ok(Limits {
         memory_bytes: args.memory,
         timeout: args.timeout,
         rows_max: args.rows_max,
-        since: time(&scope.since)?,
-        until: time(&scope.until)?,
+        since,
+        until,
         at: scope.at.as_deref().map(|text| parse_at(text, session.now)).transpose()?,
         lookups: lookups.collect::<anyhow::Result<_>>()?,
     })

@@ -11,8 +11,9 @@ use crate::failure::{Outcome, Problem};
 use crate::intake::stored::{self, Note, StoredSource};
 use crate::lakes;
 use crate::output::{Report, ReportArgs};
+use crate::queues;
 use crate::session::Session;
-use crate::times::{parse_time, show_second};
+use crate::times::{show_second, window};
 
 /// What can be typed after `traillake source`.
 #[derive(Debug, Args)]
@@ -59,6 +60,7 @@ Examples:
 }
 
 #[derive(Debug, Args)]
+#[command(mut_arg("role_arn", |arg| arg.value_parser(parse_role)))]
 struct AddArgs {
     /// Its name: lower-case letters, digits, `-` and `_`
     name: String,
@@ -73,7 +75,8 @@ struct AddArgs {
     /// Only this kind of log: events, insights, aggregated or digests
     #[arg(long, value_name = "KIND", num_args = 1.., value_parser = parse_kind)]
     kind: Vec<Kind>,
-    /// Only events from this time on, by the date in the key
+    /// Only events from this time on (`2026-03-11`, `2026-03-11T02:00` in UTC, or `30d` for so long
+    /// ago), by the date in the key
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
     /// Only events before this time: what was delivered until three days later is looked at
@@ -95,6 +98,14 @@ struct NamedArgs {
     name: String,
     #[command(flatten)]
     report: ReportArgs,
+}
+
+/// Returns what can be the ARN of a role: a follower would ask for anything else in vain, for ever.
+fn parse_role(text: &str) -> Result<String, String> {
+    match text.starts_with("arn:") && text.contains(":role/") {
+        true => Ok(text.to_owned()),
+        false => Err("write the ARN of a role: `arn:aws:iam::111122223333:role/NAME`".to_owned()),
+    }
 }
 
 /// Keeps, lists, shows or forgets sources.
@@ -134,6 +145,9 @@ async fn add(session: &Session, args: AddArgs) -> anyhow::Result<Report> {
     if args.sqs.is_some() && !buckets::is_bucket(&args.url) {
         return Err(Problem::new("a queue tells of objects in a bucket, not of files").into());
     }
+    if let Some(url) = &args.sqs {
+        queues::parse(url)?;
+    }
     let store = session.settings.text("store");
     let mut source = StoredSource::new(&args.url, store, args.buckets, session.now)?;
     if buckets::is_bucket(&source.url) {
@@ -142,11 +156,8 @@ async fn add(session: &Session, args: AddArgs) -> anyhow::Result<Report> {
     source.accounts = args.account;
     source.regions = args.region;
     source.kinds = args.kind.iter().map(|kind| kind.table().to_owned()).collect();
-    let time = |text: Option<String>| {
-        let parsed = text.map(|text| parse_time(&text, session.now));
-        parsed.transpose().map_err(Problem::new)
-    };
-    (source.since, source.until) = (time(args.since)?, time(args.until)?);
+    (source.since, source.until) =
+        window(args.since.as_deref(), args.until.as_deref(), session.now)?;
     source.sqs = args.sqs;
     let lake = lakes::open_or_create(session).await?;
     if !lake.add_source(name, serde_json::to_string_pretty(&source)?).await? {

@@ -11,6 +11,7 @@ use traillake_trino::Parameters;
 
 use crate::answers;
 use crate::commands::store::describe::as_json;
+use crate::config::Origin;
 use crate::engines::{self, Limits};
 use crate::failure::Outcome;
 use crate::intake::stored::{self, Note, StoredSource};
@@ -41,12 +42,18 @@ pub struct StatusArgs {
     report: ReportArgs,
 }
 
-/// Shows every store: time range, rows and sizes, objects, records and whether they add up.
+/// Shows every store, or the one that `--store` names: time range, rows and sizes, objects, records
+/// and whether they add up.
 pub async fn run(session: &Session, args: StatusArgs) -> anyhow::Result<Outcome> {
     let lake = lakes::open(session).await?;
-    let stores = lake.stores().await?;
-    let mut text =
-        format!("lake {}: {}\n", lake.location(), count_of(stores.len() as u64, "store"));
+    let (stores, mut text) = match named(session) {
+        Some(name) => (vec![lake.store_info(name).await?], format!("lake {}\n", lake.location())),
+        None => {
+            let stores = lake.stores().await?;
+            let count = count_of(stores.len() as u64, "store");
+            (stores, format!("lake {}: {count}\n", lake.location()))
+        }
+    };
     let mut described = Vec::new();
     let mut sound = true;
     let sources = stored::stored(&lake).await?;
@@ -82,6 +89,14 @@ pub async fn run(session: &Session, args: StatusArgs) -> anyhow::Result<Outcome>
     let json = json!({"lake": lake.location(), "stores": described});
     let outcome = if sound { Outcome::Done } else { Outcome::DoneWithFailures };
     outcome.after(Report { text, json }.print(args.report.format, session.terminal.stdout))
+}
+
+/// Returns the store that `--store` names. What stands in the environment or a file says which one
+/// is worked on, not which is looked at.
+fn named(session: &Session) -> Option<&str> {
+    let mut settings = session.settings.iter();
+    let (_, value) = settings.find(|(setting, _)| setting.key == "store")?;
+    matches!(value.origin, Origin::Flag(_)).then_some(value.text.as_str())
 }
 
 struct StoreStatus {
@@ -141,7 +156,7 @@ impl SourceStatus {
             format!("  source {}: {}, {}", self.name, self.url, self.note.last_success());
         if let Some(age) = self.newest_delivery_age_seconds {
             let age = Duration::from_secs(age.unsigned_abs());
-            text += &format!(", newest delivery {} ago", show_duration(age));
+            text += &format!(", newest delivery {} ago", show_age(age));
         }
         if let Some(backlog) = self.note.backlog {
             text += &format!(", {} wait", count_of(backlog, "message"));
@@ -256,7 +271,11 @@ impl StoreStatus {
         }
         let objects: u64 = self.objects.iter().map(|(_, count)| count).sum();
         let states: Vec<String> = (self.objects.iter())
-            .map(|(state, count)| format!("{} {state}", show_count(*count)))
+            .map(|(state, count)| {
+                let several = state == "copy" && *count != 1;
+                let state = if several { "copies" } else { state.as_str() };
+                format!("{} {state}", show_count(*count))
+            })
             .collect();
         if objects > 0 {
             text += &format!("  {} = {}\n", count_of(objects, "object"), states.join(" + "));
@@ -308,6 +327,14 @@ impl StoreStatus {
     }
 }
 
+/// Returns how old something is: in days from two of them on.
+fn show_age(age: Duration) -> String {
+    match age.as_secs() / 86_400 {
+        0 | 1 => show_duration(age),
+        days => count_of(days, "day"),
+    }
+}
+
 /// Returns one line about a table.
 pub fn table_line(name: &str, rows: u64, files: u64, bytes: u64) -> String {
     let (rows, files) = (count_of(rows, "row"), count_of(files, "file"));
@@ -352,4 +379,18 @@ async fn one(engine: &Engine, sql: &str) -> anyhow::Result<Vec<Cell>> {
 
 fn number(cell: Cell) -> u64 {
     cell.and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_old_is_told_in_days() {
+        for (hours, told) in
+            [(1, "60 min 0 s"), (47, "47 h 0 min"), (48, "2 days"), (6232, "259 days")]
+        {
+            assert_eq!(show_age(Duration::from_secs(hours * 3600)), told);
+        }
+    }
 }

@@ -75,7 +75,8 @@ impl Folder {
             .map_err(|error| self.failed(error))?;
         let (file, path): (File, TempPath) = file.into_parts();
         let measured = Arc::new(Mutex::new(Measured::default()));
-        let sink = Measuring { inner: file, measured: measured.clone() };
+        let (root, measuring) = (self.root.clone(), measured.clone());
+        let sink = Measuring { inner: file, root, measured: measuring };
         Ok((Partial { path, measured }, Box::new(BufWriter::new(sink))))
     }
 
@@ -129,15 +130,17 @@ fn make_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Counts and hashes what is written.
+/// Counts and hashes what is written. What cannot be written is told with the folder, whichever
+/// format it was to be.
 struct Measuring {
     inner: File,
+    root: PathBuf,
     measured: Arc<Mutex<Measured>>,
 }
 
 impl Write for Measuring {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.inner.write(bytes)?;
+        let written = self.inner.write(bytes).map_err(|error| told(&self.root, &error))?;
         let mut measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
         measured.bytes += written as u64;
         measured.hash.update(&bytes[..written]);
@@ -145,6 +148,11 @@ impl Write for Measuring {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
+        self.inner.flush().map_err(|error| told(&self.root, &error))
     }
+}
+
+/// Returns the failure of a write with its place.
+fn told(root: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("could not write to `{}`: {error}", root.display()))
 }

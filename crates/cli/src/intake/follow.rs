@@ -8,6 +8,7 @@
 mod fares;
 mod follower;
 mod messages;
+mod starting;
 mod stop;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ use crate::upkeep::{self, How};
 
 use fares::Fares;
 use follower::Follower;
+use starting::Starting;
 
 /// Looks that go on at once. Each may take all the memory that an ingest may take; but a bucket
 /// that does not answer must not hold up the others.
@@ -53,28 +55,31 @@ pub struct Following {
     sweeping: Mutex<()>,
     /// Changes when somebody asks for a look at everything.
     asks: watch::Sender<()>,
+    /// How the first looks of a command's sources go.
+    starting: Starting,
 }
 
 /// Who hears how it goes.
 pub enum Hearing {
-    /// Whoever typed the command: what came is printed, and what is wrong with the first look is
-    /// wrong with the command.
+    /// Whoever typed the command: what came is printed, and what is wrong with the first look at each
+    /// of its sources, or at places that were typed, is wrong with the command.
     Command(ReportFormat),
     /// Who asks a server: it says what came, and goes on whatever fails.
     Server(Followed),
 }
 
 /// Brings in what is new, each intake into its store, until it is interrupted; then returns when
-/// what is under way has stopped. A look that fails is told and tried again, but for the first.
+/// what is under way has stopped. A look that fails is told and tried again, but for the first at
+/// places that were typed, and the first at the last source where it failed at all others too.
 ///
 /// # Errors
-/// The first look's.
+/// That look's.
 pub async fn follow(
     following: Following,
     intakes: Vec<(String, Intake)>,
     interrupt: &Interrupt,
 ) -> anyhow::Result<()> {
-    let following = Arc::new(following);
+    let following = Arc::new(Following { starting: Starting::of(intakes.len()), ..following });
     let mut followers = Followers::default();
     for (store, intake) in intakes {
         let follower = Follower::new(&following.lake, store, intake, None).await?;
@@ -220,13 +225,14 @@ impl Following {
             looking: Semaphore::new(LOOKS_AT_ONCE),
             sweeping: Mutex::new(()),
             asks: watch::Sender::new(()),
+            starting: Starting::default(),
         }
     }
 
     /// A follower of a source that the lake keeps; none where nothing of it is selected. A bucket
     /// that does not answer must not hold up those of the others.
     async fn follower(&self, name: &str, source: StoredSource) -> anyhow::Result<Option<Follower>> {
-        let Some(intake) = source.intake(name, &Intake::default()) else { return Ok(None) };
+        let Some(mut intake) = source.intake(name, &Intake::default()) else { return Ok(None) };
         let checked = intake.check(&self.session, self.lake.location());
         match tokio::time::timeout(ANSWERS_WITHIN, checked).await {
             Ok(checked) => checked?,
@@ -235,8 +241,11 @@ impl Following {
                 return Err(Problem::new(format!("nothing answered within {within}")).into());
             }
         }
+        intake.is_checked = true;
         let store = source.store.clone();
-        Ok(Some(Follower::new(&self.lake, store, intake, Some(source)).await?))
+        let follower = Follower::new(&self.lake, store, intake, Some(source)).await?;
+        follower.queue().await?;
+        Ok(Some(follower))
     }
 
     /// Keeps in the lake how a look at a source went. That it cannot be kept is told.

@@ -67,6 +67,8 @@ pub struct Intake {
     pub follows: bool,
     /// Whether it is a follower's look at everything.
     pub is_sweep: bool,
+    /// Whether its sources have been seen to be there, and the lake not to lie in one.
+    pub is_checked: bool,
     /// Objects decoded at once, where a flag says so.
     pub jobs: Option<usize>,
     /// Memory in bytes, where a flag says so.
@@ -168,6 +170,22 @@ impl Intake {
         named || self.sources.iter().any(|source| buckets::is_bucket(source))
     }
 
+    /// Returns the words for a run that looked at all of its places and came upon nothing whatever,
+    /// as it does where one is misspelt.
+    fn told_empty(&self, report: &Report) -> Option<String> {
+        let Selection { since, until, accounts, regions, kinds } = &self.selection;
+        let is_narrowed = since.is_some() || until.is_some() || !accounts.is_empty();
+        let is_narrowed = is_narrowed || !regions.is_empty() || !kinds.is_empty();
+        let is_named = self.keys.is_some() || self.inventory.is_some() || !self.arrivals.is_empty();
+        let is_whole = !report.cancelled && report.months_passed_over == 0;
+        let is_nothing = is_whole && report.objects.found == 0 && report.faults_total == 0;
+        if is_narrowed || is_named || !is_nothing || self.sources.iter().any(|text| text == "-") {
+            return None;
+        }
+        let places: Vec<String> = self.sources.iter().map(|text| format!("`{text}`")).collect();
+        (!places.is_empty()).then(|| format!("there is nothing under {}", places.join(", ")))
+    }
+
     /// Returns the options of a run on the lake at `location`.
     pub fn options(&self, session: &Session, location: &str) -> IngestOptions {
         let settings = &session.settings;
@@ -242,6 +260,9 @@ async fn run(
         intake.found.forget();
     }
     let report = result?;
+    if let Some(words) = intake.told_empty(&report) {
+        session.talk.warn(&words);
+    }
     if report.objects.past_retention > 0 {
         let objects = count_of(report.objects.past_retention, "object");
         session.talk.say(&format!("left out {objects}: delivered before what the store keeps"));

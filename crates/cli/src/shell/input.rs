@@ -11,7 +11,8 @@ use reedline::{
 
 use super::complete::Words;
 use super::history;
-use super::statements::next_statement;
+use super::meta;
+use super::statements::{command_behind, next_statement};
 use crate::session::Session;
 
 /// Statements that are remembered.
@@ -89,13 +90,17 @@ impl Input {
     }
 }
 
-/// Enter ends the input when a statement is whole; else it begins a new line.
+/// Enter ends the input when a statement is whole, or the line is a command; else it begins a new
+/// line.
 struct WholeStatements;
 
 impl Validator for WholeStatements {
     fn validate(&self, text: &str) -> ValidationResult {
         let text = text.trim();
-        let whole = text.is_empty() || text.starts_with('\\') || next_statement(text).is_some();
+        let whole = text.is_empty()
+            || meta::spelled_out(text).is_some()
+            || next_statement(text).is_some()
+            || command_behind(text).is_some();
         if whole { ValidationResult::Complete } else { ValidationResult::Incomplete }
     }
 }
@@ -119,10 +124,34 @@ impl Prompt for StorePrompt {
     }
 
     fn render_prompt_multiline_indicator(&self) -> Cow<'_, str> {
-        Cow::Borrowed("  ")
+        Cow::Borrowed("-> ")
     }
 
     fn render_prompt_history_search_indicator(&self, search: PromptHistorySearch) -> Cow<'_, str> {
         Cow::Owned(format!("(history: {}) ", search.term))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_stuck_in_a_statement() {
+        for (text, is_whole) in [
+            ("", true),
+            ("\\d events", true),
+            ("help", true),
+            ("Exit", true),
+            ("quit;", true),
+            ("SELECT 1\nFROM events;", true),
+            ("SELECT 1\n\\q", true),
+            ("quit it\n\n\\q", true),
+            ("SELECT 1\nFROM events", false),
+            ("SELECT 'a\n\\q", false),
+        ] {
+            let found = matches!(WholeStatements.validate(text), ValidationResult::Complete);
+            assert_eq!(found, is_whole, "{text}");
+        }
     }
 }

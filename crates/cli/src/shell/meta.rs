@@ -66,6 +66,17 @@ pub const NAMES: [&str; 12] = [
     "\\quit",
 ];
 
+/// Returns the line as a command, where it is one: it starts with a backslash, or is one of the
+/// words that other shells know.
+pub fn spelled_out(line: &str) -> Option<&str> {
+    let line = line.trim();
+    match line.trim_end_matches(';').trim_end().to_ascii_lowercase().as_str() {
+        "help" => Some("\\?"),
+        "exit" | "quit" => Some("\\q"),
+        _ => Some(line).filter(|line| line.starts_with('\\')),
+    }
+}
+
 impl FromStr for Meta {
     type Err = Problem;
 
@@ -120,6 +131,17 @@ mod tests {
             ("\\q", Meta::Quit),
         ] {
             assert_eq!(Meta::from_str(line).ok(), Some(expected), "{line}");
+        }
+        for (line, expected) in [
+            ("exit", Some("\\q")),
+            (" QUIT ;\r", Some("\\q")),
+            ("help", Some("\\?")),
+            ("  \\d events", Some("\\d events")),
+            ("exit 1", None),
+            ("SELECT '\\q'", None),
+            ("", None),
+        ] {
+            assert_eq!(spelled_out(line), expected, "{line}");
         }
         for (line, message) in
             [("\\format", "\\format needs a format"), ("\\tming", "there is no command `\\tming`")]

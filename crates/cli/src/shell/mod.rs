@@ -18,6 +18,7 @@ use crate::answers::{self, Writing};
 use crate::commands::samples::{in_full, list};
 use crate::engines::{self, Limits};
 use crate::failure::{Outcome, Problem};
+use crate::lakes;
 use crate::output::{Format, print};
 use crate::samples;
 use crate::session::Session;
@@ -26,7 +27,7 @@ use traillake_server::formats::escape::visible_lines;
 use complete::Words;
 use input::{Input, Line};
 use meta::Meta;
-use statements::next_statement;
+use statements::{command_behind, next_statement};
 
 /// A shell at work.
 pub struct Shell<'a> {
@@ -103,8 +104,8 @@ impl<'a> Shell<'a> {
     async fn take(&mut self, pending: &mut String) -> anyhow::Result<Next> {
         loop {
             let rest = pending.trim_start();
-            if rest.starts_with('\\') {
-                let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
+            let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
+            if let Some(line) = meta::spelled_out(line) {
                 let (line, after) = (line.to_owned(), after.to_owned());
                 *pending = after;
                 if self.meta(&line).await? == Next::Leave {
@@ -114,6 +115,13 @@ impl<'a> Shell<'a> {
                 let (statement, after) = (statement.to_owned(), after.to_owned());
                 *pending = after;
                 if self.statement(&statement).await? == Next::Leave {
+                    return Ok(Next::Leave);
+                }
+            } else if let Some((begun, line)) = command_behind(rest).filter(|_| self.interactive) {
+                // What was typed so far stays; a script asks all of it, or fails.
+                let (begun, line) = (begun.to_owned(), line.to_owned());
+                *pending = begun;
+                if self.meta(&line).await? == Next::Leave {
                     return Ok(Next::Leave);
                 }
             } else {
@@ -188,10 +196,11 @@ impl<'a> Shell<'a> {
                 self.say(if self.timing { "timing is on" } else { "timing is off" })
             }
             Meta::Format(name) => {
-                self.format = Some(Format::from_str(&name, true).map_err(Problem::new)?);
+                self.format = Some(format_of(&name)?);
                 self.say(&format!("answers as {name}"))
             }
             Meta::Output(file) => {
+                lakes::refuse_inside(self.session, file.as_deref()).await?;
                 self.file_begun = false;
                 self.file = file;
                 match &self.file {
@@ -269,4 +278,14 @@ impl<'a> Shell<'a> {
         words.extend(traillake_trino::functions::names());
         words
     }
+}
+
+/// Returns the format of that name.
+fn format_of(name: &str) -> Result<Format, Problem> {
+    Format::from_str(name, true).map_err(|_| {
+        let known = Format::value_variants().iter().filter_map(Format::to_possible_value);
+        let known: Vec<String> = known.map(|known| known.get_name().to_owned()).collect();
+        Problem::new(format!("there is no format `{name}`"))
+            .hint(format!("there are {}", known.join(", ")))
+    })
 }

@@ -24,9 +24,38 @@ pub fn next_statement(text: &str) -> Option<(&str, &str)> {
     }
 }
 
+/// Returns what comes before the last line of `text`, and that line, where it is a command in the
+/// midst of a statement; `None` where it stands in quotes or in a comment.
+pub fn command_behind(text: &str) -> Option<(&str, &str)> {
+    let text = text.trim_end();
+    let begin = text.rfind('\n')? + 1;
+    let (begun, line) = text.split_at(begin);
+    let line = line.trim_start();
+    // Outside of both a semicolon would end the statement.
+    let ends = || next_statement(&format!("{begun};")).is_some();
+    (line.starts_with('\\') && ends()).then_some((begun, line))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::next_statement;
+    use super::{command_behind, next_statement};
+
+    #[test]
+    fn a_command_may_come_where_a_statement_has_begun() {
+        for (text, expected) in [
+            ("SELECT 1\n\\q", Some(("SELECT 1\n", "\\q"))),
+            ("help\n\n  \\? \n", Some(("help\n\n", "\\?"))),
+            ("SELECT 1 -- it's\n\\q", Some(("SELECT 1 -- it's\n", "\\q"))),
+            ("SELECT 'a\n\\q", None),
+            ("SELECT \"a\n\\q", None),
+            ("SELECT 1 /* a\n\\q", None),
+            ("SELECT 1 \\q", None),
+            ("SELECT 1\n", None),
+            ("\\q", None),
+        ] {
+            assert_eq!(command_behind(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn a_semicolon_ends_a_statement_unless_it_is_quoted() {

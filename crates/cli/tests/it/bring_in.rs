@@ -32,6 +32,8 @@ fn a_trail_comes_in_once() {
     let moved = here.run(&["ingest", "moved"]).done();
     assert!(moved.stdout.starts_with("141 objects = 141 copies\n"), "{}", moved.stdout);
     assert_eq!(here.csv("SELECT count(*) FROM events"), "675\n");
+    let status = here.run(&["status"]).done().stdout;
+    assert!(status.contains("  282 objects = 141 copies + 141 read\n"), "{status}");
 }
 
 #[test]
@@ -208,6 +210,16 @@ fn stores_are_created_listed_and_kept_apart() {
     assert_eq!(twice.stderr.lines().next(), Some("error: store `audit` exists already"));
     here.run(&["--store", "audit", "ingest", "logs"]).done();
     here.run(&["ingest", "logs"]).done();
+    // What is mistyped becomes no store, and no lake.
+    for typed in [&["ingest", "logs"][..], &["ingest", "logs", "--dry-run"]] {
+        for lake in ["lake", "new"] {
+            let args = [&["--lake", lake, "--store", "audti"], typed].concat();
+            let refused = here.run(&args).exited(2).stderr;
+            assert!(refused.contains("there is no store `audti`"), "{args:?}: {refused}");
+            assert!(refused.contains("`traillake store create audti` makes it"), "{refused}");
+        }
+    }
+    assert_eq!(here.names(), ["lake", "logs"]);
     let list = here.run(&["store", "list", "--format", "json"]).done();
     let list: serde_json::Value = serde_json::from_str(&list.stdout).unwrap();
     let names: Vec<&str> =

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use traillake_testkit::damage;
 use traillake_testkit::s3::Spoiled;
 
 use crate::buckets::World;
@@ -21,29 +22,18 @@ const SQL: &str = "SELECT count(*) FROM events \
 
 /// Makes a round of a lake name [`FILES`] files more, of a month of 2001, which nobody reads.
 fn add_files(commit: &Path) {
-    let text = std::fs::read_to_string(commit).unwrap();
-    let mut lines: Vec<Value> =
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let add = lines.iter().find(|line| line.get("add").is_some()).unwrap().clone();
-    let metrics =
-        lines.iter_mut().find_map(|line| line.pointer_mut("/commitInfo/operationMetrics"));
-    let added = &mut metrics.unwrap()["numAddedFiles"];
-    let before: usize = added.as_str().unwrap().parse().unwrap();
-    *added = json!((before + FILES).to_string());
-    let mut stats: Value = serde_json::from_str(add["add"]["stats"].as_str().unwrap()).unwrap();
-    for bound in ["minValues", "maxValues"] {
-        let time = stats[bound]["eventTime"].as_str().unwrap().to_owned();
-        stats[bound]["eventTime"] = json!(format!("2001-01-02{}", &time[10..]));
-    }
-    for number in 0..FILES {
-        let mut add = add.clone();
-        add["add"]["path"] = json!(format!("eventMonth=2001-01/part-{number:08}.parquet"));
-        add["add"]["partitionValues"] = json!({"eventMonth": "2001-01"});
-        add["add"]["stats"] = json!(stats.to_string());
-        lines.push(add);
-    }
-    let text: Vec<String> = lines.iter().map(Value::to_string).collect();
-    std::fs::write(commit, text.join("\n") + "\n").unwrap();
+    let mut actions = damage::actions(&std::fs::read(commit).unwrap()).unwrap();
+    damage::multiply(&mut actions, FILES, |add, number| {
+        let mut stats: Value = serde_json::from_str(add["stats"].as_str().unwrap()).unwrap();
+        for bound in ["minValues", "maxValues"] {
+            let time = stats[bound]["eventTime"].as_str().unwrap().to_owned();
+            stats[bound]["eventTime"] = json!(format!("2001-01-02{}", &time[10..]));
+        }
+        add["path"] = json!(format!("eventMonth=2001-01/part-{number:08}.parquet"));
+        add["partitionValues"] = json!({"eventMonth": "2001-01"});
+        add["stats"] = json!(stats.to_string());
+    });
+    std::fs::write(commit, damage::commit(&actions)).unwrap();
 }
 
 /// Forgets what was kept of the lake here, as on another machine.

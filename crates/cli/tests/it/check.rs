@@ -6,7 +6,9 @@ mod planting;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use traillake_testkit::s3::Spoiled;
 
+use crate::buckets::World;
 use crate::folder::Folder;
 
 /// The files under a folder of the lake whose names end so.
@@ -80,4 +82,25 @@ fn without_a_lake_there_is_nothing_to_check() {
     assert!(ran.stderr.starts_with("error: no lake at `./lake`"), "{}", ran.stderr);
     here.write("lake/notes.txt", "mine");
     here.run(&["check"]).exited(2);
+}
+
+#[test]
+fn a_file_that_may_not_be_read_is_no_damage() {
+    let world = World::new();
+    let lake = ["--lake", "s3://home/lake"];
+    world.run(&[&lake[..], &["ingest", "logs"]].concat()).done();
+    world.s3.spoil(|_, asked| {
+        let is_data = asked.path.contains("/events/") && asked.path.ends_with(".parquet");
+        (asked.is_reading() && is_data).then_some(Spoiled::Refused(403, "AccessDenied"))
+    });
+    for how in [&["check"][..], &["check", "--read-data"]] {
+        let ran = world.run(&[&lake[..], how].concat()).exited(2);
+        assert_eq!(ran.stdout, "", "it is called damaged");
+        let start = "error: could not read `stores/default/events/";
+        let missing =
+            "access denied: `s3:GetObject` on `arn:aws:s3:::home/lake/stores/default/events/";
+        assert!(ran.stderr.starts_with(start) && ran.stderr.contains(missing), "{}", ran.stderr);
+    }
+    world.s3.heal();
+    world.run(&[&lake[..], &["check", "--read-data"]].concat()).done();
 }

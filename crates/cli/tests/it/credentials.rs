@@ -130,7 +130,8 @@ fn credentials_come_from_wherever_the_aws_cli_has_them() {
          [sso-session corp]\nsso_region = eu-west-1\n\
          sso_start_url = https://corp.awsapps.com/start\n\
          [profile keys]\naws_access_key_id = AKIAOTHER\naws_secret_access_key = other\n\
-         [profile chained]\nrole_arn = {ROLE}\nsource_profile = keys\nexternal_id = of-profile\n",
+         [profile chained]\nrole_arn = {ROLE}\nsource_profile = keys\nexternal_id = of-profile\n\
+         [profile bare]\nregion = eu-west-1\n",
         file("told.json")
     );
     world.here.write("home/.aws/config", profiles);
@@ -165,6 +166,11 @@ fn credentials_come_from_wherever_the_aws_cli_has_them() {
     let web = [("AWS_WEB_IDENTITY_TOKEN_FILE", identity.as_str()), ("AWS_ROLE_ARN", ROLE)];
     check(&[], &web, "of-a-web-identity", &["WebIdentityToken=who-i-am"]);
     check(&[], &[("AWS_CONTAINER_CREDENTIALS_FULL_URI", &container)], "of-a-container", &[]);
+    // A profile that is named beats keys in the environment, also one that has none of its own.
+    check(&["--profile", "told"], &own, "of-a-process", &[]);
+    check(&["--profile", "chained"], &own, "of-a-role", &["ExternalId=of-profile"]);
+    let machine = [own[0], own[1], ("AWS_CONTAINER_CREDENTIALS_FULL_URI", container.as_str())];
+    check(&["--profile", "bare"], &machine, "of-a-container", &[]);
     let instance = [
         ("AWS_EC2_METADATA_DISABLED", "false"),
         ("AWS_EC2_METADATA_SERVICE_ENDPOINT", issuer.url.as_str()),
@@ -184,5 +190,24 @@ fn a_sign_on_that_is_over_says_how_to_sign_on_again() {
     let said = ingest(&world, &issuer, &["--profile", "corp"], &[]).exited(2).stderr;
     assert!(said.contains("the SSO session has expired"), "{said}");
     assert!(said.contains("`aws sso login --profile NAME`"), "{said}");
+    assert!(!world.here.path("lake").exists());
+}
+
+#[test]
+fn a_profile_that_is_nowhere_is_named_and_nobody_else_is_asked() {
+    let world = World::new();
+    let issuer = Issuer::start();
+    let keys = [("AWS_ACCESS_KEY_ID", ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", SECRET_KEY)];
+    for config in [None, Some("[profile corp]\nregion = eu-west-1\n")] {
+        if let Some(config) = config {
+            world.here.write("home/.aws/config", config);
+        }
+        for set in [&keys[..0], &keys[..]] {
+            let said = ingest(&world, &issuer, &["--profile", "nope"], set).exited(2).stderr;
+            let words = "error: there is no profile `nope` in the AWS configuration files\n";
+            assert!(said.starts_with(words), "{said}");
+        }
+    }
+    assert_eq!(issuer.asked(), "");
     assert!(!world.here.path("lake").exists());
 }

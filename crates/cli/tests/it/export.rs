@@ -185,6 +185,31 @@ fn what_an_event_says_never_becomes_a_path_and_line_breaks_stay_between_parts() 
 }
 
 #[test]
+fn what_cannot_be_written_is_told_with_its_place_and_is_not_whole() {
+    let here = Folder::with_lake();
+    for format in ["trail", "ndjson", "csv", "parquet"] {
+        // No file may grow beyond a kilobyte, which is what a full disk comes to.
+        let line =
+            format!("ulimit -f 1; trap '' XFSZ; traillake export --format {format} -o {format}");
+        let said = here.sh(&line).exited(2).stderr;
+        assert!(said.contains(&format!("could not write to `{format}`: ")), "{format}: {said}");
+        let half = format!("warning: `{format}` has no manifest.json: it is not whole\n");
+        assert!(said.contains(&half), "{format}: {said}");
+        assert!(!here.path(format).join("manifest.json").exists());
+    }
+}
+
+#[test]
+fn a_statement_that_is_refused_leaves_no_folder() {
+    let here = Folder::with_lake();
+    for args in [["--where", "eventNam = 'x'"], ["--sql", "SELECT eventName FROM events"]] {
+        let said = here.run(&["export", args[0], args[1], "-o", "out"]).exited(2).stderr;
+        assert!(!said.contains("manifest.json"), "{said}");
+        assert!(!here.path("out").exists(), "{args:?}");
+    }
+}
+
+#[test]
 fn a_folder_with_something_in_it_is_refused() {
     let here = Folder::with_lake();
     here.write("out/mine.txt", "x");

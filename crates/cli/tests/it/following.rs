@@ -273,6 +273,77 @@ fn a_message_about_an_object_that_is_gone_stays_until_its_bucket_can_be_listed()
 }
 
 #[test]
+fn what_sqs_refuses_is_told_in_its_words_alone() {
+    let absent = r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"It is not there."}"#;
+    let denied = r#"{"__type":"AccessDeniedException","message":"Not for you."}"#;
+    let check = |status: u16, answer: &'static str, words: &str| {
+        let world = World::new();
+        let url = double::play(JSON, move |_| (status, answer.to_owned()));
+        world.run(&["source", "add", "told", "s3://home", "--sqs", &url]).done();
+        let env = [("AWS_ENDPOINT_URL", url.as_str())];
+        let mut follower = Follower::start(&world, &["--every", "1h"], &env);
+        let mut line = String::new();
+        while !line.contains("could not read the queue") {
+            line.clear();
+            assert_ne!(follower.said.read_line(&mut line).unwrap(), 0, "it refused nothing");
+        }
+        let said = format!("warning: could not read the queue `{url}`: {words}; next look in ");
+        assert!(line.starts_with(&said), "{line}");
+    };
+    check(400, absent, "there is no such queue");
+    check(403, denied, "AccessDeniedException: Not for you.");
+}
+
+#[test]
+fn a_queue_that_can_be_none_is_no_source() {
+    let here = Folder::new();
+    for url in ["notaurl", "arn:aws:sqs:eu-west-1:111122223333:trail"] {
+        let ran = here.run(&["source", "add", "trail", "s3://trail", "--sqs", url]).exited(2);
+        assert!(ran.stderr.contains(&format!("error: `{url}` is no queue\n")), "{}", ran.stderr);
+    }
+    assert!(!here.path("lake").exists());
+}
+
+#[test]
+fn a_bad_source_holds_up_none_of_the_others_and_is_tried_again() {
+    let world = World::new();
+    std::fs::create_dir(world.here.path("away")).unwrap();
+    world.run(&["source", "add", "trail", "s3://trail"]).done();
+    world.run(&["source", "add", "away", "away"]).done();
+    std::fs::remove_dir(world.here.path("away")).unwrap();
+    let mut follower = Follower::start(&world, &["--every", "1s"], &[]);
+    let told = follower.told.next().unwrap().unwrap();
+    assert!(told.contains("trail: 141 objects"), "{told}");
+    until("what is wrong with the other", || {
+        let status = world.run(&["status"]).done().stdout;
+        status.contains("no success yet; last look failed: could not open")
+    });
+    world.here.write("away/new.json", log(&[event(9_001, "GetObject", "")]));
+    let told = follower.told.next().unwrap().unwrap();
+    assert!(told.contains("away: 1 object"), "{told}");
+    follower.ask_to_stop(&world.here);
+    assert_eq!(follower.child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn when_no_source_can_be_followed_the_command_is_wrong() {
+    let here = Folder::new();
+    for name in ["one", "another"] {
+        std::fs::create_dir(here.path(name)).unwrap();
+        here.run(&["source", "add", name, name]).done();
+        std::fs::remove_dir(here.path(name)).unwrap();
+    }
+    for args in [&["ingest", "--follow"][..], &["ingest", "one", "--follow"]] {
+        let ran = here.run(args).exited(2);
+        assert!(ran.stderr.contains("error: could not open `"), "{args:?}: {}", ran.stderr);
+    }
+    // A place that was typed was meant.
+    std::fs::create_dir(here.path("one")).unwrap();
+    let ran = here.run(&["ingest", "one", "./nowhere", "--follow"]).exited(2);
+    assert!(ran.stderr.contains("error: could not open `./nowhere`"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_note_that_cannot_be_read_or_kept_is_told() {
     let world = World::new();
     world.run(&["source", "add", "trail", "logs"]).done();

@@ -14,6 +14,10 @@ fn an_event_comes_back_byte_for_byte() {
         ["00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002"];
     assert_eq!(here.run(&["event", first]).done().stdout, odd);
     assert_eq!(here.run(&["event", second, first]).done().stdout, format!("{plain}\n{odd}"));
+    for (before, behind) in [(" ", "\n"), ("'", "'"), ("\"", "\","), ("`", "`")] {
+        let copied = format!("{before}{first}{behind}");
+        assert_eq!(here.run(&["event", &copied]).done().stdout, odd, "{copied:?}");
+    }
     let pretty = here.run(&["event", first, "--pretty"]).done().stdout;
     let spelled =
         "  \"requestParameters\": {\n    \"k\": 1376.0,\n    \"k\": \"\\u003d\\/\"\n  }\n}\n";
@@ -67,6 +71,7 @@ fn status_adds_up() {
 #[test]
 fn status_tells_of_every_store_that_can_be_read() {
     let here = Folder::with_lake();
+    here.run(&["store", "create", "broken"]).done();
     here.run(&["--store", "broken", "ingest", "logs"]).done();
     std::fs::remove_dir_all(here.path("lake/stores/broken/events/_delta_log")).unwrap();
     let ran = here.run(&["status"]).exited(1);
@@ -81,6 +86,10 @@ fn status_tells_of_every_store_that_can_be_read() {
     let stores = status["stores"].as_array().unwrap();
     assert!(stores[0]["store"] == "broken" && stores[0]["error"].is_string(), "{status}");
     assert_eq!(stores[1]["records"]["stored"], 677);
+    let one = here.run(&["--store", "default", "status"]).done().stdout;
+    assert!(one.contains("\nstore default, round 1\n") && !one.contains("broken"), "{one}");
+    let unknown = here.run(&["status", "--store", "defualt"]).exited(2).stderr;
+    assert!(unknown.starts_with("error: there is no store `defualt`\nhint: "), "{unknown}");
     let taken = here.run(&["store", "create", "information_schema"]).exited(2).stderr;
     assert!(taken.contains("`system` and `information_schema` are taken"), "{taken}");
 }

@@ -102,3 +102,29 @@ fn of_one_kind_only_its_folders_are_listed_and_its_logs_read() {
     world.run(&["ingest", "s3://trail", "--kind", "events"]).done();
     assert_eq!(world.csv("lake", kinds), "events,140\ninsights,1\n");
 }
+
+#[test]
+fn a_place_that_holds_nothing_is_named() {
+    let world = World::new();
+    std::fs::create_dir(world.here.path("empty")).unwrap();
+    world.run(&["source", "add", "typo", "s3://trail/AWSLog"]).done();
+    for (args, place) in [
+        (&["ingest", "s3://trail/AWSLog/"][..], "`s3://trail/AWSLog/`"),
+        (&["ingest", "typo"][..], "`s3://trail/AWSLog`"),
+        (&["ingest", "./empty", "s3://home"][..], "`./empty`, `s3://home`"),
+    ] {
+        let ran = world.run(args).done();
+        let warning = format!("warning: there is nothing under {place}\n");
+        assert!(ran.stderr.contains(&warning), "{args:?}: {}", ran.stderr);
+    }
+    // What is known is not nothing, nor is what was not asked for.
+    for args in [
+        &["ingest", "s3://trail"][..],
+        &["ingest", "s3://trail"],
+        &["ingest", "./empty", "s3://trail"],
+        &["ingest", "s3://trail", "--since", "2030-01-01"],
+    ] {
+        let ran = world.run(args).done();
+        assert!(!ran.stderr.contains("nothing under"), "{args:?}: {}", ran.stderr);
+    }
+}

@@ -18,7 +18,8 @@ fn no_lake_says_how_to_get_one() {
         let ran = here.run(command).exited(2);
         assert_eq!(
             ran.stderr,
-            "error: no lake at `./lake`; run `traillake ingest FOLDER` or `traillake demo`\n",
+            "error: no lake at `./lake`\nhint: name it with `--lake` or TRAILLAKE_LAKE, or make one: \
+             `traillake ingest FOLDER`, `traillake demo`\n",
             "{command:?}"
         );
     }
@@ -39,7 +40,7 @@ fn a_folder_that_is_not_a_lake_is_never_written_to() {
     assert_snapshot!(here.run(&["query", "SELECT 1"]).transcript(), @r#"
     --- stderr
     error: `./lake` is neither empty nor a lake
-    hint: name an empty folder, or one that does not exist yet
+    hint: a lake has a file `traillake.json`; name it with `--lake` or TRAILLAKE_LAKE
     --- exit 2
     "#);
     assert_eq!(std::fs::read_dir(here.path("lake")).unwrap().count(), 1);
@@ -66,6 +67,63 @@ fn a_source_that_is_not_there_makes_no_lake() {
     let ran = here.run(&["ingest", "gs://bucket/prefix"]).exited(2);
     assert!(ran.stderr.contains("hint: write a path or `s3://bucket/prefix`"), "{}", ran.stderr);
     assert_eq!(here.names(), Vec::<String>::new());
+    let here = Folder::with_logs();
+    here.run(&["source", "add", "trail", "logs"]).done();
+    let ran = here.run(&["ingest", "trial"]).exited(2);
+    assert_eq!(
+        ran.stderr,
+        "error: there is no source or file `trial`\nhint: did you mean `trail`?\n"
+    );
+    let role = ["source", "add", "org", "s3://org-trail", "--role-arn", "arn:foo"];
+    let ran = here.run(&role).exited(2);
+    assert!(ran.stderr.contains("write the ARN of a role"), "{}", ran.stderr);
+}
+
+/// No row of a time in which nothing can be reads as nothing that happened.
+#[test]
+fn a_window_turned_round_is_refused_wherever_one_is_typed() {
+    let here = Folder::with_lake();
+    for command in [
+        &["query", "SELECT count(*) FROM events"][..],
+        &["find", "AKIADEMODEPLOYBOT001"],
+        &["coverage"],
+        &["export", "-o", "out"],
+        &["ingest", "logs"],
+        &["source", "add", "trail", "logs"],
+    ] {
+        let window = ["--since", "2026-03-12", "--until", "2026-03-11T02:00"];
+        let ran = here.run(&[command, &window].concat()).exited(2);
+        let told = "error: `--since` (2026-03-12 00:00:00) is not before `--until` \
+                    (2026-03-11 02:00:00)\nhint: ";
+        assert!(ran.stderr.starts_with(told), "{command:?}: {}", ran.stderr);
+    }
+    assert_eq!(here.names(), ["lake", "logs"]);
+}
+
+#[test]
+fn nothing_is_written_into_a_lake() {
+    let here = Folder::with_lake();
+    here.sh("ln -s lake/stores link && mkdir other").done();
+    for command in [
+        &["query", "SELECT 1 AS a", "-o", "lake/a.csv"][..],
+        &["query", "SELECT 1 AS a", "-o", "link/a.csv"],
+        &["query", "SELECT 1 AS a", "--from", "logs", "-o", "lake/stores/a.csv"],
+        &["find", "AKIADEMODEPLOYBOT001", "-o", "lake/stores/default/a.csv"],
+        &["coverage", "-o", "./logs/../lake/a.csv"],
+        &["export", "-o", "lake/stores/foo"],
+        &["export", "-o", "nowhere/../lake/foo/bar"],
+    ] {
+        let ran = here.run(command).exited(2);
+        assert!(ran.stderr.contains("` lies in the lake at `./lake`"), "{command:?} {ran:?}");
+    }
+    let files = here.sh("find . -name '*.csv' -o -name foo -o -name nowhere").done().stdout;
+    assert_eq!(files, "");
+    here.run(&["check"]).done();
+    // What only would be a lake is none.
+    let outside =
+        ["--lake", "other", "query", "SELECT 1 AS a", "--from", "logs", "-o", "other/a.csv"];
+    here.run(&outside).done();
+    assert_eq!(here.read("other/a.csv"), "a\n1\n");
 }
 
 #[test]
@@ -114,6 +172,12 @@ fn what_is_refused_says_what_to_do_instead() {
         (&["--at", "99", "SELECT 1"][..], "no state as of round 99", "lists the rounds"),
         (&["--at", "2020-01-01", "SELECT 1"], "no state as of 2020-01-01", "lists the rounds"),
         (&["  "], "the statement is empty", "start with SELECT"),
+        (
+            &["--sample", "bucket-access", "-p", "bucket=s3://books"],
+            "parameter `bucket`: `s3://books` is not the name of the bucket",
+            "`traillake find TERM`",
+        ),
+        (&["--sample", "access-key", "-p", "key= "], "parameter `key`: it is empty", ""),
         (&["-p", "x=1", "SELECT 1"], "`x` is given", "write `:x` where its value belongs"),
         (&["-p", "a=1", "-p", "x=1", "SELECT :a"], "`x` is given", "asks for `:a`"),
         (&["-p", "a=1", "-p", "a=2", "SELECT :a"], "`a` is given twice", "give it once"),

@@ -72,7 +72,7 @@ fn skipped(why: &str) {
 #[test]
 fn a_state_that_others_can_reach_is_not_trusted() {
     let here = Folder::new();
-    here.run(&["token", "list", "--state", "state"]).done();
+    here.run(&["token", "add", "eve", "--state", "state"]).done();
     let set = |name: &str, mode| {
         fs::set_permissions(here.path(name), fs::Permissions::from_mode(mode)).unwrap();
     };
@@ -105,9 +105,31 @@ fn a_state_that_others_can_reach_is_not_trusted() {
 }
 
 #[test]
+fn a_state_that_is_not_there_is_told_and_not_made() {
+    let here = Folder::new();
+    for command in [
+        &["token", "list"][..],
+        &["key", "list"],
+        &["token", "remove", "AAAA"],
+        &["key", "remove", "AAAA"],
+    ] {
+        let ran = here.run(&[command, &["--state", "sate"]].concat()).exited(2);
+        assert!(ran.stderr.starts_with("error: there is no server's state at `sate`\nhint: "));
+        assert!(ran.stdout.is_empty(), "{command:?}: {}", ran.stdout);
+    }
+    here.run(&["token", "list"]).exited(2);
+    assert_eq!(here.names(), Vec::<String>::new());
+    here.run(&["key", "add", "eve", "--state", "state"]).done();
+    let none = here.run(&["token", "list", "--state", "state"]).done();
+    assert_eq!(none.stdout, "no tokens\n");
+    let none = here.run(&["token", "list", "--state", "state", "--format", "json"]).done();
+    assert_eq!(none.stdout.trim(), "[]");
+}
+
+#[test]
 fn credentials_are_written_to_no_file_of_somebody_else() {
     let here = Folder::with_lake();
-    here.run(&["token", "list", "--state", "state"]).done();
+    here.sh("mkdir -m 700 state").done();
     let other = here.write("other", "not ours");
     std::os::unix::fs::symlink(&other, here.path("state/token")).unwrap();
     let open = here.write("state/aws-credentials", "old");

@@ -41,6 +41,18 @@ fn an_error_is_said_and_the_shell_goes_on() {
 }
 
 #[test]
+fn words_that_other_shells_know_are_understood() {
+    let here = Folder::with_lake();
+    let lines = "\\format xml\nhelp\n\\o lake/a.csv\nSELECT 1 AS a;\nExit\nSELECT 2 AS b;\n";
+    let ran = typed(&here, lines).exited(1);
+    let told = "error: there is no format `xml`\nhint: there are table, vertical, ";
+    assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    assert!(ran.stderr.contains("`lake/a.csv` lies in the lake"), "{}", ran.stderr);
+    assert!(ran.stdout.contains("\\q              leave\n"), "{}", ran.stdout);
+    assert!(ran.stdout.ends_with("{\"a\":1}\n"), "{}", ran.stdout);
+}
+
+#[test]
 fn tables_can_be_described() {
     let here = Folder::with_lake();
     let tables = typed(&here, "\\d\n").exited(0).stdout;

@@ -97,6 +97,8 @@ fn what_is_held_stays_until_it_is_released() {
     here.run(&["check", "--read-data"]).done();
     let wrong = here.run(&["store", "update", "--hold", "x=eventNam = 'a'"]).exited(2);
     assert!(wrong.stderr.contains("does not exist"), "{}", wrong.stderr);
+    let none = here.run(&["store", "update", "--dry-run", "--hold", "x=eventName = 'None'"]).done();
+    assert!(none.stderr.starts_with("warning: hold `x` keeps 0 events\n"), "{}", none.stderr);
     for half in ["x=true) OR (true", "x=true LIMIT 0", "x=true) LIMIT (0"] {
         let refused = here.run(&["store", "update", "--hold", half]).exited(2);
         assert!(refused.stderr.starts_with("error: "), "{half}: {}", refused.stderr);
@@ -178,6 +180,8 @@ fn a_store_is_stopped_deleted_and_restored() {
     let refused = here.run(&["ingest", "logs"]).exited(2);
     assert!(refused.stderr.contains("ingestion was stopped"), "{}", refused.stderr);
     here.run(&["store", "update", "--ingestion", "start"]).done();
+    let refused = here.run(&["store", "restore", "default"]).exited(2).stderr;
+    assert_eq!(refused, "error: store `default` cannot be restored: it is not to be deleted\n");
     let refused = here.run(&["store", "delete", "default"]).exited(2);
     assert!(refused.stderr.contains("--no-termination-protection-enabled"), "{}", refused.stderr);
     here.run(&["store", "update", "--no-termination-protection-enabled"]).done();

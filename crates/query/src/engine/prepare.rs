@@ -19,7 +19,7 @@ use datafusion::sql::parser::Statement;
 use traillake_store::{Pin as StorePin, StoreInfo, Traffic};
 use traillake_trino::{Names, Parameters, Parsed, SqlError, StatementKind};
 
-use super::{FRESH, Inner};
+use super::{FRESH, Inner, Present};
 use crate::answer::{Notes, SnapshotName};
 use crate::directory::{Directory, Table};
 use crate::error::{Error, InOurWords, Result};
@@ -28,11 +28,11 @@ use crate::notes::{Note, NoteKind};
 use crate::pins::{Pin, Pins, read_by};
 use crate::resolve::{
     CATALOG, INFORMATION_SCHEMA, INFORMATION_TABLES, Resolved, Resolver, STORE_TABLES, SYSTEM,
-    parts_of,
+    parts_of, schema_without_store,
 };
 use crate::run::Run;
 use crate::scan::ScanLog;
-use crate::{definitions, gate, hidden, late, mentions, show, size, stored_ranges, views};
+use crate::{definitions, explain, gate, hidden, late, mentions, show, size, stored_ranges, views};
 
 /// A statement ready to run.
 pub(crate) struct Prepared {
@@ -58,11 +58,13 @@ impl Inner {
         &self,
         sql: &str,
         parameters: &Parameters,
-        now: DateTime<Utc>,
+        present: Present,
     ) -> Result<Prepared> {
         let words = self.words(sql);
         let wrong = |error: SqlError| Error::sql(error, sql);
-        if let Some(note) = definitions::answered(sql, &self.resolver()) {
+        let schema = present.schema.as_deref().and_then(schema_without_store);
+        let resolver = Resolver { schema, ..self.resolver() };
+        if let Some(note) = definitions::answered(sql, &resolver) {
             let note = note.map_err(wrong)?;
             let pins = Arc::new(self.pin(&BTreeSet::new(), Vec::new()).await?);
             let what = What::Rows(definitions::no_rows());
@@ -72,23 +74,27 @@ impl Inner {
         parsed.bind(parameters).map_err(wrong)?;
         let mut notes: Vec<Note> =
             parsed.notes.iter().map(|text| Note::new(NoteKind::Accepted, text)).collect();
-        let tables = self.resolve(&mut parsed, &mut notes).map_err(wrong)?;
+        let tables = resolve(&resolver, &mut parsed, &mut notes).map_err(wrong)?;
         notes.extend(self.restriction(&tables));
         let pins = Arc::new(self.pin(&tables, views::mentioned(sql)).await?);
         let what = match parsed.kind {
             StatementKind::Show | StatementKind::Describe => {
                 let statement = tree(&parsed.statement);
-                let rows =
-                    statement.map(|tree| show::answer(tree, &self.directory, &self.resolver()));
+                let rows = statement.map(|tree| show::answer(tree, &self.directory, &resolver));
                 What::Rows(rows.unwrap_or_else(|| Err(unreadable())).map_err(wrong)?)
             }
             _ => {
                 hidden::exclude(&mut parsed.statement, &pins.hidden);
                 mentions::name_events(&mut parsed.statement).map_err(wrong)?;
-                let state = self.session(&pins, &tables, now).await;
+                let state = self.session(&pins, &tables, present.now).await;
                 let state = state.map_err(|e| words.error(e))?;
+                let validates = parsed.kind == StatementKind::Validate;
                 let run = self.plan(&state, parsed, &tables, &words).await?;
-                return Ok(self.prepared(What::Plan(Box::new(run)), state, pins, notes, words));
+                let what = match validates {
+                    true => What::Rows(validated(&run, &state).map_err(|e| words.error(e))?),
+                    false => What::Plan(Box::new(run)),
+                };
+                return Ok(self.prepared(what, state, pins, notes, words));
             }
         };
         Ok(self.prepared(what, self.state.clone(), pins, notes, words))
@@ -145,30 +151,10 @@ impl Inner {
         Ok(Run { plan, late, headers, explain: analyze })
     }
 
-    /// Gives every table its full name; returns those the statement reads.
-    fn resolve(
-        &self,
-        parsed: &mut Parsed,
-        notes: &mut Vec<Note>,
-    ) -> std::result::Result<BTreeSet<Resolved>, SqlError> {
-        let resolver = self.resolver();
-        let mut tables = BTreeSet::new();
-        if matches!(parsed.kind, StatementKind::Show | StatementKind::Describe) {
-            return Ok(tables);
-        }
-        parsed.resolve_tables(|name| {
-            let (found, note) = resolver.resolve(name)?;
-            let parts = found.parts();
-            tables.insert(found);
-            notes.extend(note.filter(|note| !notes.contains(note)));
-            Ok(Some(parts))
-        })?;
-        Ok(tables)
-    }
-
     pub(crate) fn resolver(&self) -> Resolver<'_> {
         Resolver {
             store: &self.options.store,
+            schema: None,
             stores: &self.stores,
             lookups: &self.lookup_names,
             system: &self.system_names,
@@ -360,6 +346,35 @@ impl Inner {
             memory_bytes: self.options.memory_bytes,
         }
     }
+}
+
+/// Gives every table its full name; returns those the statement reads.
+fn resolve(
+    resolver: &Resolver<'_>,
+    parsed: &mut Parsed,
+    notes: &mut Vec<Note>,
+) -> std::result::Result<BTreeSet<Resolved>, SqlError> {
+    let mut tables = BTreeSet::new();
+    if matches!(parsed.kind, StatementKind::Show | StatementKind::Describe) {
+        return Ok(tables);
+    }
+    parsed.resolve_tables(|name| {
+        let (found, note) = resolver.resolve(name)?;
+        let parts = found.parts();
+        tables.insert(found);
+        notes.extend(note.filter(|note| !notes.contains(note)));
+        Ok(Some(parts))
+    })?;
+    Ok(tables)
+}
+
+/// Returns the row of EXPLAIN (TYPE VALIDATE).
+///
+/// # Errors
+/// What is wrong with the query beyond its names.
+fn validated(run: &Run, state: &SessionState) -> std::result::Result<RecordBatch, DataFusionError> {
+    state.optimize(&run.plan)?;
+    explain::valid()
 }
 
 fn is_about_days(table: &Resolved) -> bool {

@@ -236,6 +236,7 @@ async fn answer(
         parameters: parameters(question.parameters)?,
         client_token: None,
         details: json!({}),
+        schema: None,
         timeout: timeout.transpose()?,
         rows_max: question.rows_max,
     };

@@ -18,7 +18,7 @@ impl IntoResponse for Error {
         let error = json!({
             "kind": kind_of(&self),
             "message": told(&self),
-            "hint": self.hint(),
+            "hint": self.hint_to_clients(),
         });
         let mut response = (status, Json(json!({ "error": error }))).into_response();
         let headers = response.headers_mut();

@@ -97,7 +97,8 @@ async fn look(
     let engines = server.queries.engines();
     let store = engines.usual_store(identity, &server.options.store).await?;
     let engine = engines.engine(identity, &store).await?;
-    let within = QueryLimits { now, timeout: Some(READY_WITHIN), rows_max: None, turn: None };
+    let timeout = Some(READY_WITHIN);
+    let within = QueryLimits { now, timeout, rows_max: None, schema: None, turn: None };
     let answer = engine.query_within("SELECT 1", &Parameters::default(), within).await?;
     Ok(answer.snapshots.first().and_then(|snapshot| snapshot.committed_at))
 }

@@ -206,6 +206,7 @@ impl Queries {
             now,
             timeout: smaller(asked.timeout, self.options.timeout),
             rows_max: smaller(asked.rows_max, self.options.rows_max),
+            schema: asked.schema.clone(),
             turn: Some(Arc::clone(turn) as Arc<dyn Any + Send + Sync>),
         }
     }

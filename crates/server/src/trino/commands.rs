@@ -8,9 +8,9 @@ use traillake_query::{Parameters, Value};
 use uuid::Uuid;
 
 use super::faults::{Fault, Shift};
-use super::literals;
 use super::session::{Change, Session, TIME_LIMITS, duration};
 use super::words::{Words, place, tokens};
+use super::{kill, literals};
 use crate::queries::check_length;
 
 /// What a statement asks for.
@@ -19,6 +19,8 @@ pub(super) enum Meant {
     Answered(Answered),
     /// It is a query.
     Query(Statement),
+    /// A query is to end, by its id.
+    Kill(String),
     /// The columns that a query would have.
     ColumnsOf(Statement),
 }
@@ -42,10 +44,11 @@ pub(super) struct Answered {
 }
 
 impl Answered {
-    fn changing(update_type: &'static str, changes: Vec<Change>) -> Answered {
+    pub(super) fn changing(update_type: &'static str, changes: Vec<Change>) -> Answered {
         Answered {
             update_type: Some(update_type),
-            // As Trino answers what has no rows: it was done.
+            // As Trino answered what has no rows for long: drivers of that time end in an error
+            // where there are no columns.
             columns: vec![("result", "boolean")],
             rows: vec![vec![json!(true)]],
             changes,
@@ -69,6 +72,9 @@ fn unprepared(sql: &str, session: &Session, schemas: &[String]) -> Result<Meant,
     let mut words = Words::of(sql);
     if let Some(answered) = about_session(&mut words, session, schemas)? {
         return Ok(Meant::Answered(answered));
+    }
+    if let Some(id) = kill::read(&mut words)? {
+        return Ok(Meant::Kill(id));
     }
     let (parameters, shift) = (Parameters::default(), Shift::default());
     Ok(Meant::Query(Statement { sql: sql.to_owned(), parameters, shift }))
@@ -336,14 +342,14 @@ fn last_name(words: &mut Words<'_>) -> Result<String, Fault> {
     Ok(name)
 }
 
-fn end(words: &Words<'_>) -> Result<(), Fault> {
+pub(super) fn end(words: &Words<'_>) -> Result<(), Fault> {
     match words.ended() {
         true => Ok(()),
         false => Err(expected("the end of the statement", words)),
     }
 }
 
-fn expected(what: &str, words: &Words<'_>) -> Fault {
+pub(super) fn expected(what: &str, words: &Words<'_>) -> Fault {
     let found = words.peek();
     let at = place(words.sql, found.map_or(words.sql.len(), |token| token.at));
     let found = found.map_or("the end", |token| token.text);

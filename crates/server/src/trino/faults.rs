@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use traillake_query::Error as QueryError;
 
 use super::words::place;
-use crate::error::Error;
+use crate::error::{Error, hint_to_clients};
 
 const USER: &str = "USER_ERROR";
 const INTERNAL: &str = "INTERNAL_ERROR";
 const RESOURCES: &str = "INSUFFICIENT_RESOURCES";
 
 /// The names that are used here, with their numbers and types.
-const CODES: [(&str, u32, &str); 26] = [
+const CODES: [(&str, u32, &str); 27] = [
     ("GENERIC_USER_ERROR", 0, USER),
     ("SYNTAX_ERROR", 1, USER),
     ("ABANDONED_QUERY", 2, USER),
@@ -28,6 +28,7 @@ const CODES: [(&str, u32, &str); 26] = [
     ("INVALID_SESSION_PROPERTY", 14, USER),
     ("NOT_IN_TRANSACTION", 21, USER),
     ("SUBQUERY_MULTIPLE_ROWS", 28, USER),
+    ("INVALID_PROCEDURE_ARGUMENT", 30, USER),
     ("CATALOG_NOT_FOUND", 44, USER),
     ("SCHEMA_NOT_FOUND", 45, USER),
     ("TABLE_NOT_FOUND", 46, USER),
@@ -122,7 +123,8 @@ impl Fault {
 }
 
 fn of_query(error: &QueryError, shift: Shift) -> Fault {
-    let fault = |name| Fault::new(name, with_hint(error.to_string(), error.hint()));
+    let hint = hint_to_clients(error);
+    let fault = |name| Fault::new(name, with_hint(error.to_string(), hint.clone()));
     match error {
         QueryError::Sql { error, sql } => {
             // What is missing is missing at the end.
@@ -132,7 +134,7 @@ fn of_query(error: &QueryError, shift: Shift) -> Fault {
                 false => (error.line, error.column),
             };
             let (line, column) = shift.apply(line, column);
-            let message = with_hint(error.message.clone(), error.hint.clone());
+            let message = with_hint(error.message.clone(), hint.clone());
             Fault { name: name_of(error), message, line, column }
         }
         QueryError::Rows { .. } => fault("GENERIC_INSUFFICIENT_RESOURCES"),

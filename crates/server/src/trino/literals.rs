@@ -25,6 +25,14 @@ pub(super) fn list(words: &mut Words<'_>) -> Result<Vec<Value>, Fault> {
     }
 }
 
+/// Reads one value.
+///
+/// # Errors
+/// What is no literal, with its place.
+pub(super) fn one(words: &mut Words<'_>) -> Result<Value, Fault> {
+    value(words, 0)
+}
+
 fn no_literal(words: &Words<'_>) -> Fault {
     let found = words.peek().map_or("the end", |token| token.text);
     Fault::syntax(format!("a literal is expected, not `{found}`"), words.place())

@@ -5,6 +5,7 @@
 //! | `statement`, `info` | what does a path mean? |
 //! | `session` | what does the client say of its session, and what does an answer change in it? |
 //! | `commands`, `literals`, `words` | is the statement one about the session, or a prepared one? |
+//! | `kill` | which query is to end? |
 //! | `metadata`, `tables` | what do drivers ask about tables, and about themselves? |
 //! | `exchange` | which page is asked for, and is the client still there? |
 //! | `exchanges`, `budget` | which queries have a client, and how much waits to be fetched? |
@@ -21,6 +22,7 @@ pub(crate) mod statement;
 mod session;
 
 mod commands;
+mod kill;
 mod literals;
 mod words;
 

@@ -17,7 +17,7 @@ use super::exchange::{Asked as Page, Terms};
 use super::faults::{self, Fault};
 use super::pages::{Document, Phase};
 use super::session::{Refused, Session};
-use super::{columns, metadata};
+use super::{columns, kill, metadata};
 use crate::auth::Identity;
 use crate::engines::names;
 use crate::error::{Error, Result};
@@ -105,6 +105,11 @@ async fn answer(
     let statement = match meant {
         Meant::Answered(answered) => return Err(Told::Answered(Box::new(answered))),
         Meant::Query(statement) => statement,
+        Meant::Kill(id) => {
+            kill::end(&server.queries, &identity.user, &id).await?;
+            let done = Answered::changing("CALL", Vec::new());
+            return Err(Told::Answered(Box::new(done)));
+        }
         Meant::ColumnsOf(statement) => {
             let (shift, asked) = asked(server, identity, session, store, (sql, statement)).await?;
             let columns = output(server, asked).await;
@@ -164,6 +169,7 @@ fn as_asked(
         identity: identity.clone(),
         protocol: "trino",
         store,
+        schema: session.schema.clone(),
         sql: statement.sql,
         parameters: statement.parameters,
         client_token: None,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::trino_rest::{Client, bench};
+use crate::trino_rest::{Client, ENDLESS, bench};
 
 #[tokio::test]
 async fn statements_about_the_session_change_it_in_their_answer() {
@@ -38,6 +38,103 @@ async fn statements_about_the_session_change_it_in_their_answer() {
     let shown = client.with("X-Trino-Session", "query_max_run_time=10m,mine=1");
     let shown = shown.rows("SHOW SESSION").await;
     assert_eq!((&shown[0][1], &shown[2][0]), (&json!("10m"), &json!("mine")), "{shown}");
+}
+
+#[tokio::test]
+async fn a_query_is_killed_by_its_id_by_whoever_asked_it() {
+    let bench = bench().await;
+    let (ana, ben) = (bench.token("ana", None), bench.token("ben", None));
+    let served = bench.serve_with(|_| ()).await;
+    let (ana, ben) = (Client::known(&served, &ana), Client::known(&served, &ben));
+    let call = |id: &str| format!("CALL system.runtime.kill_query('{id}', 'enough')");
+    for named in [false, true] {
+        let posted = ana.post(ENDLESS).await;
+        let mut page = ana.get(&posted).await;
+        let id = posted["id"].as_str().unwrap();
+        let killed = match named {
+            // As Superset writes it.
+            true => format!(
+                "CALL system.runtime.kill_query(query_id => '{id}',message => 'Query cancelled by \
+                 Superset')"
+            ),
+            false => call(id),
+        };
+        assert_eq!(ben.ask(&killed).await["error"]["errorName"], "NOT_FOUND", "{killed}");
+        let done = ana.ask(&killed).await;
+        assert_eq!((&done["error"], &done["updateType"]), (&Value::Null, &json!("CALL")), "{done}");
+        while !page["nextUri"].is_null() {
+            page = ana.get(&page).await;
+        }
+        assert_eq!(page["error"]["errorName"], "USER_CANCELED", "{page}");
+        let again = ana.ask(&killed).await;
+        assert_eq!(again["error"]["errorName"], "NOT_SUPPORTED", "{again}");
+    }
+    for id in ["20260101_000000_00000_abcde", "00000000-0000-4000-8000-000000000000"] {
+        assert_eq!(ana.ask(&call(id)).await["error"]["errorName"], "NOT_FOUND", "{id}");
+    }
+    let other = ana.ask("CALL system.sync_partition_metadata('a')").await;
+    assert_eq!(other["error"]["errorName"], "NOT_SUPPORTED", "{other}");
+}
+
+#[tokio::test]
+async fn bare_names_are_those_of_a_schema_that_is_no_store() {
+    let bench = bench().await;
+    let served = bench.serve().await;
+    let of_schema = |schema: &str| Client::of(&served).with("X-Trino-Schema", schema);
+    for (schema, sql, expected) in [
+        ("system", "SELECT count(*) FROM objects", 1),
+        ("SYSTEM", "SELECT sum(records) FROM objects", 3),
+        ("system", "WITH objects AS (SELECT 7 AS one) SELECT one FROM objects", 7),
+        ("information_schema", "SELECT count(*) FROM tables WHERE table_name = 'events'", 1),
+        // What the schema has not is looked for in the store, as before.
+        ("system", "SELECT count(*) FROM events", 3),
+        ("information_schema", "SELECT count(*) FROM cloudtrail_logs", 3),
+    ] {
+        let rows = of_schema(schema).rows(sql).await;
+        assert_eq!(rows, json!([[expected]]), "{schema}: {sql}");
+    }
+    for (schema, table, stands) in [
+        ("system", "objects", true),
+        ("system", "events", false),
+        ("information_schema", "columns", true),
+        ("default", "events", true),
+    ] {
+        let client = of_schema(schema);
+        let shown = client.rows("SHOW TABLES").await;
+        let found = shown.as_array().unwrap().contains(&json!([table]));
+        assert_eq!(found, stands, "{schema}: {shown}");
+        let described = client.ask(&format!("DESCRIBE {table}")).await;
+        assert!(described["error"].is_null(), "{schema}: {described}");
+    }
+    let unknown = of_schema("default").ask("SELECT count(*) FROM objects").await;
+    assert_eq!(unknown["error"]["errorName"], "TABLE_NOT_FOUND", "{unknown}");
+}
+
+#[tokio::test]
+async fn hints_are_for_who_asks_and_not_for_the_command_line() {
+    let bench = bench().await;
+    let served = bench.serve_with(|options| {
+        options.no_auth = true;
+        options.rows_max = Some(2);
+    });
+    let served = served.await;
+    let client = Client::of(&served);
+    for (sql, hints) in [
+        ("SELECT eventID FROM events", true),
+        ("CREATE TABLE s AS SELECT 1", false),
+        ("CREATE TABLE s (x bigint)", false),
+        ("SELECT * FROM events FOR VERSION AS OF 1", false),
+        ("SELECT evntName FROM events", true),
+    ] {
+        let message = client.ask(sql).await["error"]["message"].as_str().unwrap().to_owned();
+        assert_eq!(message.contains("hint: "), hints, "{sql}: {message}");
+        let of_command_line = ["`--", "traillake query", "traillake.toml"];
+        assert!(!of_command_line.iter().any(|word| message.contains(word)), "{sql}: {message}");
+    }
+    let (status, answer) = served.get("/v1/query?sql=SELECT+eventID+FROM+events&rows_max=1").await;
+    let hint = answer["error"]["hint"].as_str().unwrap();
+    assert_eq!((status, hint.contains("add a LIMIT")), (422, true), "{hint}");
+    assert!(!hint.contains("--"), "{hint}");
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! The lake against itself: what is damaged, and where.
 //!
-//! An audit refuses nothing. What cannot be read is a finding, and the next table, the next store is
-//! looked at. In the order in which a store is gone through:
+//! An audit refuses nothing that is there. What is damaged is a finding, and the next table, the next
+//! store is looked at; only a storage that does not answer, or not this user, ends it (`unread`). In
+//! the order in which a store is gone through:
 //!
 //! | module | what is held against what |
 //! |---|---|
@@ -30,6 +31,7 @@ mod names;
 mod rounds;
 mod rows;
 mod tombstones;
+mod unread;
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -79,8 +81,29 @@ impl Lake {
     ///
     /// # Errors
     /// [`Error::NoLake`] and [`Error::NotALake`] when there are no stores of a lake,
-    /// [`Error::NewerFormat`] and [`Error::TableFeatures`]; when the place cannot be listed.
+    /// [`Error::NewerFormat`] and [`Error::TableFeatures`]; [`Error::Storage`] when something of it may
+    /// not be read, or the storage does not answer: nobody knows then what is there.
     pub async fn audit(
+        location: &str,
+        options: OpenOptions,
+        spec: &StoreSpec,
+        audit: &AuditOptions,
+    ) -> Result<Audit> {
+        let (options, mut unread) = unread::watched(options);
+        let audited = Lake::audit_all(location, options, spec, audit);
+        tokio::select! {
+            biased;
+            Some(error) = unread.recv() => Err(error),
+            audited = audited => match unread.try_recv() {
+                // It was the last that was read.
+                Ok(error) => Err(error),
+                Err(_) => audited,
+            },
+        }
+    }
+
+    /// As [`Lake::audit`], where everything may be read.
+    async fn audit_all(
         location: &str,
         options: OpenOptions,
         spec: &StoreSpec,

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use traillake_store::{CacheOptions, Error, Lake, OpenOptions, StoreSnapshot, StoreWriter};
+use traillake_testkit::damage;
 use traillake_testkit::s3::{Asked, S3, Spoiled};
 
 use crate::world::{self, Object, STORE, at, objects, spec};
@@ -73,23 +74,12 @@ async fn events_of(lake: &Lake) -> Result<StoreSnapshot, Error> {
 
 /// Makes a commit name so many files more, which nobody reads.
 fn add_files(commit: &Path, count: usize) {
-    let text = std::fs::read_to_string(commit).unwrap();
-    let mut lines: Vec<Value> =
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let add = lines.iter().find(|line| line.get("add").is_some()).unwrap().clone();
-    let metrics =
-        lines.iter_mut().find_map(|line| line.pointer_mut("/commitInfo/operationMetrics"));
-    let added = &mut metrics.unwrap()["numAddedFiles"];
-    let before: usize = added.as_str().unwrap().parse().unwrap();
-    *added = json!((before + count).to_string());
-    for number in 0..count {
-        let mut add = add.clone();
-        add["add"]["path"] = json!(format!("month=2001-01/part-{number:08}.parquet"));
-        add["add"]["partitionValues"] = json!({"month": "2001-01"});
-        lines.push(add);
-    }
-    let text: Vec<String> = lines.iter().map(Value::to_string).collect();
-    std::fs::write(commit, text.join("\n") + "\n").unwrap();
+    let mut actions = damage::actions(&std::fs::read(commit).unwrap()).unwrap();
+    damage::multiply(&mut actions, count, |add, number| {
+        add["path"] = json!(format!("month=2001-01/part-{number:08}.parquet"));
+        add["partitionValues"] = json!({"month": "2001-01"});
+    });
+    std::fs::write(commit, damage::commit(&actions)).unwrap();
 }
 
 /// After how many commits a checkpoint follows on one, by those there are.

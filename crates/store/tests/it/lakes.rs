@@ -31,6 +31,10 @@ async fn opening_creates_nothing_and_a_folder_of_somebody_else_is_never_written_
         assert!(error.hint().is_some());
     }
     assert_eq!(fs::read_dir(&theirs).unwrap().count(), 1);
+    // Where nobody can look it is not known that there is none.
+    let below = theirs.join("thesis.txt").join("lake");
+    let hidden = Lake::open(below.to_str().unwrap()).await.err().unwrap();
+    assert!(matches!(hidden, Error::Storage { .. }), "{hidden}");
 
     for odd in ["", "s3://bucket/lake", "https://example.com", "file://host/x/y"] {
         assert!(matches!(Lake::open_or_create(odd).await, Err(Error::Location { .. })), "{odd}");

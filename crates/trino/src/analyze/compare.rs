@@ -1,4 +1,4 @@
-//! Comparisons between a timestamp or a boolean and text.
+//! Comparisons between a timestamp, a boolean or a number and text.
 //!
 //! CloudTrail Lake compares timestamps with text in every spelling, and people compare booleans
 //! with `'true'`. The text becomes a value of the column's type, never the reverse: only a bare
@@ -60,6 +60,13 @@ pub(crate) fn fit_one(
         data_type if is_text(data_type) && *other_type == DataType::Boolean => {
             Ok(truth(other).map(|truth| lit(if truth { "true" } else { "false" })))
         }
+        // Else the text of every row would be read as a number, and the first that is none ends it.
+        data_type if is_text(data_type) && other_type.is_numeric() => match other {
+            Expr::Literal(number, _) => plan_err!(
+                "`{number}` is compared with text but is a number; write it in quotes: '{number}'"
+            ),
+            _ => plan_err!("a number is compared with text; `CAST(… AS varchar)` makes it text"),
+        },
         _ => Ok(None),
     }
 }

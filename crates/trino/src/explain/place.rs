@@ -21,7 +21,8 @@ pub(super) fn of_named(message: &str, names: &Names, sql: &str) -> Option<Span> 
         return Some(tokens[first].span);
     }
     let is_value = |at: &usize| {
-        statement.is_literal(*at) || statement.is_index(*at) || statement.is_column(*at)
+        let is_number = statement.is_compared_number(*at) || statement.is_index(*at);
+        is_number || statement.is_literal(*at) || statement.is_column(*at)
     };
     let mut values = (0..tokens.len()).filter(is_value);
     let (only, second) = (values.next()?, values.next());
@@ -90,6 +91,12 @@ impl Words<'_> {
             Token::Word(word) => matches!(word.keyword, Keyword::CAST | Keyword::TRY_CAST),
             token => *token == Token::DoubleColon,
         })
+    }
+
+    /// A number that a text is compared with.
+    fn is_compared_number(&self, at: usize) -> bool {
+        let Token::Number(digits, _) = &self.tokens[at].token else { return false };
+        self.message.starts_with(&format!("`{digits}` is compared with text"))
     }
 
     /// `array[5]` of an array with fewer elements.

@@ -88,14 +88,14 @@ fn items_of(body: &SetExpr, typed: &Typed) -> Vec<Item> {
 fn item_of(item: &SelectItem, typed: &Typed) -> Item {
     match item {
         SelectItem::ExprWithAlias { alias, .. } => Item::Named(typed.spelling(alias).to_owned()),
-        SelectItem::UnnamedExpr(expr) => last_name(expr)
+        SelectItem::UnnamedExpr(expr) => name_of(expr)
             .map_or(Item::Unnamed, |ident| Item::Named(typed.spelling(ident).to_owned())),
         _ => Item::Wildcard,
     }
 }
 
 /// Returns the identifier that names an unnamed item.
-fn last_name(expr: &Expr) -> Option<&Ident> {
+pub(crate) fn name_of(expr: &Expr) -> Option<&Ident> {
     match expr {
         Expr::Identifier(ident) => Some(ident),
         Expr::CompoundIdentifier(parts) => parts.last(),
@@ -103,7 +103,7 @@ fn last_name(expr: &Expr) -> Option<&Ident> {
             Some(AccessExpr::Dot(Expr::Identifier(ident))) => Some(ident),
             _ => None,
         },
-        Expr::Nested(inner) => last_name(inner),
+        Expr::Nested(inner) => name_of(inner),
         _ => None,
     }
 }
@@ -119,7 +119,7 @@ pub(crate) fn name_items(select: &mut Select, scope: &Scope) {
     for (at, item) in select.projection.iter_mut().enumerate() {
         let (name, plain_column) = match &*item {
             SelectItem::ExprWithAlias { alias, .. } => (alias.value.clone(), false),
-            SelectItem::UnnamedExpr(expr) => match last_name(expr) {
+            SelectItem::UnnamedExpr(expr) => match name_of(expr) {
                 Some(ident) => (ident.value.clone(), is_column(expr, scope)),
                 None => (format!("_col{at}"), false),
             },

@@ -20,6 +20,8 @@ mod scope;
 pub(crate) mod tables;
 pub(crate) mod tree;
 mod unsupported;
+mod using;
+mod wildcards;
 mod windows;
 
 use std::ops::ControlFlow;
@@ -98,7 +100,7 @@ impl VisitorMut for Rewriter<'_> {
     type Break = Box<SqlError>;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> Flow {
-        self.scope.enter_query();
+        self.scope.enter_query(query);
         headers::name_values(query);
         limits::order_distinct_by_place(query);
         flow(unsupported::query(query).and_then(|()| limits::rewrite(query)))
@@ -110,12 +112,18 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> Flow {
-        self.scope.add_relations(select);
+        self.scope.enter_select(select);
         // Before names that stand twice get others.
         let supported = unsupported::select(select);
         headers::name_items(select, &self.scope);
         limits::flatten_groups(select);
-        flow(supported.and_then(|()| windows::rewrite(select)))
+        let written_out = supported.and_then(|()| wildcards::rewrite(select));
+        flow(written_out.and_then(|()| windows::rewrite(select)))
+    }
+
+    fn post_visit_select(&mut self, _select: &mut Select) -> Flow {
+        self.scope.leave_select();
+        ControlFlow::Continue(())
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> Flow {
@@ -130,7 +138,9 @@ impl VisitorMut for Rewriter<'_> {
         self.notes.extend(never_true(expr));
         calls::name_units(expr);
         let supported = unsupported::expr(expr);
-        flow(supported.and_then(|()| fields::rewrite(expr, &self.scope, self.typed)))
+        let rewritten = supported.and_then(|()| fields::rewrite(expr, &self.scope, self.typed));
+        using::rewrite(expr, &self.scope);
+        flow(rewritten)
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> Flow {

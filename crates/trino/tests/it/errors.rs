@@ -113,6 +113,8 @@ async fn what_a_message_names_is_where_the_caret_is() {
         ),
         ("SELECT 1 FROM events WHERE eventTime BETWEEN 'x' AND 'y'", (1, 46), "`'x'` is compared"),
         ("SELECT 1 FROM events WHERE readOnly = 'maybe'", (1, 39), "`'maybe'` is compared"),
+        ("SELECT 1 FROM events WHERE eventID = 444455", (1, 38), "in quotes: '444455'"),
+        ("SELECT 1 FROM events WHERE eventID IN ('a', 7)", (1, 45), "in quotes: '7'"),
         ("SELECT CAST('12x' AS bigint)", (1, 13), "cannot cast '12x' to bigint"),
         ("SELECT 1, BIGINT '12x'", (1, 18), "cannot cast '12x' to bigint"),
         ("SELECT CAST('2023-99-01' AS date)", (1, 13), "2023-99-01"),

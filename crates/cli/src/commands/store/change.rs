@@ -94,7 +94,11 @@ pub async fn update(session: &Session, lake: &Lake, args: UpdateArgs) -> anyhow:
     let info = lake.store_info(&super::name_of(session, args.name.clone())).await?;
     for (name, condition) in &args.hold {
         let held = retention::count(lake, &info, condition, session.now).await?;
-        session.talk.say(&format!("hold `{name}` keeps {}", count_of(held, "event")));
+        let told = format!("hold `{name}` keeps {}", count_of(held, "event"));
+        match held {
+            0 => session.talk.warn(&told),
+            _ => session.talk.say(&told),
+        }
     }
     let selectors = selectors(&args)?;
     let mut wanted = info.settings.clone();
@@ -204,4 +208,15 @@ pub async fn delete(session: &Session, lake: &Lake, name: &str) -> anyhow::Resul
         ));
     }
     Ok(info)
+}
+
+/// Takes back that a store is to be deleted.
+pub async fn restore(session: &Session, lake: &Lake, name: &str) -> anyhow::Result<StoreInfo> {
+    let restored = lake.restore_store(name, session.now).await;
+    restored.map_err(|error| match error {
+        traillake_store::Error::Setting { reason } => {
+            Problem::new(format!("store `{name}` cannot be restored: {reason}")).into()
+        }
+        other => anyhow::Error::from(other),
+    })
 }

@@ -132,7 +132,7 @@ pub async fn run(session: &Session, args: StoreArgs) -> anyhow::Result<Outcome> 
         }
         StoreAction::Restore(Named { name, report }) => {
             let lake = lakes::open(session).await?;
-            (told(&lake.restore_store(&name, session.now).await?), report.format)
+            (told(&change::restore(session, &lake, &name).await?), report.format)
         }
     };
     report.print(format, session.terminal.stdout)?;

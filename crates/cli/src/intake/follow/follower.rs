@@ -1,11 +1,12 @@
 //! One source that is followed: looks, messages and sweeps, beside one another.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 use traillake_store::Lake;
 
 use super::fares::{Fares, report_of};
@@ -31,7 +32,10 @@ pub(super) struct Follower {
     pub(super) intake: Intake,
     /// As the lake keeps it, where the lake was asked.
     kept: Option<StoredSource>,
-    pub(super) queue: Option<Queue>,
+    /// The queue that it has, once it was found.
+    queue: OnceCell<Queue>,
+    /// Whether its source has been seen to be there, and the lake not to lie in it.
+    is_checked: AtomicBool,
     fares: Mutex<Fares>,
     /// One note after the other, so that the newest is the last that is kept.
     keeping: tokio::sync::Mutex<()>,
@@ -47,10 +51,6 @@ impl Follower {
         intake: Intake,
         kept: Option<StoredSource>,
     ) -> anyhow::Result<Follower> {
-        let queue = match &intake.sqs {
-            Some(url) => Some(Queue::open(url, &intake.buckets).await?),
-            None => None,
-        };
         let note = match &intake.name {
             Some(name) => stored::note_of(lake, name).await?,
             None => Note::default(),
@@ -58,7 +58,18 @@ impl Follower {
         let fares = Mutex::new(Fares::of_note(note));
         let (keeping, stop) = (tokio::sync::Mutex::default(), Stop::default());
         let unprinted = Mutex::default();
-        Ok(Follower { store, intake, kept, queue, fares, keeping, stop, unprinted })
+        let (queue, is_checked) = (OnceCell::new(), AtomicBool::new(intake.is_checked));
+        Ok(Follower { store, intake, kept, queue, is_checked, fares, keeping, stop, unprinted })
+    }
+
+    /// Returns the queue that tells of its objects; none where it has none.
+    ///
+    /// # Errors
+    /// As [`Queue::open`].
+    pub(super) async fn queue(&self) -> anyhow::Result<Option<&Queue>> {
+        let Some(url) = &self.intake.sqs else { return Ok(None) };
+        let open = || Queue::open(url, &self.intake.buckets);
+        self.queue.get_or_try_init(open).await.map(Some)
     }
 
     /// Returns its name, where the lake keeps it.
@@ -84,10 +95,10 @@ impl Follower {
         let (following, asks) = (&*following, following.asks.subscribe());
         self.show(following);
         // Before anything else: it is short, and says what is wrong with a source.
-        let pause = match (self.look(following).await, &following.listener) {
-            (Ok(()), _) => self.pause(following),
-            (Err(error), Hearing::Command(_)) => return Err(error),
-            (Err(error), Hearing::Server(_)) => self.look_failed(following, &error).await,
+        let pause = match self.first_look(following).await {
+            Ok(()) => self.pause(following),
+            Err(error) if self.is_command_wrong(following) => return Err(error),
+            Err(error) => self.look_failed(following, &error).await,
         };
         let looks = self.looks(following, pause, asks);
         tokio::join!(looks, self.messages(following), self.sweeps(following));
@@ -114,15 +125,29 @@ impl Follower {
     }
 
     fn pause(&self, following: &Following) -> Duration {
-        match &self.queue {
+        match &self.intake.sqs {
             Some(_) => following.every.max(LOOK_EVERY_BESIDE_QUEUE),
             None => following.every,
         }
     }
 
+    async fn first_look(&self, following: &Following) -> anyhow::Result<()> {
+        self.queue().await?;
+        self.look(following).await
+    }
+
+    /// Returns whether the command is wrong whose first look at this source failed: places that were
+    /// typed were meant, and of all sources one must do.
+    fn is_command_wrong(&self, following: &Following) -> bool {
+        let is_commands = matches!(following.listener, Hearing::Command(_));
+        is_commands && (self.name().is_none() || following.starting.first_failed())
+    }
+
     /// Looks at the last days.
     async fn look(&self, following: &Following) -> anyhow::Result<()> {
-        self.bring_in(following, of_late(&self.intake)).await.map(|_| ())
+        self.bring_in(following, of_late(&self.intake)).await?;
+        following.starting.went_well();
+        Ok(())
     }
 
     /// Looks at everything at the start and once a day, each time when no other source does. After
@@ -173,15 +198,24 @@ impl Follower {
     }
 
     /// One run, on a thread of its own: to plan a whole bucket is to compute for long, and who
-    /// looks, or serves, must not wait for it.
+    /// looks, or serves, must not wait for it. Before the first its source is checked.
     async fn run(&self, following: &Following, intake: Intake) -> anyhow::Result<Taken> {
         let (session, lake) = (following.session.clone(), following.lake.clone());
         let (store, cancel) = (self.store.clone(), self.stop.flag().clone());
+        let is_checked = self.is_checked.load(Ordering::Relaxed);
+        let unchecked = (!is_checked).then(|| self.intake.clone());
         let runtime = Handle::current();
         let thread = tokio::task::spawn_blocking(move || {
-            runtime.block_on(run(&session, &lake, &store, &intake, None, &cancel))
+            runtime.block_on(async {
+                if let Some(unchecked) = unchecked {
+                    unchecked.check(&session, lake.location()).await?;
+                }
+                run(&session, &lake, &store, &intake, None, &cancel).await
+            })
         });
-        thread.await?
+        let taken = thread.await??;
+        self.is_checked.store(true, Ordering::Relaxed);
+        Ok(taken)
     }
 
     /// Tells how it fares, and what a run brought when it brought something. Where that cannot be

@@ -18,9 +18,13 @@ const WAIT_MAX: Duration = Duration::from_secs(20);
 impl Follower {
     /// Takes messages as they come, until it is asked to stop.
     pub(super) async fn messages(&self, following: &Following) {
-        let Some(queue) = &self.queue else { return };
         while !self.stop.is_asked() {
-            if let Err(error) = self.take_messages(queue, following).await {
+            let taken = match self.queue().await {
+                Ok(Some(queue)) => self.take_messages(queue, following).await,
+                Ok(None) => return,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = taken {
                 let pause = self.look_failed(following, &error).await;
                 self.stop.unless(tokio::time::sleep(pause)).await;
             }

@@ -64,6 +64,7 @@ pub(super) async fn start(call: &Call<'_>, asked: Start) -> Answered {
         parameters,
         client_token: asked.client_request_token,
         details: json!(details),
+        schema: None,
         timeout: None,
         rows_max: None,
     };

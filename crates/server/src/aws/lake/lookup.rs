@@ -91,6 +91,7 @@ pub(super) async fn lookup_events(call: Call<'_>) -> Answered {
         parameters,
         client_token: None,
         details,
+        schema: None,
         timeout: None,
         rows_max: None,
     };

@@ -94,6 +94,7 @@ async fn remember_refused(server: &Inner, identity: Identity, sql: &str, fault: 
         parameters: Parameters::default(),
         client_token: None,
         details: json!({}),
+        schema: None,
         timeout: None,
         rows_max: None,
     };

@@ -55,6 +55,7 @@ pub(super) async fn start_query(call: Call<'_>) -> Answered {
         parameters,
         client_token: None,
         details: json!(null),
+        schema: None,
         timeout: None,
         rows_max: None,
     };

@@ -6,6 +6,7 @@ mod flips;
 mod logs;
 mod plant;
 mod rows;
+mod unread;
 
 use std::sync::Arc;
 

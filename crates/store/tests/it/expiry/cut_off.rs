@@ -13,12 +13,12 @@ use crate::power::{scratch, until_off, watched_disk};
 use crate::upkeep::{behind, lake_in, lake_of, later, rounds, upkeep};
 use crate::world::{self, Disk, commit, object, read, record};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn stopped_at_every_step_each_table_has_lost_all_it_should_or_nothing() {
     stopped_at_every_step(Disk::memory(), 1).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn in_a_bucket_each_table_has_lost_all_it_should_or_nothing() {
     stopped_at_every_step(Disk::bucket(), 3).await;
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type};
 use chrono::TimeDelta;
-use traillake_store::{Expiry, Held};
+use traillake_store::{At, Expiry, Held};
+use traillake_testkit::damage::flipped;
 
 use super::{Row, before, check, check_sums, expire, from, rows};
 use crate::upkeep::{lake_of, later, rounds, upkeep};
@@ -68,6 +69,59 @@ async fn what_has_left_is_known_and_does_not_come_back_by_a_re_read() {
         writer.expired("events").await.unwrap().before,
         Some(at(86_400 * 8).timestamp_micros())
     );
+}
+
+/// The way back after a wrong `--yes`: until vacuum takes the files.
+#[tokio::test]
+async fn a_time_before_a_removal_shows_what_has_left_since() {
+    let (disk, writer) = lake_of(&rounds(12)).await;
+    let all = rows(&read(&disk).await).await;
+    let removals = [(before(3), later()), (before(8), later() + TimeDelta::days(1))];
+    for (expiry, now) in &removals {
+        let due = writer.expiry_due(&writer.latest().await.unwrap(), expiry.clone()).await.unwrap();
+        writer.expire(&due, *now).await.unwrap();
+    }
+    let left = removals.each_ref().map(|(expiry, _)| from(&all, expiry));
+    assert!(left[1].len() < left[0].len() && left[0].len() < all.len());
+    for folded in [false, true] {
+        if folded {
+            upkeep(&writer, later() + TimeDelta::days(2)).await.unwrap();
+        }
+        for (hours, expected) in [(-1, &all), (0, &left[0]), (23, &left[0]), (24, &left[1])] {
+            let time = later() + TimeDelta::hours(hours);
+            let then = world::read_at(&disk, Some(At::Time(time))).await.unwrap();
+            let found = rows(&then).await;
+            assert!(found == *expected, "{hours} h: {} rows, not {}", found.len(), expected.len());
+        }
+        let round = world::read_at(&disk, Some(At::Token(12))).await.unwrap();
+        assert!(rows(&round).await == left[1], "a round is as it is left");
+    }
+}
+
+#[tokio::test]
+async fn of_a_damaged_file_nothing_is_written_again() {
+    let (lake, writer) = lake_of(&rounds(12)).await;
+    upkeep(&writer, later()).await.unwrap();
+    let (expiry, snapshot) = (before(8), read(&lake).await);
+    let left = from(&rows(&snapshot).await, &expiry);
+    let path = snapshot.table("events").unwrap().files().await.unwrap()[0].path.clone();
+    let written = lake.bytes(path.as_ref()).await;
+    let mut told = 0;
+    for part in 1..8 {
+        let disk = lake.fork();
+        let writer = world::writer(&disk).await.unwrap();
+        disk.put(path.as_ref(), flipped(&written, written.len() * part / 8)).await;
+        // A file whose times cannot be read is refused before it is compared.
+        let error = expire(&writer, &expiry).await.unwrap_err().to_string();
+        assert!(error.contains(path.as_ref()), "{error}");
+        told += usize::from(error.contains("not those that were written"));
+        let live = read(&disk).await.table("events").unwrap().files().await.unwrap();
+        assert!(live.iter().any(|file| file.path == path), "part {part}");
+        disk.put(path.as_ref(), written.clone()).await;
+        expire(&writer, &expiry).await.unwrap();
+        check(&disk, &left, &format!("part {part}")).await;
+    }
+    assert!(told > 3, "{told}");
 }
 
 #[tokio::test]

@@ -13,17 +13,17 @@ use crate::power::{scratch, until_off, watched_disk};
 use crate::upkeep::{behind, lake_of, later, of, rounds, upkeep};
 use crate::world::{self, check_snapshot, commit, read};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn upkeep_stopped_at_every_step_leaves_exactly_the_truth() {
     upkeep_stopped(false, 4, 0..2).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn upkeep_stopped_at_every_other_step_leaves_exactly_the_truth() {
     upkeep_stopped(false, 4, 2..4).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn upkeep_with_checkpoints_stopped_at_every_step_leaves_exactly_the_truth() {
     upkeep_stopped(true, 12, 0..4).await;
 }
@@ -68,17 +68,17 @@ async fn upkeep_stopped(checkpoint: bool, part: usize, hands: Range<usize>) {
     assert!(faults > 3, "{faults}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn upkeep_in_a_bucket_stopped_at_every_step_leaves_exactly_the_truth() {
     upkeep_in_a_bucket_stopped(Outcome::Applied).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn upkeep_in_a_bucket_refused_at_every_step_leaves_exactly_the_truth() {
     upkeep_in_a_bucket_stopped(Outcome::NotApplied).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn upkeep_in_a_bucket_unheard_at_every_step_leaves_exactly_the_truth() {
     upkeep_in_a_bucket_stopped(Outcome::AppliedUnheard).await;
 }

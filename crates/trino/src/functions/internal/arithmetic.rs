@@ -129,7 +129,8 @@ pub fn as_operator(expr: Expr) -> Expr {
         return interval.clone();
     }
     let sign = match call.name() {
-        super::decimals::NAME => Some(Sign::Over),
+        super::decimals::NAME | super::interval_scaled::OVER => Some(Sign::Over),
+        super::interval_scaled::TIMES => Some(Sign::Times),
         name => SIGNS.into_iter().find(|sign| sign.function() == name),
     };
     match (sign, call.args.as_slice()) {

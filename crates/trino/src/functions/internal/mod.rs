@@ -6,6 +6,7 @@ pub(crate) mod decimals;
 pub(crate) mod field;
 mod first_of_array;
 pub(crate) mod interval_length;
+pub(crate) mod interval_scaled;
 mod json_text_at;
 mod keep;
 mod path;
@@ -36,5 +37,6 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
         crate::row_if::udf(),
     ];
     all.extend(arithmetic::udfs());
+    all.extend(interval_scaled::udfs());
     all
 }
