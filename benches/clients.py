@@ -5,7 +5,7 @@ usage: clients.py --traillake PATH --lake LAKE --work FOLDER [--events 10000000]
                   [--users 20] [--queries 20000] [--minutes 40] [--processes 8] [--memory 2GB]
                   [--seed 1]
 
-LAKE holds a generated trail of EVENTS or more (`generate unique TRAIL --scale 4.35` makes ten million;
+LAKE holds a generated trail of EVENTS or more (`generate unique TRAIL --scale 4.5` makes ten million;
 `traillake --lake LAKE ingest TRAIL`); WORK must be empty or new. About twenty shapes of audit query, with
 constants found in the lake, are asked by clients that each keep to one of four protocols (TrailLake's
 own, CloudTrail Lake's, Athena's, Trino's), to constants of their own and to one of the users, with a

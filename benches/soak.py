@@ -14,6 +14,7 @@ Needs no package, but `cc` (not with `--days 0`: then time is as it is).
 """
 import argparse
 import collections
+import glob
 import json
 import multiprocessing
 import os
@@ -38,6 +39,25 @@ LONG = 20  # seconds after which a run is not waited for, but hit where it is
 STOPS_WITHIN = 60  # seconds from SIGTERM or SIGINT to the end
 # The two errors that a query may end with when upkeep is hasty.
 OUTLIVED = ("this took longer than replaced files are kept", "the store has no state as of")
+
+
+def at_work(process):
+    """What its threads do in two seconds, by their names and states: whether it computes or waits."""
+    def looks():
+        for task in glob.glob(f"/proc/{process}/task/*/stat"):
+            try:
+                with open(task) as file:
+                    name, _, rest = file.read().partition("(")[2].rpartition(") ")
+            except OSError:  # it has ended
+                continue
+            state, *numbers = rest.split()
+            yield task, name, state, int(numbers[10]) + int(numbers[11])
+    before = {task: ticks for task, _, _, ticks in looks()}
+    time.sleep(2)
+    threads = collections.Counter()
+    for task, name, state, ticks in looks():
+        threads[f"{name} {state}, {ticks - before.get(task, 0)} ticks"] += 1
+    return "; ".join(f"{count} x {what}" for what, count in threads.most_common(12))
 
 
 class Soak:
@@ -319,7 +339,7 @@ class Soak:
                 process.send_signal(signal.SIGINT)
             process.wait(STOPS_WITHIN)
         except subprocess.TimeoutExpired:
-            self.offend(f"{kind} went on for {STOPS_WITHIN} s after it was asked to stop")
+            self.offend(f"{kind} went on for {STOPS_WITHIN} s after it was asked to stop; {at_work(process.pid)}")
             process.signals.append(signal.SIGKILL)
             process.kill()
             process.wait()
@@ -479,7 +499,7 @@ class Soak:
             try:
                 process.wait(STOPS_WITHIN)
             except subprocess.TimeoutExpired:
-                self.offend(f"{kind} did not end")
+                self.offend(f"{kind} did not end; {at_work(process.pid)}")
                 process.kill()
 
     # The end.
