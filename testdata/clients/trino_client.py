@@ -164,10 +164,7 @@ def errors(url, _events):
 def cancel(url, _events):
     connection = connect(url)
     cursor = connection.cursor()
-    endless = threading.Thread(target=run_endless, args=(cursor,))
-    endless.start()
-    while not (cursor._query and cursor._query._next_uri):
-        time.sleep(0.01)
+    endless = begin_endless(cursor)
     cursor.cancel()
     endless.join()
     # In the middle of rows.
@@ -185,10 +182,7 @@ def killed(url, _events):
     """As Superset ends a query: by its id, with a cursor of its own."""
     connection = connect(url)
     cursor = connection.cursor()
-    endless = threading.Thread(target=run_endless, args=(cursor,))
-    endless.start()
-    while not (cursor._query and cursor._query._next_uri):
-        time.sleep(0.01)
+    endless = begin_endless(cursor)
     call = (f"CALL system.runtime.kill_query(query_id => '{cursor.query_id}',"
             "message => 'Query cancelled by Superset')")
     other = connection.cursor()
@@ -204,6 +198,15 @@ def killed(url, _events):
             raise AssertionError(sql)
         except trino.exceptions.TrinoUserError as error:
             equal(error.error_name, name, sql)
+
+
+def begin_endless(cursor):
+    """The thread that asks what never ends, once the server has begun to answer."""
+    endless = threading.Thread(target=run_endless, args=(cursor,))
+    endless.start()
+    while not (cursor._query and cursor._query._next_uri):
+        time.sleep(0.01)
+    return endless
 
 
 def run_endless(cursor):

@@ -1,4 +1,7 @@
 //! An expiry that is stopped, killed, without space or power, or given up: whole tables or nothing.
+//!
+//! Long sweeps run on a runtime with a worker: without one the engine that reads logs starts a thread
+//! with a runtime of its own at every call.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

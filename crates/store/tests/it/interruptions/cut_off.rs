@@ -1,4 +1,7 @@
 //! Upkeep that is stopped at each of its steps, loses power or is given up.
+//!
+//! Long sweeps run on a runtime with a worker: without one the engine that reads logs starts a thread
+//! with a runtime of its own at every call.
 
 use std::ops::Range;
 use std::sync::Arc;
