@@ -29,6 +29,7 @@ mod samples;
 mod shell;
 mod spills;
 mod state;
+mod threads;
 mod upkeep;
 
 mod closest;
@@ -39,7 +40,6 @@ mod talk;
 mod terminal;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Parser as _;
 
@@ -50,13 +50,6 @@ use crate::talk::Talk;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// Stack of each worker thread.
-const THREAD_STACK_BYTES: usize = 16 << 20;
-
-/// How long a thread for blocking work waits for more. A thread that waits keeps the memory it
-/// worked in; with the runtime's own ten seconds an ingest held four times what was alive in it.
-const THREAD_KEEP_ALIVE: Duration = Duration::from_millis(50);
 
 fn main() -> ExitCode {
     // Only fails when a provider is installed already, which is as good.
@@ -69,14 +62,10 @@ fn main() -> ExitCode {
             return ExitCode::from(COULD_NOT_RUN);
         }
     };
-    // Plans are trees walked by recursion; two megabytes, the default, do not hold a nested one.
-    // It is address space, not memory.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .thread_stack_size(THREAD_STACK_BYTES)
-        .thread_keep_alive(THREAD_KEEP_ALIVE)
-        .enable_all()
-        .build();
-    let runtime = match runtime {
+    if matches!(cli.command, Some(Command::Maintain(_))) {
+        threads::give_way();
+    }
+    let runtime = match threads::runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
             session.talk.error(&error.into());

@@ -244,7 +244,15 @@ impl Disk {
         let failed = |error: io::Error| generic(location, error);
         let folder = target.parent().unwrap_or(&self.root).to_path_buf();
         self.ensure_folder(&folder).map_err(failed)?;
-        let (file, staged) = stage(&target).map_err(failed)?;
+        let staged = match stage(&target) {
+            // Somebody else has removed it: with a store that was deleted, and is there again.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.locked().clear();
+                self.ensure_folder(&folder).and_then(|()| stage(&target))
+            }
+            staged => staged,
+        };
+        let (file, staged) = staged.map_err(failed)?;
         let (disk, location) = (self.clone(), location.clone());
         Ok(Upload { disk, location, naming, file: Some(file), staged, folder, target, length: 0 })
     }

@@ -25,10 +25,11 @@ use super::Intake;
 use super::stored::{self, Note, StoredSource};
 use crate::failure::{Problem, Rendered};
 use crate::interrupt::Interrupt;
+use crate::lakes;
 use crate::output::ReportFormat;
 use crate::quantities::show_duration;
 use crate::session::Session;
-use crate::talk::Talk;
+use crate::threads;
 use crate::upkeep::{self, How};
 
 use fares::Fares;
@@ -266,8 +267,7 @@ impl Following {
         let tends = async {
             loop {
                 tokio::time::sleep(every).await;
-                let (talk, lake) = (self.session.talk.clone(), self.lake.clone());
-                if let Err(error) = tokio::spawn(tend(talk, lake)).await {
+                if let Err(error) = threads::giving_way(tend(self.session.clone())).await {
                     self.session.talk.warn(&format!("upkeep: {error}"));
                 }
             }
@@ -279,10 +279,16 @@ impl Following {
     }
 }
 
-/// Does the upkeep that is due, in all stores. What fails is told, and tried again next time.
-async fn tend(talk: Talk, lake: Lake) {
+/// Does the upkeep that is due, in all stores. What fails is told, and tried again next time. The lake
+/// is opened anew: what gives way has connections of its own.
+async fn tend(session: Session) {
+    let talk = &session.talk;
     let tell = |error: anyhow::Error| talk.warn(&format!("upkeep: {}", words_of(&error)));
     let options = UpkeepOptions::default();
+    let lake = match lakes::open(&session).await {
+        Ok(lake) => lake,
+        Err(error) => return tell(error),
+    };
     let stores = match lake.stores().await {
         Ok(stores) => stores,
         Err(error) => return tell(error.into()),

@@ -201,6 +201,21 @@ async fn cut_off_anywhere(disk: Disk) {
     }
 }
 
+#[tokio::test]
+async fn a_store_that_another_process_removed_is_made_again_under_its_name() {
+    let disk = Disk::folder();
+    let (ours, theirs) = (world::lake(&disk).await, world::lake(&disk).await);
+    for n in 0..3 {
+        let writer = ours.writer(STORE, &spec(), now()).await.unwrap();
+        let new = [object(&format!("{n}"), vec![record("1", 0, "one")])];
+        commit(&writer, &new, 1).await.unwrap();
+        world::check_truth(&disk, &new.iter().collect::<Vec<_>>()).await;
+        unprotect(&theirs).await;
+        let info = theirs.delete_store(STORE, now()).await.unwrap();
+        assert!(theirs.remove_store(&info, now() + TimeDelta::days(8)).await.unwrap());
+    }
+}
+
 /// A lake whose store is to be deleted; who that is.
 async fn deleted(rounds: &[Vec<Object>]) -> (Disk, StoreInfo) {
     let (disk, _) = lake_of(rounds).await;

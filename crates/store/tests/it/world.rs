@@ -234,6 +234,11 @@ fn ledger_row(object: &Object, rejects: u64) -> ObjectRow {
     }
 }
 
+/// The lake in `disk`, whatever the folder, made where there is none.
+pub async fn lake(disk: &Disk) -> Lake {
+    Lake::open_or_create_with(&disk.location, disk.options()).await.unwrap()
+}
+
 /// A lake in `disk`, whatever the folder; opening it for writing as `STORE`.
 pub async fn writer(disk: &Disk) -> Result<StoreWriter> {
     let lake = Lake::open_or_create_with(&disk.location, disk.options()).await?;
