@@ -8,21 +8,21 @@ use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
 use crate::schema::Kind;
 
-/// The parts of an object key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObjectKey {
+/// The parts of an object key: pieces of the path. To read a path again costs less than to keep them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ObjectKey<'a> {
     /// From `AWSLogs/` on, else the whole path: what digest files name.
-    pub logical_key: String,
+    pub logical_key: &'a str,
     /// Organization id (`o-…`) of an organization trail.
-    pub org: Option<String>,
+    pub org: Option<&'a str>,
     /// Account id, as text: zeros lead.
-    pub account: Option<String>,
+    pub account: Option<&'a str>,
     /// Region whose events the object holds.
-    pub region: Option<String>,
+    pub region: Option<&'a str>,
     /// Table that the object's records belong to by its folder; content decides in the end.
     pub kind: Option<Kind>,
     /// Trail name, which only digest files carry.
-    pub trail: Option<String>,
+    pub trail: Option<&'a str>,
     /// When CloudTrail delivered the object: from the file name, else midnight of the key's day.
     pub delivered_at: Option<DateTime<Utc>>,
     /// Whether path or name are those of a CloudTrail log or digest file.
@@ -33,13 +33,23 @@ const ROOT: &str = "AWSLogs";
 /// Where CloudTrail Lake writes the results of queries.
 const LAKE_QUERIES: &str = "CloudTrail-Lake";
 
-impl ObjectKey {
+impl<'a> ObjectKey<'a> {
     /// Returns what the path says, or nothing for a path without a file name.
-    pub fn parse(path: &str) -> Option<ObjectKey> {
-        let folders: Vec<&str> = path.split('/').collect();
-        let name = *folders.last().filter(|name| !name.is_empty())?;
-        let mut key = ObjectKey {
-            logical_key: logical(path).to_owned(),
+    pub fn parse(path: &'a str) -> Option<ObjectKey<'a>> {
+        let name = path.rsplit('/').next().filter(|name| !name.is_empty())?;
+        let mut key = ObjectKey::unread(path);
+        if let Some(rooted) = rooted(path) {
+            key.logical_key = rooted;
+            key.read_folders(&rooted[..rooted.len() - name.len()]);
+        }
+        key.read_name(name);
+        Some(key)
+    }
+
+    /// Returns the key of a path that says nothing.
+    pub fn unread(path: &'a str) -> ObjectKey<'a> {
+        ObjectKey {
+            logical_key: path,
             org: None,
             account: None,
             region: None,
@@ -47,23 +57,19 @@ impl ObjectKey {
             trail: None,
             delivered_at: None,
             is_cloudtrail: false,
-        };
-        key.read_folders(&folders[..folders.len() - 1]);
-        key.read_name(name);
-        Some(key)
+        }
     }
 
     /// `AWSLogs/[o-…/]<account>/<service>/<region>/yyyy/mm/dd`, from the last `AWSLogs` on.
-    fn read_folders(&mut self, folders: &[&str]) {
-        let Some(root) = folders.iter().rposition(|folder| *folder == ROOT) else { return };
-        let mut rest = folders[root + 1..].iter().copied().peekable();
-        self.org = rest.next_if(|folder| is_org(folder)).map(str::to_owned);
-        self.account = rest.next_if(|folder| is_account(folder)).map(str::to_owned);
+    fn read_folders(&mut self, rooted: &'a str) {
+        let mut rest = rooted.split('/').skip(1).peekable();
+        self.org = rest.next_if(|folder| is_org(folder));
+        self.account = rest.next_if(|folder| is_account(folder));
         let Some((kind, _)) = rest.peek().and_then(|folder| kind_of(folder)) else { return };
         rest.next();
         self.is_cloudtrail = true;
         self.kind = Some(kind);
-        self.region = rest.next_if(|folder| is_region(folder)).map(str::to_owned);
+        self.region = rest.next_if(|folder| is_region(folder));
         let mut number = || rest.next()?.parse::<i32>().ok();
         if let (Some(year), Some(month), Some(day)) = (number(), number(), number()) {
             let date = NaiveDate::from_ymd_opt(year, month as u32, day as u32);
@@ -73,37 +79,44 @@ impl ObjectKey {
 
     /// `<account>_CloudTrail…_<region>_<time>_<random>`, and
     /// `<account>_CloudTrail-Digest_<region>_<trail>_<home region>_<time>`.
-    fn read_name(&mut self, name: &str) {
+    fn read_name(&mut self, name: &'a str) {
         let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
         let mut parts = stem.split('_');
         let (Some(account), Some(service)) = (parts.next(), parts.next()) else { return };
         let Some((kind, _)) = kind_of(service).filter(|_| is_account(account)) else { return };
         self.is_cloudtrail = true;
         self.kind = self.kind.or(Some(kind));
-        self.account.get_or_insert_with(|| account.to_owned());
+        self.account = self.account.or(Some(account));
         let rest = &stem[account.len() + service.len() + 1..];
         if let Some((at, time)) = time_in(rest) {
             self.delivered_at = Some(time);
             let before = rest[..at].trim_matches(['_', '-']);
             let (region, between) = before.split_once('_').unwrap_or((before, ""));
             if self.region.is_none() && is_region(region) {
-                self.region = Some(region.to_owned());
+                self.region = Some(region);
             }
             // A trail's name may itself hold `_`; the home region is what follows the last.
             if let (Kind::Digest, Some((trail, _))) = (kind, between.rsplit_once('_')) {
-                self.trail = Some(trail.to_owned());
+                self.trail = Some(trail);
             }
         }
     }
 }
 
-/// Returns the part of a path that digest files name.
-fn logical(path: &str) -> &str {
-    let starts = path.match_indices(ROOT).filter(|(at, _)| {
-        (*at == 0 || path.as_bytes()[at - 1] == b'/')
-            && path.as_bytes().get(at + ROOT.len()) == Some(&b'/')
-    });
-    starts.last().map_or(path, |(at, _)| &path[at..])
+/// Returns a path from its last folder `AWSLogs` on.
+fn rooted(path: &str) -> Option<&str> {
+    let mut folders = path.rsplit_once('/').map(|(folders, _)| folders);
+    while let Some(to_here) = folders {
+        let (above, start) = match to_here.rfind('/') {
+            Some(at) => (Some(&to_here[..at]), at + 1),
+            None => (None, 0),
+        };
+        if &to_here[start..] == ROOT {
+            return Some(&path[start..]);
+        }
+        folders = above;
+    }
+    None
 }
 
 /// Returns the kind of log that a folder or a part of a name stands for.
@@ -168,7 +181,7 @@ fn time_in(name: &str) -> Option<(usize, DateTime<Utc>)> {
 /// Returns the service when the key is another service's log under `AWSLogs/[o-…/]<account>/`. A
 /// file that CloudTrail named is its log wherever it lies.
 pub fn other_service(path: &str) -> Option<&str> {
-    let mut rest = logical(path).strip_prefix(ROOT)?.strip_prefix('/')?.split('/').peekable();
+    let mut rest = rooted(path)?.split('/').skip(1).peekable();
     rest.next_if(|folder| is_org(folder));
     rest.next_if(|folder| is_account(folder))?;
     let service = rest.next()?;

@@ -10,9 +10,7 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::Int64Type;
 use arrow::error::ArrowError;
 use traillake_cloudtrail::schema::OBJECT;
-use traillake_cloudtrail::{
-    Batch, Decoder, Inspected, Kind, Limits, ObjectFault, ObjectKey, ObjectSummary,
-};
+use traillake_cloudtrail::{Batch, Decoder, Inspected, Kind, Limits, ObjectFault, ObjectSummary};
 
 use crate::error::{Error, Result};
 use crate::inspect::{InspectedChunk, InspectedObject, Sight, open_again};
@@ -39,7 +37,6 @@ pub(crate) struct DecodedChunk {
 /// An object and what came of it.
 pub(crate) struct DecodedObject {
     pub(crate) object: SourceObject,
-    pub(crate) key: ObjectKey,
     pub(crate) outcome: Outcome,
 }
 
@@ -121,7 +118,7 @@ pub(crate) fn decode_chunk(chunk: InspectedChunk, options: &DecodeOptions) -> Re
     let mut rows = Rows::new(&chunk, options);
     let mut objects = Vec::with_capacity(chunk.objects.len());
     for (number, object) in chunk.objects.into_iter().enumerate() {
-        let InspectedObject { object, key, sight } = object;
+        let InspectedObject { object, sight } = object;
         let outcome = match sight {
             Sight::Failed(kind, reason) => Outcome::Failed(kind, reason),
             Sight::Refused(reason) => Outcome::Refused(reason),
@@ -136,7 +133,7 @@ pub(crate) fn decode_chunk(chunk: InspectedChunk, options: &DecodeOptions) -> Re
                 outcome_of(decoded, &inspected)
             }
         };
-        objects.push(DecodedObject { object, key, outcome });
+        objects.push(DecodedObject { object, outcome });
     }
     decoder.finish(&mut |batch| rows.push(batch));
     let Rows { batches, bytes, spilled, failure, foreign, left_out, .. } = rows;
@@ -187,12 +184,14 @@ struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     fn new(chunk: &InspectedChunk, options: &'a DecodeOptions) -> Rows<'a> {
+        let objects = chunk.objects.iter().map(|object| &object.object);
+        let accounts = objects.map(|object| object.log_key().account.map(str::to_owned));
         Rows {
             batches: Vec::new(),
             bytes: 0,
             spilled: Vec::new(),
             failure: None,
-            accounts: chunk.objects.iter().map(|object| object.key.account.clone()).collect(),
+            accounts: accounts.collect(),
             foreign: vec![0; chunk.objects.len()],
             left_out: vec![0; chunk.objects.len()],
             stamps: chunk.objects.iter().map(|object| object.object.digest_stamp.clone()).collect(),

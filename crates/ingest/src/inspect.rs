@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use traillake_cloudtrail::log_file::archive::{HEAD_BYTES, is_archive};
-use traillake_cloudtrail::{Inspected, Limits, ObjectKey, inspect};
+use traillake_cloudtrail::{Inspected, Limits, inspect};
 
 use crate::progress::CancelFlag;
 use crate::report::FaultKind;
@@ -32,7 +32,6 @@ pub(crate) struct InspectedChunk {
 /// An object, hashed.
 pub(crate) struct InspectedObject {
     pub(crate) object: SourceObject,
-    pub(crate) key: ObjectKey,
     pub(crate) sight: Sight,
 }
 
@@ -69,8 +68,7 @@ pub(crate) fn inspect_chunk(chunk: Chunk, limits: &Limits, cancel: &CancelFlag) 
                 inflated.as_mut().map(Vec::shrink_to_fit);
             }
         }
-        let key = key_of(&object);
-        InspectedObject { object, key, sight }
+        InspectedObject { object, sight }
     });
     InspectedChunk { number: chunk.number, objects: objects.collect(), claims_from: 0 }
 }
@@ -157,17 +155,4 @@ impl<R: Read> Read for Stoppable<R> {
         }
         self.inner.read(buffer)
     }
-}
-
-fn key_of(object: &SourceObject) -> ObjectKey {
-    ObjectKey::parse(&object.key).unwrap_or_else(|| ObjectKey {
-        logical_key: object.key.to_string(),
-        org: None,
-        account: None,
-        region: None,
-        kind: None,
-        trail: None,
-        delivered_at: None,
-        is_cloudtrail: false,
-    })
 }

@@ -6,14 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use traillake_cloudtrail::ObjectKey;
 
 use crate::error::Result;
 use crate::options::Selection;
 use crate::order::{Listed, Objects, Order, time_of};
 use crate::progress::CancelFlag;
 use crate::report::{Fault, IgnoredLine};
-use crate::source::{Found, Ignored, LogSource, SourceObject};
+use crate::source::{Found, Ignored, LogSource};
 
 /// What a listing tells on its way: there may be more of it than memory holds.
 pub(crate) enum Told {
@@ -80,12 +79,19 @@ impl Listing {
         let mut outcome = Ok(());
         source.list(&mut |found| {
             match found {
-                Found::Object(object) if self.leaves_out(&object, selection) => self.left_out += 1,
                 Found::Object(object) => {
-                    if let (None, Some(key)) = (group, source.sequential()) {
-                        group = Some((key.len(), time_of(&object)));
+                    let key = object.log_key();
+                    self.newest_delivery = self.newest_delivery.max(key.delivered_at);
+                    if !selection.admits(&key) {
+                        self.left_out += 1;
+                    } else {
+                        let at = time_of(&object, &key);
+                        if let (None, Some(key)) = (group, source.sequential()) {
+                            group = Some((key.len(), at));
+                        }
+                        let group = group.unwrap_or((object.key.len(), at));
+                        outcome = self.objects.push(Listed::new(object, number, group));
                     }
-                    outcome = self.objects.push(Listed::new(object, number, group));
                 }
                 Found::Source(inner) => self.sources.push(inner),
                 Found::Ignored { object, reason } => {
@@ -106,12 +112,6 @@ impl Listing {
             ControlFlow::Continue(())
         });
         outcome
-    }
-
-    fn leaves_out(&mut self, object: &SourceObject, selection: &Selection) -> bool {
-        let Some(key) = ObjectKey::parse(&object.key) else { return false };
-        self.newest_delivery = self.newest_delivery.max(key.delivered_at);
-        !selection.admits(&key)
     }
 
     /// Returns the number of things found, whatever they are.

@@ -113,6 +113,9 @@ fn text<'a>(value: &'a Value, what: &str) -> Result<&'a str, String> {
 /// # Errors
 /// For an escape that is cut short, and for bytes that are no UTF-8.
 pub(crate) fn url_decoded(text: &str) -> Result<String, String> {
+    if !text.contains(['+', '%']) {
+        return Ok(text.to_owned());
+    }
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {

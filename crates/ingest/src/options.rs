@@ -1,5 +1,6 @@
 //! What to bring in, and at what cost.
 
+use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::PathBuf;
@@ -178,7 +179,7 @@ impl Selection {
     }
 
     /// Returns whether the key may belong to the selection.
-    pub fn admits(&self, key: &ObjectKey) -> bool {
+    pub fn admits(&self, key: &ObjectKey<'_>) -> bool {
         self.admits_place(key)
             && key.delivered_at.is_none_or(|at| {
                 self.since.is_none_or(|since| at >= since)
@@ -193,12 +194,15 @@ impl Selection {
     }
 
     /// Returns whether account, region and kind of the key may belong to the selection.
-    pub(crate) fn admits_place(&self, key: &ObjectKey) -> bool {
-        fn listed<T: Ord>(set: &BTreeSet<T>, value: Option<&T>) -> bool {
+    pub(crate) fn admits_place(&self, key: &ObjectKey<'_>) -> bool {
+        fn listed<T: Ord + Borrow<Q>, Q: Ord + ?Sized>(
+            set: &BTreeSet<T>,
+            value: Option<&Q>,
+        ) -> bool {
             set.is_empty() || value.is_none_or(|value| set.contains(value))
         }
-        listed(&self.accounts, key.account.as_ref())
-            && listed(&self.regions, key.region.as_ref())
+        listed(&self.accounts, key.account)
+            && listed(&self.regions, key.region)
             && listed(&self.kinds, key.kind.as_ref())
     }
 }

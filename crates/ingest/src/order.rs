@@ -4,6 +4,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::PathBuf;
+use std::thread::JoinHandle;
 
 use chrono::{DateTime, Datelike, TimeDelta};
 use traillake_cloudtrail::ObjectKey;
@@ -11,8 +12,9 @@ use traillake_cloudtrail::ObjectKey;
 use crate::error::{Error, Result};
 use crate::source::{Before, SourceObject, Spool, SpoolReader};
 
-/// Objects that are held, about 250 bytes each. More are set aside, sorted, and merged.
-const HELD_MAX: usize = 200_000;
+/// Objects that are held, about 250 bytes each. More are set aside, sorted, and merged; while they
+/// are, as many come.
+const HELD_MAX: usize = 100_000;
 
 /// In which order objects come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,10 +44,11 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
-    /// Returns the object with its place. Objects of a sequential source share the source's key as
-    /// their `group`, and the time of their first one as `at`.
-    pub(crate) fn new(object: SourceObject, source: usize, group: Option<(usize, i64)>) -> Listed {
-        let (group_bytes, at) = group.unwrap_or_else(|| (object.key.len(), time_of(&object)));
+    /// Returns the object with its place: how much of its key is the `group`'s name, and the group's
+    /// time. Objects of a sequential source share its key and the time of the first; others are each
+    /// a group.
+    pub(crate) fn new(object: SourceObject, source: usize, group: (usize, i64)) -> Listed {
+        let (group_bytes, at) = group;
         Listed {
             object,
             source: u32::try_from(source).unwrap_or(u32::MAX),
@@ -81,9 +84,8 @@ impl Listed {
 }
 
 /// Returns the time an object is ordered by, in microseconds.
-pub(crate) fn time_of(object: &SourceObject) -> i64 {
-    let delivered_at = ObjectKey::parse(&object.key).and_then(|key| key.delivered_at);
-    delivered_at.or(object.modified_at).map_or(0, |at| at.timestamp_micros())
+pub(crate) fn time_of(object: &SourceObject, key: &ObjectKey<'_>) -> i64 {
+    key.delivered_at.or(object.modified_at).map_or(0, |at| at.timestamp_micros())
 }
 
 fn month_of(at: i64) -> i32 {
@@ -99,6 +101,8 @@ pub(crate) struct Objects {
     held_max: usize,
     /// All in one file.
     runs: Vec<Spool>,
+    /// The last run, on its way there.
+    leaving: Option<JoinHandle<io::Result<Spool>>>,
     temp_dir: PathBuf,
     /// How many there are.
     pub(crate) count: u64,
@@ -113,6 +117,7 @@ impl Objects {
             held: Vec::new(),
             held_max: HELD_MAX,
             runs: Vec::new(),
+            leaving: None,
             temp_dir,
             count: 0,
             bytes: 0,
@@ -126,20 +131,39 @@ impl Objects {
         if self.held.len() < self.held_max { Ok(()) } else { self.set_aside() }
     }
 
+    /// Sets aside what is held, on a thread of its own: whoever lists goes on.
     fn set_aside(&mut self) -> Result<()> {
+        self.see_off()?;
         let mut run = std::mem::take(&mut self.held);
-        run.sort_unstable_by(|a, b| a.cmp(b, self.order));
-        let written = match self.runs.last() {
-            None => Spool::write(&self.temp_dir, |output| write_lines(output, &run)),
-            Some(last) => last.write_behind(|output| write_lines(output, &run)),
-        };
-        let failed = |source| Error::Temporary { folder: self.temp_dir.clone(), source };
-        self.runs.push(written.map_err(failed)?.0);
+        let (order, last) = (self.order, self.runs.last().cloned());
+        let temp_dir = self.temp_dir.clone();
+        let leaving = std::thread::Builder::new().spawn(move || {
+            run.sort_unstable_by(|a, b| a.cmp(b, order));
+            let written = match last {
+                None => Spool::write(&temp_dir, |output| write_lines(output, &run)),
+                Some(last) => last.write_behind(|output| write_lines(output, &run)),
+            };
+            Ok(written?.0)
+        });
+        self.leaving = Some(leaving.map_err(|source| self.failed(source))?);
         Ok(())
+    }
+
+    /// Waits until the last run has been set aside.
+    fn see_off(&mut self) -> Result<()> {
+        let Some(leaving) = self.leaving.take() else { return Ok(()) };
+        let written = leaving.join().unwrap_or_else(|_| Err(io::Error::other("it broke off")));
+        self.runs.push(written.map_err(|source| self.failed(source))?);
+        Ok(())
+    }
+
+    fn failed(&self, source: io::Error) -> Error {
+        Error::Temporary { folder: self.temp_dir.clone(), source }
     }
 
     /// Returns the objects in their order.
     pub(crate) fn sorted(mut self) -> SortedObjects {
+        let failure = self.see_off().err();
         self.held.sort_unstable_by(|a, b| a.cmp(b, self.order));
         let mut sorted = SortedObjects {
             order: self.order,
@@ -147,7 +171,7 @@ impl Objects {
             runs: self.runs.iter().map(|run| BufReader::new(run.reader())).collect(),
             heads: BinaryHeap::new(),
             temp_dir: self.temp_dir,
-            failure: None,
+            failure,
         };
         for run in 0..=sorted.runs.len() {
             sorted.refill(run);
@@ -273,6 +297,11 @@ fn read_line(run: &mut BufReader<SpoolReader>) -> io::Result<Option<Listed>> {
 mod tests {
     use super::*;
 
+    fn listed_of(object: SourceObject, source: usize) -> Listed {
+        let group = (object.key.len(), time_of(&object, &object.log_key()));
+        Listed::new(object, source, group)
+    }
+
     #[test]
     fn runs_set_aside_come_back_in_order_and_whole() {
         let folder = tempfile::tempdir().unwrap();
@@ -293,7 +322,7 @@ mod tests {
         let sorted = |held_max, order| {
             let mut objects = Objects::new(folder.path().to_path_buf(), order);
             objects.held_max = held_max;
-            (0..1_000).for_each(|n| objects.push(Listed::new(object(n), 3, None)).unwrap());
+            (0..1_000).for_each(|n| objects.push(listed_of(object(n), 3)).unwrap());
             assert_eq!((objects.count, objects.bytes), (1_000, 499_500));
             objects.sorted().collect::<Result<Vec<_>>>().unwrap()
         };
@@ -319,9 +348,9 @@ mod tests {
         let before = open();
         for number in 0..3_000 {
             let object = SourceObject::listed(format!("{number:08}"), number, None);
-            objects.push(Listed::new(object, 0, None)).unwrap();
+            objects.push(listed_of(object, 0)).unwrap();
         }
-        assert_eq!(objects.runs.len(), 3_000);
+        assert_eq!(objects.runs.len() + objects.leaving.iter().len(), 3_000);
         let sorted = objects.sorted();
         // Other tests open files meanwhile, but not so many.
         assert!(open() < before + 1_000, "{} files are open", open());

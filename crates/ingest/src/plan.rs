@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::Serialize;
 use tokio::sync::mpsc;
-use traillake_cloudtrail::ObjectKey;
+use tokio::task::JoinHandle;
 use traillake_store::{KnownObject, StoreSnapshot, StoreWriter};
 
 use crate::error::{Error, Result};
@@ -164,8 +164,8 @@ pub(crate) async fn plan_by(
             *plan.ignored.entry(why.to_string()).or_default() += count;
         }
         plan.left_out += listing.left_out;
-        let (mut objects, mut again) = (listing.objects.sorted(), Again::default());
-        while let Some(slice) = next_slice(ledger, &mut objects).await? {
+        let (mut slices, mut again) = (KeySlices::of(listing.objects), Again::default());
+        while let Some(slice) = slices.next(ledger).await? {
             for (listed, known) in slice {
                 let standing = match again.is(&listed.object) {
                     true => Standing::Known,
@@ -267,8 +267,8 @@ pub(crate) async fn subtract_ledger(
     counts: &mut ObjectCounts,
 ) -> Result<Objects> {
     let mut unknown = Objects::new(options.temp_dir.clone(), order);
-    let (mut objects, mut again) = (listed.sorted(), Again::default());
-    while let Some(slice) = next_slice(Some(Ledger::Live(writer)), &mut objects).await? {
+    let (mut slices, mut again) = (KeySlices::of(listed), Again::default());
+    while let Some(slice) = slices.next(Some(Ledger::Live(writer))).await? {
         for (mut listed, known) in slice {
             if again.is(&listed.object) {
                 counts.known += 1;
@@ -308,21 +308,37 @@ impl Again {
 
 /// Returns whether its key says so; one without a date says nothing.
 fn is_delivered_before(object: &SourceObject, before: Option<DateTime<Utc>>) -> bool {
-    let delivered_at = ObjectKey::parse(&object.key).and_then(|key| key.delivered_at);
-    delivered_at.zip(before).is_some_and(|(at, before)| at < before)
+    object.log_key().delivered_at.zip(before).is_some_and(|(at, before)| at < before)
 }
 
-/// Returns the next objects with what the ledger knows of each.
-async fn next_slice(
-    ledger: Option<Ledger<'_>>,
-    objects: &mut SortedObjects,
-) -> Result<Option<Vec<(Listed, Option<KnownObject>)>>> {
-    let slice = objects.take(KEYS_MAX).collect::<Result<Vec<_>>>()?;
-    if slice.is_empty() {
-        return Ok(None);
+/// Objects by as many as the ledger is asked about at once. While it is, the next are read and merged.
+/// Nobody asks for more after the last, or after an error.
+struct KeySlices(JoinHandle<(SortedObjects, Result<Vec<Listed>>)>);
+
+impl KeySlices {
+    fn of(objects: Objects) -> KeySlices {
+        KeySlices(tokio::task::spawn_blocking(|| read_slice(objects.sorted())))
     }
-    let known = look_up(ledger, &slice).await?;
-    Ok(Some(slice.into_iter().zip(known).collect()))
+
+    /// Returns the next objects with what the ledger knows of each.
+    async fn next(
+        &mut self,
+        ledger: Option<Ledger<'_>>,
+    ) -> Result<Option<Vec<(Listed, Option<KnownObject>)>>> {
+        let (objects, slice) = (&mut self.0).await.map_err(Error::Worker)?;
+        let slice = slice?;
+        if slice.is_empty() {
+            return Ok(None);
+        }
+        self.0 = tokio::task::spawn_blocking(|| read_slice(objects));
+        let known = look_up(ledger, &slice).await?;
+        Ok(Some(slice.into_iter().zip(known).collect()))
+    }
+}
+
+fn read_slice(mut objects: SortedObjects) -> (SortedObjects, Result<Vec<Listed>>) {
+    let slice = objects.by_ref().take(KEYS_MAX).collect();
+    (objects, slice)
 }
 
 /// Returns what the ledger knows of each object, in their order.
@@ -332,13 +348,14 @@ async fn look_up(
 ) -> Result<Vec<Option<KnownObject>>> {
     let mut answers = vec![None; objects.len()];
     let Some(ledger) = ledger else { return Ok(answers) };
-    let mut months: BTreeMap<Option<String>, Vec<usize>> = BTreeMap::new();
+    let mut months: BTreeMap<Option<(i32, u32)>, Vec<usize>> = BTreeMap::new();
     for (number, listed) in objects.iter().enumerate() {
-        let delivered_at = ObjectKey::parse(&listed.object.key).and_then(|key| key.delivered_at);
-        let month = delivered_at.map(|at| at.format("%Y-%m").to_string());
+        let month = listed.object.log_key().delivered_at.map(|at| (at.year(), at.month()));
         months.entry(month).or_default().push(number);
     }
     for (month, numbers) in months {
+        let first = month.and_then(|(year, month)| NaiveDate::from_ymd_opt(year, month, 1));
+        let month = first.map(|first| first.format("%Y-%m").to_string());
         let keys: Vec<&str> = numbers.iter().map(|number| &*objects[*number].object.key).collect();
         let mut known = ledger.known(month.as_deref(), &keys).await?;
         for (number, key) in numbers.iter().zip(keys) {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::DateTime;
-use traillake_cloudtrail::{Inspected, Kind, ObjectFault, ObjectKey, ObjectSummary, Reject};
+use traillake_cloudtrail::{Inspected, Kind, ObjectFault, ObjectSummary, Reject};
 use traillake_store::{Counts, ObjectRow, ObjectState, PartRows, RejectRow, RoundInput, RoundPart};
 
 use crate::decode::{DecodedChunk, DecodedObject, Outcome};
@@ -172,7 +172,7 @@ impl Originals {
     }
 
     fn settle(&mut self, decoded: DecodedObject, chunk: u64) -> Taken {
-        let DecodedObject { object, key, outcome } = decoded;
+        let DecodedObject { object, outcome } = decoded;
         match outcome {
             Outcome::Failed(kind, reason) => failed(&object, kind, reason),
             Outcome::Foreign => Taken {
@@ -184,13 +184,13 @@ impl Originals {
             Outcome::Refused(reason) => {
                 let (index, offset, bytes) = (0, 0, Vec::new());
                 let reject = Reject { index, offset, reason, bytes, truncated: true };
-                rejected(object_row(&object, key), vec![reject])
+                rejected(object_row(&object), vec![reject])
             }
-            Outcome::Copy(inspected, original) => self.copy(&object, key, &inspected, original),
+            Outcome::Copy(inspected, original) => self.copy(&object, &inspected, original),
             Outcome::Read { summary, head, foreign_recipients, deselected } => {
                 let hash = summary.inflated_sha256;
                 let counted = (foreign_recipients, deselected);
-                let (fate, fault) = read(&object, key, *summary, head, counted);
+                let (fate, fault) = read(&object, *summary, head, counted);
                 self.note(hash, &fate, chunk);
                 Taken { fate, fault, foreign_recipients }
             }
@@ -213,14 +213,8 @@ impl Originals {
         self.fates.insert(hash, (original, chunk));
     }
 
-    fn copy(
-        &self,
-        object: &SourceObject,
-        key: ObjectKey,
-        inspected: &Inspected,
-        original: String,
-    ) -> Taken {
-        let mut row = object_row(object, key);
+    fn copy(&self, object: &SourceObject, inspected: &Inspected, original: String) -> Taken {
+        let mut row = object_row(object);
         row.sha256 = Some(inspected.sha256);
         row.inflated_sha256 = Some(inspected.inflated_sha256);
         let fate = match self.fates.get(&inspected.inflated_sha256).map(|(original, _)| original) {
@@ -247,13 +241,12 @@ impl Originals {
 /// Judges an object that was decoded.
 fn read(
     object: &SourceObject,
-    key: ObjectKey,
     summary: ObjectSummary,
     head: Vec<u8>,
     counted: (u64, u64),
 ) -> (Fate, Option<Fault>) {
-    let ours = key.is_cloudtrail || summary.recognised || summary.suspect;
-    let mut row = object_row(object, key);
+    let ours = object.log_key().is_cloudtrail || summary.recognised || summary.suspect;
+    let mut row = object_row(object);
     row.sha256 = Some(summary.sha256);
     row.inflated_sha256 = Some(summary.inflated_sha256);
     let taken = match &summary.fault {
@@ -350,10 +343,11 @@ fn failed(object: &SourceObject, kind: FaultKind, reason: String) -> Taken {
 }
 
 /// Returns the ledger row of an object as far as its key and its listing say.
-fn object_row(object: &SourceObject, key: ObjectKey) -> ObjectRow {
+fn object_row(object: &SourceObject) -> ObjectRow {
+    let key = object.log_key();
     ObjectRow {
         object_key: object.key.to_string(),
-        logical_key: key.logical_key,
+        logical_key: key.logical_key.to_owned(),
         size_bytes: object.size_bytes,
         etag: object.etag.as_deref().map(str::to_owned),
         modified_at: object.modified_at,
@@ -361,8 +355,8 @@ fn object_row(object: &SourceObject, key: ObjectKey) -> ObjectRow {
         sha256: None,
         inflated_sha256: None,
         kind: key.kind.map(|kind| kind.table().to_owned()),
-        account: key.account,
-        region: key.region,
+        account: key.account.map(str::to_owned),
+        region: key.region.map(str::to_owned),
         delivered_at: key.delivered_at,
         records: 0,
         rejects: 0,

@@ -4,11 +4,11 @@ use traillake_cloudtrail::object_key::{is_junk, other_service};
 use traillake_cloudtrail::{Kind, ObjectKey};
 
 /// account, region, kind, delivery, logical key
-fn check(path: &str, expected: (&str, &str, Option<Kind>, &str)) -> ObjectKey {
+fn check<'a>(path: &'a str, expected: (&str, &str, Option<Kind>, &str)) -> ObjectKey<'a> {
     let key = ObjectKey::parse(path).unwrap();
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     let delivered = key.delivered_at.map(|at| at.format("%Y-%m-%dT%H:%M:%S").to_string());
-    let found = (text(&key.account), text(&key.region), key.kind, delivered.unwrap_or_default());
+    let found = (text(key.account), text(key.region), key.kind, delivered.unwrap_or_default());
     let (account, region, kind, at) = expected;
     assert_eq!(found, (account.to_owned(), region.to_owned(), kind, at.to_owned()), "{path}");
     key
@@ -26,7 +26,7 @@ fn keys_of_all_layouts() {
         "/evidence/bucket/pre/AWSLogs/o-abcd/111111111111/CloudTrail/us-gov-west-1/2021/07/29/111111111111_CloudTrail_us-gov-west-1-20200930T2300.json",
         ("111111111111", "us-gov-west-1", events, "2020-09-30T23:00:00"),
     );
-    assert_eq!(key.org.as_deref(), Some("o-abcd"));
+    assert_eq!(key.org, Some("o-abcd"));
     assert!(key.logical_key.starts_with("AWSLogs/o-abcd/111111111111/CloudTrail/"));
     check(
         "o-x/AWSLogs/o-x/111111111111/CloudTrail-Insight/eu-west-1/2021/07/29/111111111111_CloudTrail-Insight_eu-west-1_20210729T2355Z_x.json.gz",
@@ -49,11 +49,21 @@ fn keys_of_all_layouts() {
         "AWSLogs/000000000001/CloudTrail-Digest/eu-west-1/2019/11/08/000000000001_CloudTrail-Digest_eu-west-1_my_trail_us-east-1_20191108T164911Z_backfill.json.gz",
         ("000000000001", "eu-west-1", Some(Kind::Digest), "2019-11-08T16:49:11"),
     );
-    assert_eq!(key.trail.as_deref(), Some("my_trail"));
+    assert_eq!(key.trail, Some("my_trail"));
     let key = check("notes/cloudtrail.json", ("", "", None, ""));
     assert!(!key.is_cloudtrail);
     assert_eq!(key.logical_key, "notes/cloudtrail.json");
     assert_eq!(ObjectKey::parse("AWSLogs/1/"), None);
+    let check = |path: &str, logical: &str| {
+        assert_eq!(ObjectKey::parse(path).unwrap().logical_key, logical, "{path}");
+    };
+    // The last folder of that name, and no other that only begins or ends so.
+    check("AWSLogs/a/AWSLogs/b", "AWSLogs/b");
+    check("AWSLogs/oldAWSLogs/AWSLogs2/b", "AWSLogs/oldAWSLogs/AWSLogs2/b");
+    check("/x/AWSLogs/AWSLogs", "AWSLogs/AWSLogs");
+    check("//AWSLogs//b", "AWSLogs//b");
+    check("xAWSLogs/b", "xAWSLogs/b");
+    check("AWSLogs", "AWSLogs");
 }
 
 #[test]

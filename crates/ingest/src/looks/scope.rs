@@ -30,11 +30,12 @@ impl Scope {
         let root = root.filter(|end| matches!(uri.as_bytes().get(*end), None | Some(b'/'))).last();
         let object = ObjectKey::parse(uri);
         let delivered = object.and_then(|key| key.delivered_at).map(|at| at.date_naive());
-        let key = ObjectKey::parse(&format!("{uri}/-"));
-        let (account, region, kind) =
-            key.map_or((None, None, None), |key| (key.account, key.region, key.kind));
+        let inside = format!("{uri}/-");
+        let (account, region, kind) = ObjectKey::parse(&inside)
+            .map_or((None, None, None), |key| (key.account, key.region, key.kind));
         let days = delivered.and_then(|day| Some((day, day.succ_opt()?)));
-        let days = days.or_else(|| days_of(uri, region.as_deref()?));
+        let days = days.or_else(|| days_of(uri, region?));
+        let (account, region) = (account.map(str::to_owned), region.map(str::to_owned));
         Scope { root: root.map(|end| uri[..end].to_owned()), account, region, kind, days }
     }
 

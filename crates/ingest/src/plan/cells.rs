@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use chrono::{Datelike, NaiveDate};
 use serde::Serialize;
 use traillake_cloudtrail::ObjectKey;
 
@@ -34,12 +35,21 @@ impl PlanSpan {
         }
     }
 
-    /// Returns how much of `YYYY-MM-DD` it tells.
-    fn chars(self) -> usize {
+    /// Returns the first day of the span that a day is in.
+    fn first(self, day: NaiveDate) -> NaiveDate {
+        let month = if self == PlanSpan::Year { 1 } else { day.month() };
         match self {
-            PlanSpan::Day => 10,
-            PlanSpan::Month => 7,
-            PlanSpan::Year => 4,
+            PlanSpan::Day => day,
+            _ => NaiveDate::from_ymd_opt(day.year(), month, 1).unwrap_or(day),
+        }
+    }
+
+    /// Returns how it is written: as much of `YYYY-MM-DD` as it tells.
+    fn format(self) -> &'static str {
+        match self {
+            PlanSpan::Day => "%Y-%m-%d",
+            PlanSpan::Month => "%Y-%m",
+            PlanSpan::Year => "%Y",
         }
     }
 }
@@ -119,7 +129,7 @@ impl PlanTally {
 }
 
 /// Day, account, region, kind: the order of a plan.
-type Cell = (Option<String>, Option<String>, Option<String>, Option<&'static str>);
+type Cell = (Option<NaiveDate>, Option<Box<str>>, Option<Box<str>>, Option<&'static str>);
 
 /// Cells that objects are added to.
 #[derive(Default)]
@@ -139,7 +149,7 @@ impl Cells {
         {
             self.span = wider;
             for ((day, account, region, kind), tally) in std::mem::take(&mut self.tallies) {
-                let cell = (day.map(|day| self.cut(day)), account, region, kind);
+                let cell = (day.map(|day| wider.first(day)), account, region, kind);
                 self.tallies.entry(cell).or_default().add(tally);
             }
         }
@@ -147,20 +157,17 @@ impl Cells {
 
     fn cell_of(&self, key: &str) -> Cell {
         ObjectKey::parse(key).map_or((None, None, None, None), |key| {
-            let day = key.delivered_at.map(|at| self.cut(at.format("%Y-%m-%d").to_string()));
-            (day, key.account, key.region, key.kind.map(|kind| kind.table()))
+            let day = key.delivered_at.map(|at| self.span.first(at.date_naive()));
+            let (account, region) = (key.account.map(Box::from), key.region.map(Box::from));
+            (day, account, region, key.kind.map(|kind| kind.table()))
         })
-    }
-
-    /// Returns what is told of a day.
-    fn cut(&self, mut day: String) -> String {
-        day.truncate(self.span.chars());
-        day
     }
 
     /// Returns them in order, and how finely they tell the time.
     pub(super) fn told(self) -> (Vec<PlanCell>, PlanSpan) {
         let cells = self.tallies.into_iter().map(|((day, account, region, kind), tally)| {
+            let day = day.map(|day| day.format(self.span.format()).to_string());
+            let (account, region) = (account.map(String::from), region.map(String::from));
             PlanCell { account, region, kind, day, tally }
         });
         (cells.collect(), self.span)

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use traillake_cloudtrail::ObjectKey;
 
 use crate::report::FaultKind;
 
@@ -84,6 +85,11 @@ impl SourceObject {
             version_id: None,
             digest_stamp: None,
         }
+    }
+
+    /// Returns what its key says.
+    pub(crate) fn log_key(&self) -> ObjectKey<'_> {
+        ObjectKey::parse(&self.key).unwrap_or_else(|| ObjectKey::unread(&self.key))
     }
 }
 

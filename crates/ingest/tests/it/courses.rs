@@ -66,7 +66,8 @@ impl Over {
     fn options(self, world: &World, trail: &Trail) -> IngestOptions {
         let mut options = world.bench.options.clone();
         let time = |day: &str| Some(format!("{day}T00:00:00Z").parse().unwrap());
-        let newest = ObjectKey::parse(&trail.object(OBJECTS - 1).key).unwrap();
+        let newest = trail.object(OBJECTS - 1).key;
+        let newest = ObjectKey::parse(&newest).unwrap();
         match self {
             All | Below | Named => {}
             OldestFirst => options.oldest_first = true,
@@ -83,12 +84,15 @@ impl Over {
                 options.selection.until = time("2024-05-01");
             }
             Accounts => {
-                let keys = (0..3).map(|n| ObjectKey::parse(&trail.object(n).key).unwrap());
-                let accounts: BTreeSet<String> = keys.filter_map(|key| key.account).collect();
+                let account = |key: &String| ObjectKey::parse(key)?.account.map(str::to_owned);
+                let keys = (0..3).map(|n| trail.object(n).key);
+                let accounts: BTreeSet<String> = keys.filter_map(|key| account(&key)).collect();
                 assert_eq!(accounts.len(), 3);
                 options.selection.accounts = accounts.into_iter().take(2).collect();
             }
-            Region => options.selection.regions = newest.region.into_iter().collect(),
+            Region => {
+                options.selection.regions = newest.region.map(str::to_owned).into_iter().collect()
+            }
             Kinds => options.selection.kinds = [Kind::Events].into(),
         }
         options

@@ -5,7 +5,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 
 use super::*;
-use crate::data_file;
+use crate::data_file::{self, FileWriter};
 use crate::input::{Counts, ObjectState, RejectRow};
 use crate::snapshot::LiveFile;
 
@@ -105,6 +105,34 @@ async fn a_key_is_known_as_its_newest_round_left_it() {
     assert_eq!(known[keys[1]].state, ObjectState::Changed);
     assert_eq!(known["/c//logs/1"].state, ObjectState::Rejected);
     assert_eq!(archive.known(&[]).await.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_row_groups_every_key_is_found_and_no_other() {
+    let mut archive = Archive::new();
+    let key = |number: u32| format!("b//logs/{number:04}");
+    let (folder, ids) = (Path::from("objects"), ObjectIds::claim(1, &[], || 0).unwrap());
+    let file = FileWriter::create(&archive.objects, &folder, &objects_table(), None, 1, true);
+    let mut file = file.unwrap();
+    // Every other number, twenty to a row group.
+    for group in (0..240).step_by(40) {
+        let of_group = (group..group + 40).step_by(2);
+        let rows: Vec<ObjectRow> =
+            of_group.map(|number| object(&key(number), ObjectState::Read)).collect();
+        let numbered: Vec<(u32, &ObjectRow)> = (group..).zip(&rows).collect();
+        for (_, rows) in object_rows(&numbered, ids, 1, DateTime::UNIX_EPOCH).unwrap() {
+            file = file.add(vec![rows]).await.unwrap();
+        }
+    }
+    archive.files.push(file.finish().await.unwrap().file);
+    for asked in [0..1, 1..2, 38..42, 39..40, 60..140, 238..300, 239..240, 240..241, 0..300] {
+        let keys: Vec<String> = asked.clone().rev().map(key).collect();
+        let known = archive.known(&keys.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        let mut found: Vec<String> = known.into_keys().collect();
+        found.sort_unstable();
+        let there = asked.clone().filter(|number| number % 2 == 0 && *number < 240);
+        assert_eq!(found, there.map(key).collect::<Vec<_>>(), "{asked:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

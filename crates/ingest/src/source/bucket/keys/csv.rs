@@ -1,5 +1,6 @@
 //! Inventories in CSV: gzip files whose columns stand as the manifest says, keys URL-encoded.
 
+use std::borrow::Cow;
 use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
@@ -70,7 +71,7 @@ impl Columns {
     fn object(&self, line: &str, bucket: &Bucket) -> Result<Option<Met>, String> {
         let fields = fields(line);
         let field =
-            |place: Option<usize>| place.and_then(|place| fields.get(place)).map(String::as_str);
+            |place: Option<usize>| place.and_then(|place| fields.get(place)).map(|of| &**of);
         let entry = Entry {
             bucket: field(self.bucket),
             key: url_decoded(field(Some(self.key)).ok_or("it has too few columns")?)?,
@@ -85,7 +86,32 @@ impl Columns {
 }
 
 /// The fields of a line of CSV; a quote within quotes is doubled.
-fn fields(line: &str) -> Vec<String> {
+fn fields(line: &str) -> Vec<Cow<'_, str>> {
+    plain_fields(line).unwrap_or_else(|| spelled_fields(line).into_iter().map(Cow::Owned).collect())
+}
+
+/// The fields of a line in which each stands in quotes or has none, as S3 writes them; none for
+/// another.
+fn plain_fields(line: &str) -> Option<Vec<Cow<'_, str>>> {
+    let (mut fields, mut rest) = (Vec::with_capacity(16), line);
+    loop {
+        let (field, after) = match rest.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"')?,
+            None => rest.split_at(rest.find(',').unwrap_or(rest.len())),
+        };
+        if field.contains('"') {
+            return None;
+        }
+        fields.push(Cow::Borrowed(field));
+        match after.strip_prefix(',') {
+            Some(next) => rest = next,
+            None => return after.is_empty().then_some(fields),
+        }
+    }
+}
+
+/// The fields of any line.
+fn spelled_fields(line: &str) -> Vec<String> {
     let (mut fields, mut field, mut quoted) = (Vec::new(), String::new(), false);
     let mut chars = line.chars().peekable();
     while let Some(c) = chars.next() {
@@ -130,6 +156,17 @@ mod tests {
         check(r#""trail","logs/a.gz","","true","true","","2024-05-06T07:08:09Z","""#, None);
         assert!(columns.object(r#""trail""#, &bucket).is_err());
         assert!(Columns::of("Bucket, Size").is_err());
-        assert_eq!(fields(r#""a""b,c",d,"#), ["a\"b,c", "d", ""]);
+        for (line, expected) in [
+            (r#""a""b,c",d,"#, &["a\"b,c", "d", ""][..]),
+            (r#""a,b",c,"","d""#, &["a,b", "c", "", "d"]),
+            (r#"a"b,c"d,e"#, &["ab,cd", "e"]),
+            (r#""a"b,c"#, &["ab", "c"]),
+            (r#""a,b"#, &["a,b"]),
+            ("", &[""]),
+            (",", &["", ""]),
+        ] {
+            assert_eq!(fields(line), expected, "{line}");
+            assert_eq!(spelled_fields(line), expected, "{line}");
+        }
     }
 }

@@ -6,6 +6,9 @@ use std::io::{self, BufRead, BufReader, Read};
 /// inventory may tell beside it whom an object belongs to and who may read it.
 const BYTES_MAX: u64 = 1 << 20;
 
+/// Bytes of most lines.
+const LINE_BYTES: usize = 512;
+
 /// Lines of a text, without what ends them. They end with the text, and with what cannot be read.
 pub(super) struct Lines<R> {
     input: BufReader<R>,
@@ -21,7 +24,7 @@ impl<R: Read> Lines<R> {
     /// Returns the next line, none at the end.
     fn read(&mut self) -> io::Result<Option<String>> {
         let wrong = |reason| io::Error::new(io::ErrorKind::InvalidData, reason);
-        let mut line = Vec::new();
+        let mut line = Vec::with_capacity(LINE_BYTES);
         (&mut self.input).take(BYTES_MAX).read_until(b'\n', &mut line)?;
         if line.is_empty() {
             return Ok(None);
