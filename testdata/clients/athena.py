@@ -241,6 +241,11 @@ def wrangler(url):
     """awswrangler: data frames by the file on S3, and by the API alone."""
     awswrangler.config.athena_endpoint_url = url
     awswrangler.config.s3_endpoint_url = url
+    described = awswrangler.athena.describe_table(
+        "cloudtrail_logs", database="default", s3_output=BUCKET,
+        athena_query_wait_polling_delay=0.05)
+    types = dict(zip(described["Column Name"], described["Type"]))
+    assert types["eventname"] == "varchar" and types["useridentity"].startswith("row("), described
     ways = [{"s3_output": BUCKET}, {}, {"workgroup": "managed"},
             {"s3_output": BUCKET, "keep_files": False}]
     for way in ways:

@@ -75,8 +75,17 @@ async fn what_is_shown_has_no_labels() {
         let page = done(&served, "GetQueryResults", json!({ "QueryExecutionId": id })).await;
         let found = texts(&page);
         let columns = page["ResultSet"]["ResultSetMetadata"]["ColumnInfo"].as_array().unwrap();
+        let names: Vec<_> = columns.iter().map(|column| column["Name"].clone()).collect();
         match sql {
-            "SHOW TABLES" => assert!(found.contains(&vec![text("events")]), "{found:?}"),
+            "SHOW TABLES" => {
+                assert_eq!(names, ["tab_name"]);
+                assert!(found.contains(&vec![text("events")]), "{found:?}");
+            }
+            "DESCRIBE cloudtrail_logs" => {
+                assert_eq!(names, ["col_name", "data_type", "comment"]);
+                let first = ["eventversion", "varchar", ""].map(text).to_vec();
+                assert_eq!(found.first(), Some(&first), "{page}");
+            }
             "SELECT 1 WHERE false" => assert_eq!(found, [vec![text("_col0")]]),
             sql if sql.starts_with("CREATE") => {
                 assert!(found.is_empty() && columns.is_empty(), "{page}");

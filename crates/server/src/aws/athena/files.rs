@@ -7,6 +7,7 @@ use std::io::Write as _;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
+use super::shown;
 use super::statement::Kind;
 use crate::formats::{Cell, Encoder, Result, Sink, for_each_row};
 use crate::results::Beside;
@@ -73,7 +74,7 @@ struct Lines {
 
 impl Encoder for Lines {
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        for_each_row(batch, |cells| {
+        for_each_row(&shown::rows(batch)?, |cells| {
             let values: Vec<String> = cells.into_iter().map(Option::unwrap_or_default).collect();
             Ok(writeln!(self.sink, "{}", values.join("\t"))?)
         })

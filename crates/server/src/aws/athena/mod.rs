@@ -11,6 +11,7 @@
 //! | `statement` | which kind of statement is it, and which file does its answer make? |
 //! | `files` | how does that file read? |
 //! | `results` | what are the rows? |
+//! | `shown` | under which names do clients look for what a statement shows? |
 //! | `column_types` | what does Athena call the types? |
 //! | `catalogue` | which databases, tables and columns are there? |
 //! | `table_pattern` | which tables does an expression mean? |
@@ -29,6 +30,7 @@ mod statement;
 
 mod files;
 mod results;
+mod shown;
 
 mod catalogue;
 mod column_types;

@@ -7,7 +7,7 @@ use super::column_types::column_info;
 use super::description::state;
 use super::details::Details;
 use super::statement::Kind;
-use super::{Answered, Call, Fault, fault, invalid, pages};
+use super::{Answered, Call, Fault, fault, invalid, pages, shown};
 use crate::error::Error;
 use crate::formats::{self, for_each_row};
 use crate::results::{BATCH_ROWS, Page};
@@ -80,7 +80,9 @@ fn result_set(page: &Page, kind: Kind, labels: bool) -> formats::Result<(Value, 
         let rows = page.batches.iter().map(|batch| batch.num_rows() as u64).sum();
         return Ok((json!({ "Rows": [], "ResultSetMetadata": {"ColumnInfo": []} }), rows));
     }
-    let fields = page.schema.fields();
+    let is_shown = kind == Kind::Utility;
+    let schema = if is_shown { shown::schema(&page.schema)? } else { page.schema.clone() };
+    let fields = schema.fields();
     let columns: Vec<Value> = fields
         .iter()
         .map(|field| column_info(field.name(), &traillake_query::type_name(field)))
@@ -92,6 +94,7 @@ fn result_set(page: &Page, kind: Kind, labels: bool) -> formats::Result<(Value, 
     }
     let (mut given, mut bytes) = (0, 0);
     for batch in &page.batches {
+        let batch = if is_shown { shown::rows(batch)? } else { batch.clone() };
         for at in 0..batch.num_rows() {
             if bytes >= PAGE_BYTES {
                 break;
