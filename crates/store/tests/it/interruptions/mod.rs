@@ -7,6 +7,7 @@ mod beside;
 mod clocks;
 
 use chrono::{TimeDelta, Utc};
+use traillake_testkit::faults::Outcome;
 
 use crate::upkeep::{TABLES, lake_in, later, long_lake, of, rounds, upkeep};
 use crate::world::{self, Disk, Object, check_snapshot, check_truth, commit, read};
@@ -28,6 +29,18 @@ pub async fn check_aftermath(disk: &Disk, rounds: &[Vec<Object>], why: &str) {
 /// One of so many: all of them where `TRAILLAKE_FAULTS` is `all`.
 pub fn one_of(many: usize) -> usize {
     if std::env::var("TRAILLAKE_FAULTS").is_ok_and(|faults| faults == "all") { 1 } else { many }
+}
+
+/// How each of these steps can end, each end once: stopped behind a step is stopped before the next,
+/// so that is tried only where the next is not.
+pub fn ends(steps: &[usize]) -> Vec<(usize, Outcome)> {
+    let of_step = |(n, step): (usize, &usize)| {
+        let is_next_tried = steps.get(n + 1) == Some(&(step + 1));
+        let applied = (!is_next_tried).then_some(Outcome::Applied);
+        let ends = [Outcome::NotApplied, Outcome::AppliedUnheard].into_iter().chain(applied);
+        ends.map(|end| (*step, end)).collect::<Vec<_>>()
+    };
+    steps.iter().enumerate().flat_map(of_step).collect()
 }
 
 /// A lake in which everything is due: rounds to fold, replaced files to remove, a log to shorten;
