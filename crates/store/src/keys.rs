@@ -4,6 +4,7 @@
 //! the columns asked for, one batch at a time.
 
 use std::collections::HashSet;
+use std::hash::Hasher;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -235,4 +236,22 @@ impl Search {
 
 fn id_hash(id: Option<&str>) -> u64 {
     xxh3_64(id.unwrap_or_default().as_bytes())
+}
+
+/// For maps whose keys are hashes already.
+#[derive(Default)]
+pub(crate) struct HashItself(u64);
+
+impl Hasher for HashItself {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
 }

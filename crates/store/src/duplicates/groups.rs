@@ -2,10 +2,10 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::ops::Range;
 
-use crate::keys::KeyColumns;
+use crate::keys::{HashItself, KeyColumns};
 
 /// Rows grouped by identity. Rows are named by their *entry*, a number in the order of groups;
 /// inside a group entries are sorted by content, then by origin.
@@ -110,22 +110,4 @@ fn in_group<O: Ord>(
 
 fn upper_half(hash: u128) -> u64 {
     (hash >> 64) as u64
-}
-
-/// The keys of the map are hashes already.
-#[derive(Default)]
-struct HashItself(u64);
-
-impl Hasher for HashItself {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
 }

@@ -1,7 +1,7 @@
 //! What the ledger knows about keys.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
@@ -21,6 +21,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::data_file::{Footer, OpenFile};
 use crate::error::{Error, Result};
 use crate::input::{KnownObject, ObjectState};
+use crate::keys::HashItself;
 use crate::snapshot::LiveFile;
 
 /// Round, object id, and what that row of the ledger says.
@@ -37,25 +38,7 @@ struct Wanted {
     /// In their order.
     keys: Vec<Box<str>>,
     /// Their places, by their hash.
-    by_hash: HashMap<u64, Vec<usize>, BuildHasherDefault<Hashed>>,
-}
-
-/// What hashes to itself, for it is a hash.
-#[derive(Default)]
-struct Hashed(u64);
-
-impl Hasher for Hashed {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = xxh3_64(bytes);
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
+    by_hash: HashMap<u64, Vec<usize>, BuildHasherDefault<HashItself>>,
 }
 
 impl Wanted {
