@@ -81,7 +81,8 @@ impl Listing {
             match found {
                 Found::Object(object) => {
                     let key = object.log_key();
-                    self.newest_delivery = self.newest_delivery.max(key.delivered_at);
+                    let delivered_at = key.delivered_at;
+                    self.newest_delivery = self.newest_delivery.max(delivered_at);
                     if !selection.admits(&key) {
                         self.left_out += 1;
                     } else {
@@ -90,7 +91,8 @@ impl Listing {
                             group = Some((key.len(), at));
                         }
                         let group = group.unwrap_or((object.key.len(), at));
-                        outcome = self.objects.push(Listed::new(object, number, group));
+                        let listed = Listed::new(object, delivered_at, number, group);
+                        outcome = self.objects.push(listed);
                     }
                 }
                 Found::Source(inner) => self.sources.push(inner),

@@ -5,6 +5,7 @@
 //! message structure"); and CloudTrail's own SNS notifications of a delivery (CloudTrail User Guide,
 //! "Configuring Amazon SNS notifications"). Keys are URL-encoded in the first alone.
 
+use memchr::memchr2;
 use serde_json::Value;
 
 /// An object that a notice tells of.
@@ -113,7 +114,7 @@ fn text<'a>(value: &'a Value, what: &str) -> Result<&'a str, String> {
 /// # Errors
 /// For an escape that is cut short, and for bytes that are no UTF-8.
 pub(crate) fn url_decoded(text: &str) -> Result<String, String> {
-    if !text.contains(['+', '%']) {
+    if memchr2(b'+', b'%', text.as_bytes()).is_none() {
         return Ok(text.to_owned());
     }
     let mut bytes = Vec::with_capacity(text.len());

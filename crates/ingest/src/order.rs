@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::thread::JoinHandle;
 
-use chrono::{DateTime, Datelike, TimeDelta};
+use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use traillake_cloudtrail::ObjectKey;
 
 use crate::error::{Error, Result};
@@ -39,6 +39,8 @@ pub(crate) struct Listed {
     at: i64,
     /// The month of that, counted from any one.
     month: i32,
+    /// The month in which its own key says that it was delivered, counted alike: the ledger is by it.
+    pub(crate) delivered: Option<i32>,
     /// How much of the key names what stays together: an archive, or the object itself.
     group_bytes: u32,
 }
@@ -47,10 +49,16 @@ impl Listed {
     /// Returns the object with its place: how much of its key is the `group`'s name, and the group's
     /// time. Objects of a sequential source share its key and the time of the first; others are each
     /// a group.
-    pub(crate) fn new(object: SourceObject, source: usize, group: (usize, i64)) -> Listed {
+    pub(crate) fn new(
+        object: SourceObject,
+        delivered_at: Option<DateTime<Utc>>,
+        source: usize,
+        group: (usize, i64),
+    ) -> Listed {
         let (group_bytes, at) = group;
         Listed {
             object,
+            delivered: delivered_at.map(|at| month_of(at.timestamp_micros())),
             source: u32::try_from(source).unwrap_or(u32::MAX),
             at,
             month: month_of(at),
@@ -91,6 +99,12 @@ pub(crate) fn time_of(object: &SourceObject, key: &ObjectKey<'_>) -> i64 {
 fn month_of(at: i64) -> i32 {
     let at = DateTime::from_timestamp_micros(at).unwrap_or_default();
     at.year() * 12 + at.month0() as i32
+}
+
+/// Returns how the ledger spells a month: `YYYY-MM`.
+pub(crate) fn month_label(month: i32) -> Option<String> {
+    let first = NaiveDate::from_ymd_opt(month.div_euclid(12), month.rem_euclid(12) as u32 + 1, 1);
+    first.map(|first| first.format("%Y-%m").to_string())
 }
 
 /// Objects on their way into order.
@@ -254,7 +268,7 @@ impl Eq for Head {}
 
 /// An object as a line: order, stamp and what its listing says, what the ledger knew, key.
 type Line = (
-    (i64, u32, u32, u64),
+    (i64, Option<i32>, u32, u32, u64),
     (u64, Option<i64>, Option<Box<str>>, (bool, bool)),
     Option<(Option<[u8; 32]>, bool)>,
     Box<str>,
@@ -269,7 +283,7 @@ fn write_line(output: &mut dyn Write, listed: &Listed) -> io::Result<()> {
     let modified_at = object.modified_at.map(|at| at.timestamp_micros());
     let listed_as = (object.is_archived, object.is_unseen);
     let line: Line = (
-        (listed.at, listed.source, listed.group_bytes, object.position),
+        (listed.at, listed.delivered, listed.source, listed.group_bytes, object.position),
         (object.size_bytes, modified_at, object.etag.clone(), listed_as),
         object.before.as_ref().map(|before| (before.sha256, before.same_stamp)),
         object.key.clone(),
@@ -284,13 +298,13 @@ fn read_line(run: &mut BufReader<SpoolReader>) -> io::Result<Option<Listed>> {
         return Ok(None);
     }
     let (order, stamp, before, key): Line = serde_json::from_str(&text)?;
-    let (at, source, group_bytes, position) = order;
+    let (at, delivered, source, group_bytes, position) = order;
     let (size_bytes, modified_at, etag, (is_archived, is_unseen)) = stamp;
     let modified_at = modified_at.and_then(DateTime::from_timestamp_micros);
     let before = before.map(|(sha256, same_stamp)| Before { sha256, same_stamp });
     let listed = SourceObject::listed(key, size_bytes, modified_at);
     let object = SourceObject { etag, is_archived, is_unseen, position, before, ..listed };
-    Ok(Some(Listed { object, source, at, month: month_of(at), group_bytes }))
+    Ok(Some(Listed { object, source, at, month: month_of(at), delivered, group_bytes }))
 }
 
 #[cfg(test)]
@@ -299,7 +313,8 @@ mod tests {
 
     fn listed_of(object: SourceObject, source: usize) -> Listed {
         let group = (object.key.len(), time_of(&object, &object.log_key()));
-        Listed::new(object, source, group)
+        let delivered_at = object.modified_at.filter(|at| at.timestamp_micros() % 2 == 0);
+        Listed::new(object, delivered_at, source, group)
     }
 
     #[test]

@@ -2,21 +2,22 @@
 
 mod cells;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 
-use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
+use futures::stream::{self, Stream, TryStreamExt};
 use serde::Serialize;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use traillake_store::{KnownObject, StoreSnapshot, StoreWriter};
 
 use crate::error::{Error, Result};
 use crate::listing::{Listing, Told};
 use crate::looks::Looking;
 use crate::options::{IngestOptions, Source};
-use crate::order::{Listed, Objects, Order, SortedObjects};
+use crate::order::{Listed, Objects, Order, SortedObjects, month_label};
 use crate::progress::CancelFlag;
 use crate::report::{FAULTS_MAX, Fault, ObjectCounts};
 use crate::resume::course_name;
@@ -29,6 +30,8 @@ pub use cells::{PLAN_CELLS_MAX, PlanCell, PlanSpan, PlanTally};
 
 /// Keys of one question to the ledger.
 const KEYS_MAX: usize = 1 << 16;
+/// Questions to the ledger at a time: while what one was about is looked at, the next is under way.
+const SLICES_AT_ONCE: usize = 2;
 /// What is told of a listing, between it and whoever hears it.
 const TOLD_UNDER_WAY_MAX: usize = 1_024;
 
@@ -113,12 +116,8 @@ pub(crate) enum Ledger<'a> {
 }
 
 impl Ledger<'_> {
-    /// Returns what it knows about `keys` delivered in `month`.
-    async fn known(
-        self,
-        month: Option<&str>,
-        keys: &[&str],
-    ) -> Result<HashMap<String, KnownObject>> {
+    /// Returns what it knows about each of `keys` delivered in `month`.
+    async fn known(self, month: Option<&str>, keys: &[&str]) -> Result<Vec<Option<KnownObject>>> {
         Ok(match self {
             Ledger::Pinned(snapshot) => snapshot.known(month, keys).await?,
             Ledger::Live(writer) => writer.known(month, keys).await?,
@@ -164,16 +163,15 @@ pub(crate) async fn plan_by(
             *plan.ignored.entry(why.to_string()).or_default() += count;
         }
         plan.left_out += listing.left_out;
-        let (mut slices, mut again) = (KeySlices::of(listing.objects), Again::default());
-        while let Some(slice) = slices.next(ledger).await? {
-            for (listed, known) in slice {
-                let standing = match again.is(&listed.object) {
+        let mut slices = pin!(asked(listing.objects, ledger));
+        while let Some(slice) = slices.try_next().await? {
+            for Asked { listed: Listed { object, .. }, is_again, known } in slice {
+                let standing = match is_again {
                     true => Standing::Known,
-                    false => Standing::of(&listed.object, known.as_ref()),
+                    false => Standing::of(&object, known.as_ref()),
                 };
-                let (key, bytes) = (&listed.object.key, listed.object.size_bytes);
-                plan.total.count(standing, bytes);
-                cells.count(key, standing, bytes);
+                plan.total.count(standing, object.size_bytes);
+                cells.count(&object.key, standing, object.size_bytes);
             }
         }
     }
@@ -267,10 +265,10 @@ pub(crate) async fn subtract_ledger(
     counts: &mut ObjectCounts,
 ) -> Result<Objects> {
     let mut unknown = Objects::new(options.temp_dir.clone(), order);
-    let (mut slices, mut again) = (KeySlices::of(listed), Again::default());
-    while let Some(slice) = slices.next(Some(Ledger::Live(writer))).await? {
-        for (mut listed, known) in slice {
-            if again.is(&listed.object) {
+    let mut slices = pin!(asked(listed, Some(Ledger::Live(writer))));
+    while let Some(slice) = slices.try_next().await? {
+        for Asked { mut listed, is_again, known } in slice {
+            if is_again {
                 counts.known += 1;
                 continue;
             }
@@ -293,74 +291,77 @@ pub(crate) async fn subtract_ledger(
     Ok(unknown)
 }
 
-/// Tells an object that is listed twice, as in a list of keys that names it again: equal keys stand
-/// beside one another in the order of the ledger, which has one row for them.
-#[derive(Default)]
-struct Again(Option<Box<str>>);
-
-impl Again {
-    fn is(&mut self, object: &SourceObject) -> bool {
-        let is_again = self.0.as_ref() == Some(&object.key);
-        self.0 = Some(object.key.clone());
-        is_again
-    }
-}
-
 /// Returns whether its key says so; one without a date says nothing.
 fn is_delivered_before(object: &SourceObject, before: Option<DateTime<Utc>>) -> bool {
     object.log_key().delivered_at.zip(before).is_some_and(|(at, before)| at < before)
 }
 
-/// Objects by as many as the ledger is asked about at once. While it is, the next are read and merged.
-/// Nobody asks for more after the last, or after an error.
-struct KeySlices(JoinHandle<(SortedObjects, Result<Vec<Listed>>)>);
+/// An object, and what the ledger knows of it.
+struct Asked {
+    listed: Listed,
+    /// It is listed twice, as in a list of keys that names it again: equal keys stand beside one
+    /// another in the order of the ledger, which has one row for them.
+    is_again: bool,
+    known: Option<KnownObject>,
+}
 
-impl KeySlices {
-    fn of(objects: Objects) -> KeySlices {
-        KeySlices(tokio::task::spawn_blocking(|| read_slice(objects.sorted())))
-    }
-
-    /// Returns the next objects with what the ledger knows of each.
-    async fn next(
-        &mut self,
-        ledger: Option<Ledger<'_>>,
-    ) -> Result<Option<Vec<(Listed, Option<KnownObject>)>>> {
-        let (objects, slice) = (&mut self.0).await.map_err(Error::Worker)?;
+/// Returns objects with what the ledger knows of each, by as many as it is asked about at once. While
+/// some are looked at, it is asked about the next, and those behind them are read and merged.
+fn asked(objects: Objects, ledger: Option<Ledger<'_>>) -> impl Stream<Item = Result<Vec<Asked>>> {
+    let read = |unread: Unread| tokio::task::spawn_blocking(move || unread.slice());
+    let first = tokio::task::spawn_blocking(|| Unread::of(objects).slice());
+    let slices = stream::try_unfold(first, move |reading| async move {
+        let (unread, slice) = reading.await.map_err(Error::Worker)?;
         let slice = slice?;
-        if slice.is_empty() {
-            return Ok(None);
+        // Nobody reads on after the last, or after an error.
+        Ok((!slice.is_empty()).then(|| (slice, read(unread))))
+    });
+    slices.map_ok(move |slice| look_up(ledger, slice)).try_buffered(SLICES_AT_ONCE)
+}
+
+/// Objects that the ledger is yet to be asked about.
+struct Unread {
+    objects: SortedObjects,
+    /// The key of the one before them.
+    last: Option<Box<str>>,
+}
+
+impl Unread {
+    fn of(objects: Objects) -> Unread {
+        Unread { objects: objects.sorted(), last: None }
+    }
+
+    fn slice(mut self) -> (Unread, Result<Vec<Asked>>) {
+        let mut slice: Vec<Asked> = Vec::new();
+        for listed in self.objects.by_ref().take(KEYS_MAX) {
+            let listed = match listed {
+                Ok(listed) => listed,
+                Err(error) => return (self, Err(error)),
+            };
+            let before = slice.last().map(|asked| &asked.listed.object.key);
+            let is_again = before.or(self.last.as_ref()) == Some(&listed.object.key);
+            slice.push(Asked { listed, is_again, known: None });
         }
-        self.0 = tokio::task::spawn_blocking(|| read_slice(objects));
-        let known = look_up(ledger, &slice).await?;
-        Ok(Some(slice.into_iter().zip(known).collect()))
+        self.last = slice.last().map(|asked| asked.listed.object.key.clone());
+        (self, Ok(slice))
     }
 }
 
-fn read_slice(mut objects: SortedObjects) -> (SortedObjects, Result<Vec<Listed>>) {
-    let slice = objects.by_ref().take(KEYS_MAX).collect();
-    (objects, slice)
-}
-
-/// Returns what the ledger knows of each object, in their order.
-async fn look_up(
-    ledger: Option<Ledger<'_>>,
-    objects: &[Listed],
-) -> Result<Vec<Option<KnownObject>>> {
-    let mut answers = vec![None; objects.len()];
-    let Some(ledger) = ledger else { return Ok(answers) };
-    let mut months: BTreeMap<Option<(i32, u32)>, Vec<usize>> = BTreeMap::new();
-    for (number, listed) in objects.iter().enumerate() {
-        let month = listed.object.log_key().delivered_at.map(|at| (at.year(), at.month()));
-        months.entry(month).or_default().push(number);
+/// Asks what the ledger knows of each object.
+async fn look_up(ledger: Option<Ledger<'_>>, mut objects: Vec<Asked>) -> Result<Vec<Asked>> {
+    let Some(ledger) = ledger else { return Ok(objects) };
+    let mut months: BTreeMap<Option<i32>, Vec<usize>> = BTreeMap::new();
+    for (number, asked) in objects.iter().enumerate() {
+        months.entry(asked.listed.delivered).or_default().push(number);
     }
     for (month, numbers) in months {
-        let first = month.and_then(|(year, month)| NaiveDate::from_ymd_opt(year, month, 1));
-        let month = first.map(|first| first.format("%Y-%m").to_string());
-        let keys: Vec<&str> = numbers.iter().map(|number| &*objects[*number].object.key).collect();
-        let mut known = ledger.known(month.as_deref(), &keys).await?;
-        for (number, key) in numbers.iter().zip(keys) {
-            answers[*number] = known.remove(key);
+        let month = month.and_then(month_label);
+        let keys: Vec<&str> =
+            numbers.iter().map(|number| &*objects[*number].listed.object.key).collect();
+        let known = ledger.known(month.as_deref(), &keys).await?;
+        for (number, known) in numbers.into_iter().zip(known) {
+            objects[number].known = known;
         }
     }
-    Ok(answers)
+    Ok(objects)
 }

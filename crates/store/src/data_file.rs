@@ -38,7 +38,7 @@ use crate::snapshot::LiveFile;
 use crate::spec::TableSpec;
 
 use encoder::Encoder;
-pub(crate) use reader::{Footer, OpenFile, open};
+pub(crate) use reader::{Footer, OpenFile, open, open_whole};
 pub(crate) use slices::SLICE_ROWS;
 pub(crate) use statistics::{
     merge as merge_statistics, of as statistics_of, to_delta_json as statistics_json,

@@ -180,7 +180,7 @@ impl StoreWriter {
         &self,
         month: Option<&str>,
         keys: &[&str],
-    ) -> Result<HashMap<String, KnownObject>> {
+    ) -> Result<Vec<Option<KnownObject>>> {
         let mut pin = self.pinned();
         loop {
             match pin.known(month, keys).await {

@@ -1,6 +1,6 @@
 //! One consistent list of files: every table of a store at one token.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -47,9 +47,9 @@ impl StoreSnapshot {
         self.tables.iter().find(|table| table.name() == name)
     }
 
-    /// What the ledger knows about `keys` delivered in `month` (`YYYY-MM`; none: objects without a
-    /// delivery time). A key that is not in the answer is new; of a key with several rows the newest
-    /// answers.
+    /// What the ledger knows about each of `keys` delivered in `month` (`YYYY-MM`; none: objects
+    /// without a delivery time), in their order. A key without an answer is new; of one with several
+    /// rows the newest answers.
     ///
     /// # Errors
     /// When the ledger is not one of the tables that were opened, or cannot be read.
@@ -57,7 +57,7 @@ impl StoreSnapshot {
         &self,
         month: Option<&str>,
         keys: &[&str],
-    ) -> Result<HashMap<String, KnownObject>> {
+    ) -> Result<Vec<Option<KnownObject>>> {
         let table = ledger_of(self)?;
         let files = table.files().await?;
         let of_month = |file: &&LiveFile| file.partition.as_deref() == month;

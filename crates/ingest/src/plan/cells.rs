@@ -136,14 +136,35 @@ type Cell = (Option<NaiveDate>, Option<Box<str>>, Option<Box<str>>, Option<&'sta
 pub(super) struct Cells {
     span: PlanSpan,
     tallies: BTreeMap<Cell, PlanTally>,
+    /// The cell of the last objects, by day, and what is to be added to it: those of a folder come
+    /// together.
+    last: Option<(Cell, PlanTally)>,
 }
 
 impl Cells {
     /// Adds the object of that key. Where there are too many cells, days become months, and months
     /// years.
     pub(super) fn count(&mut self, key: &str, standing: Standing, bytes: u64) {
-        let cell = self.cell_of(key);
-        self.tallies.entry(cell).or_default().count(standing, bytes);
+        let key = ObjectKey::parse(key).unwrap_or_else(|| ObjectKey::unread(key));
+        let day = key.delivered_at.map(|at| at.date_naive());
+        let kind = key.kind.map(|kind| kind.table());
+        let is_last = |(cell, _): &(Cell, PlanTally)| {
+            let (last_day, account, region, last_kind) = cell;
+            (*last_day, *last_kind) == (day, kind)
+                && (account.as_deref(), region.as_deref()) == (key.account, key.region)
+        };
+        if !self.last.as_ref().is_some_and(is_last) {
+            self.put_away();
+        }
+        let cell = || (day, key.account.map(Box::from), key.region.map(Box::from), kind);
+        let (_, tally) = self.last.get_or_insert_with(|| (cell(), PlanTally::default()));
+        tally.count(standing, bytes);
+    }
+
+    fn put_away(&mut self) {
+        let Some(((day, account, region, kind), tally)) = self.last.take() else { return };
+        let cell = (day.map(|day| self.span.first(day)), account, region, kind);
+        self.tallies.entry(cell).or_default().add(tally);
         while self.tallies.len() > PLAN_CELLS_MAX
             && let Some(wider) = self.span.wider()
         {
@@ -155,16 +176,9 @@ impl Cells {
         }
     }
 
-    fn cell_of(&self, key: &str) -> Cell {
-        ObjectKey::parse(key).map_or((None, None, None, None), |key| {
-            let day = key.delivered_at.map(|at| self.span.first(at.date_naive()));
-            let (account, region) = (key.account.map(Box::from), key.region.map(Box::from));
-            (day, account, region, key.kind.map(|kind| kind.table()))
-        })
-    }
-
     /// Returns them in order, and how finely they tell the time.
-    pub(super) fn told(self) -> (Vec<PlanCell>, PlanSpan) {
+    pub(super) fn told(mut self) -> (Vec<PlanCell>, PlanSpan) {
+        self.put_away();
         let cells = self.tallies.into_iter().map(|((day, account, region, kind), tally)| {
             let day = day.map(|day| day.format(self.span.format()).to_string());
             let (account, region) = (account.map(String::from), region.map(String::from));

@@ -9,7 +9,9 @@ use futures::{FutureExt, TryFutureExt};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::ParquetRecordBatchStreamBuilder;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
 use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
@@ -32,6 +34,23 @@ pub(crate) async fn open(objects: &Arc<dyn ObjectStore>, file: &LiveFile) -> Res
     let reader = FileReader { objects: objects.clone(), path, size };
     let opened = ParquetRecordBatchStreamBuilder::new_with_options(reader, options()).await;
     opened.map_err(|e| Error::storage(format!("read `{}`", file.path), e))
+}
+
+/// Opens a small data file, which is read whole: one request, and nothing to wait for afterwards.
+///
+/// # Errors
+/// [`Error::Storage`] when it cannot be read.
+pub(crate) async fn open_whole(
+    objects: &Arc<dyn ObjectStore>,
+    file: &LiveFile,
+) -> Result<ParquetRecordBatchReaderBuilder<Bytes>> {
+    let whole = async {
+        let bytes = objects.get(&file.path).await.map_err(external)?.bytes().await;
+        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Skip);
+        let bytes = bytes.map_err(external)?;
+        ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options)
+    };
+    whole.await.map_err(|e| Error::storage(format!("read `{}`", file.path), e))
 }
 
 /// A data file whose footer is kept, to be opened again and again.

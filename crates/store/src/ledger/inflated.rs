@@ -15,7 +15,7 @@ use parquet::arrow::arrow_reader::{ArrowPredicateFn, RowFilter};
 
 use super::known::key_columns;
 use super::prefixes::Prefixes;
-use crate::data_file::{OpenFile, open};
+use crate::data_file::{OpenFile, open, open_whole};
 use crate::error::{Error, Result};
 use crate::input::ObjectState;
 use crate::snapshot::LiveFile;
@@ -25,6 +25,11 @@ const FILES_AT_ONCE: usize = 4;
 /// Up to this many hashes, filters are asked; for more, the hashes of a file are read and kept,
 /// because one of many misses a filter of 1 % only by luck.
 const ASK_FILTERS_MAX: usize = 32;
+/// A file of at most so many bytes is read whole, once, and its hashes are kept: to open it takes as
+/// long, and a lake that nobody has tended yet has thousands.
+const SMALL_BYTES: u64 = 1 << 20;
+/// A file whose filters were asked so often is read, too: filters take a twenty-fifth of the bytes.
+const ASKED_MAX: u32 = 25;
 /// Bytes of hashes kept in memory, 8 an object: of eight million. Those of others are set aside on
 /// disk, or a lake of half a billion objects would be read again for every few that come.
 const KEPT_BYTES_MAX: usize = 64 << 20;
@@ -47,6 +52,8 @@ struct Kept {
     /// What is known of the hashes of a file's objects.
     files: HashMap<Path, Prefixes>,
     bytes: usize,
+    /// How often the filters of the other files were asked.
+    asked: HashMap<Path, u32>,
 }
 
 impl InflatedIndex {
@@ -54,6 +61,12 @@ impl InflatedIndex {
     #[cfg(test)]
     pub(crate) fn with_bytes_max(bytes: usize) -> InflatedIndex {
         InflatedIndex { bytes_max: Some(bytes), ..InflatedIndex::default() }
+    }
+
+    /// Of how many files the hashes are kept.
+    #[cfg(test)]
+    pub(crate) fn files_kept(&self) -> usize {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).files.len()
     }
 
     /// The `object_key` of an object whose rows stand, for each of `hashes` that has one. Of
@@ -74,8 +87,12 @@ impl InflatedIndex {
         }
         self.forget_all_but(files);
         let mut first: HashMap<Hash, (i64, String)> = HashMap::new();
+        let due = match hashes.len() > ASK_FILTERS_MAX {
+            true => Due::All,
+            false => self.count_asks(files),
+        };
         let reads: Vec<_> =
-            files.iter().map(|file| self.find_in_file(objects, file, hashes)).collect();
+            files.iter().map(|file| self.find_in_file(objects, file, hashes, due)).collect();
         let mut reads = futures::stream::iter(reads).buffer_unordered(FILES_AT_ONCE);
         while let Some(found) = reads.try_next().await? {
             for (hash, object) in found {
@@ -93,11 +110,14 @@ impl InflatedIndex {
         objects: &Arc<dyn ObjectStore>,
         file: &LiveFile,
         hashes: &[Hash],
+        due: Due<'_>,
     ) -> Result<Vec<(Hash, (i64, String))>> {
         let candidates: HashSet<Hash> = match self.kept(&file.path) {
             Some(prefixes) => held(&prefixes, hashes)?,
-            None if hashes.len() <= ASK_FILTERS_MAX => ask_filters(objects, file, hashes).await?,
-            None => held(&self.read(objects, file).await?, hashes)?,
+            None if is_small(file) || due.is(file) => {
+                held(&self.read(objects, file).await?, hashes)?
+            }
+            None => ask_filters(objects, file, hashes).await?,
         };
         if candidates.is_empty() {
             Ok(Vec::new())
@@ -106,8 +126,29 @@ impl InflatedIndex {
         }
     }
 
+    /// Counts that the filters of large files are asked once more. One file at a time is due to be
+    /// read instead: the next find need not wait for them all.
+    fn count_asks<'a>(&self, files: &'a [LiveFile]) -> Due<'a> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let Kept { files: known, asked, .. } = &mut *kept;
+        let mut due = Due::None;
+        for file in files {
+            if !is_small(file) && !known.contains_key(&file.path) {
+                let times = asked.entry(file.path.clone()).or_default();
+                *times += 1;
+                if *times > ASKED_MAX {
+                    due = Due::One(&file.path);
+                }
+            }
+        }
+        due
+    }
+
     /// The hashes of a file, kept from then on.
     async fn read(&self, objects: &Arc<dyn ObjectStore>, file: &LiveFile) -> Result<Prefixes> {
+        if is_small(file) {
+            return self.keep(&file.path, read_few_prefixes(objects, file).await?);
+        }
         let _turn = self.reading.lock().await;
         if let Some(prefixes) = self.kept(&file.path) {
             return Ok(prefixes); // somebody else has read them meanwhile
@@ -123,9 +164,10 @@ impl InflatedIndex {
     /// Forgets files that were replaced since, which would leave no room for those that are.
     fn forget_all_but(&self, files: &[LiveFile]) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.files.len() > files.len() {
+        if kept.files.len().max(kept.asked.len()) > files.len() {
             let live: HashSet<&Path> = files.iter().map(|file| &file.path).collect();
             kept.files.retain(|path, _| live.contains(path));
+            kept.asked.retain(|path, _| live.contains(path));
             kept.bytes = kept.files.values().map(Prefixes::bytes).sum();
         }
     }
@@ -139,9 +181,34 @@ impl InflatedIndex {
             false => Prefixes::set_aside(&sorted).map_err(set_aside_failed)?,
         };
         kept.bytes += prefixes.bytes();
-        kept.files.insert(path.clone(), prefixes.clone());
+        if let Some(same) = kept.files.insert(path.clone(), prefixes.clone()) {
+            kept.bytes -= same.bytes(); // somebody else has read them meanwhile
+        }
+        kept.asked.remove(path);
         Ok(prefixes)
     }
+}
+
+/// The large files whose hashes are due to be read.
+#[derive(Debug, Clone, Copy)]
+enum Due<'a> {
+    None,
+    One(&'a Path),
+    All,
+}
+
+impl Due<'_> {
+    fn is(self, file: &LiveFile) -> bool {
+        match self {
+            Due::None => false,
+            Due::One(path) => *path == file.path,
+            Due::All => true,
+        }
+    }
+}
+
+fn is_small(file: &LiveFile) -> bool {
+    file.size <= SMALL_BYTES
 }
 
 fn prefix(hash: &[u8]) -> u64 {
@@ -201,6 +268,21 @@ async fn read_prefixes(objects: &Arc<dyn ObjectStore>, file: &LiveFile) -> Resul
     let mut stream = builder.with_projection(mask).build().map_err(failed)?;
     let mut prefixes = Vec::new();
     while let Some(batch) = stream.try_next().await.map_err(failed)? {
+        let hashes = hash_column(&batch).ok_or_else(|| not_ledger(file))?;
+        prefixes.extend(hashes.iter().flatten().map(prefix));
+    }
+    prefixes.sort_unstable();
+    Ok(prefixes)
+}
+
+/// As [`read_prefixes`], of a file that is read whole in one request.
+async fn read_few_prefixes(objects: &Arc<dyn ObjectStore>, file: &LiveFile) -> Result<Vec<u64>> {
+    let failed = |e| Error::storage(format!("read `{}`", file.path), e);
+    let builder = open_whole(objects, file).await?;
+    let mask = ProjectionMask::columns(builder.parquet_schema(), ["inflated_sha256"]);
+    let mut prefixes = Vec::new();
+    for batch in builder.with_projection(mask).build().map_err(failed)? {
+        let batch = batch.map_err(|e| Error::storage(format!("read `{}`", file.path), e))?;
         let hashes = hash_column(&batch).ok_or_else(|| not_ledger(file))?;
         prefixes.extend(hashes.iter().flatten().map(prefix));
     }

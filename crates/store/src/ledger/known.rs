@@ -1,27 +1,23 @@
 //! What the ledger knows about keys.
 
 use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, LazyLock};
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, LargeStringArray, RecordBatch, StringArray};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
-use arrow::error::ArrowError;
 use chrono::DateTime;
 use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStore;
-use object_store::path::Path;
 use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::RowSelection;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
-use parquet::arrow::arrow_reader::{ArrowPredicateFn, RowFilter};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use xxhash_rust::xxh3::xxh3_64;
 
 use crate::data_file::{Footer, OpenFile};
 use crate::error::{Error, Result};
 use crate::input::{KnownObject, ObjectState};
-use crate::keys::HashItself;
 use crate::snapshot::LiveFile;
 
 /// Round, object id, and what that row of the ledger says.
@@ -29,48 +25,98 @@ type Row = (i64, i64, KnownObject);
 
 /// Ledger files read at the same time.
 const FILES_AT_ONCE: usize = 4;
-/// Their row groups that are read at the same time, on a machine with as many cores: each takes some
-/// megabytes.
+/// Their row groups that are read at the same time in this process, on a machine with as many cores:
+/// each takes some megabytes.
 const ROW_GROUPS_AT_ONCE_MAX: usize = 8;
 
-/// Keys to look up.
-struct Wanted {
-    /// In their order.
-    keys: Vec<Box<str>>,
-    /// Their places, by their hash.
-    by_hash: HashMap<u64, Vec<usize>, BuildHasherDefault<HashItself>>,
-}
+/// The turns to read one. Of a long listing nothing takes as long as to read every key of the ledger.
+static TURNS: LazyLock<Semaphore> = LazyLock::new(|| {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Semaphore::new(cores.min(ROW_GROUPS_AT_ONCE_MAX))
+});
+
+/// Rows that are decoded at once.
+const BATCH_ROWS: usize = 8_192;
+
+/// Keys to look up, in their order.
+struct Wanted(LargeStringArray);
 
 impl Wanted {
-    fn of(keys: &[&str]) -> Wanted {
-        let mut keys: Vec<Box<str>> = keys.iter().map(|key| Box::from(*key)).collect();
-        keys.sort_unstable();
-        let mut by_hash: HashMap<u64, Vec<usize>, _> = HashMap::default();
-        for (place, key) in keys.iter().enumerate() {
-            by_hash.entry(xxh3_64(key.as_bytes())).or_default().push(place);
-        }
-        Wanted { keys, by_hash }
+    /// Returns them, and of each its place among `keys`.
+    fn of(keys: &[&str]) -> (Wanted, Vec<usize>) {
+        let mut places: Vec<usize> = (0..keys.len()).collect();
+        // Whoever plans asks in this order already, which a stable sort finds out in one pass.
+        places.sort_by_key(|place| keys[*place]);
+        let sorted = places.iter().map(|place| keys[*place]);
+        (Wanted(LargeStringArray::from_iter_values(sorted)), places)
     }
 
-    /// The place of a key that is wanted.
-    fn find(&self, key: &str) -> Option<usize> {
-        let places = self.by_hash.get(&xxh3_64(key.as_bytes()))?;
-        places.iter().copied().find(|place| &*self.keys[*place] == key)
+    /// The first of those in `range` that `is_before` does not hold for.
+    fn first(&self, range: Range<usize>, is_before: impl Fn(&str) -> bool) -> usize {
+        let (mut from, mut until) = (range.start, range.end);
+        while from < until {
+            let middle = from.midpoint(until);
+            match is_before(self.0.value(middle)) {
+                true => from = middle + 1,
+                false => until = middle,
+            }
+        }
+        from
+    }
+
+    /// Those that begin with `prefix`.
+    fn with(&self, prefix: &str) -> Range<usize> {
+        let start = self.first(0..self.0.len(), |key| key < prefix);
+        start..self.first(start..self.0.len(), |key| key.starts_with(prefix))
     }
 
     /// Whether a wanted key begins with `prefix`, and its rest stands from `min` to `max`.
     fn any_between(&self, prefix: &str, min: &str, max: &str) -> bool {
         let from = [prefix, min].concat();
-        let first = self.keys.partition_point(|key| **key < *from);
-        self.keys
-            .get(first)
-            .and_then(|key| key.strip_prefix(prefix))
-            .is_some_and(|rest| rest <= max)
+        let first = self.first(0..self.0.len(), |key| key < &*from);
+        let key = (first < self.0.len()).then(|| self.0.value(first));
+        key.and_then(|key| key.strip_prefix(prefix)).is_some_and(|rest| rest <= max)
     }
 }
 
-/// What the ledger's `files` know about `keys`; a key that is not in the answer is in none of them.
-/// Only row groups that may hold one of the keys are read, and of those only the columns asked for.
+/// A walk along the wanted keys that begin alike, beside rows of the ledger. Those ascend in all that
+/// this program writes, so the next key is nearly always where the last was, or a little further on.
+struct Walk {
+    range: Range<usize>,
+    prefix_bytes: usize,
+    next: usize,
+}
+
+impl Walk {
+    fn of(prefix: &str, wanted: &Wanted) -> Walk {
+        let range = wanted.with(prefix);
+        Walk { next: range.start, range, prefix_bytes: prefix.len() }
+    }
+
+    /// The first place of the key with this rest, if that is wanted.
+    fn find(&mut self, rest: &str, wanted: &Wanted) -> Option<usize> {
+        let rest = rest.as_bytes();
+        let tail = |key: &str| key.as_bytes()[self.prefix_bytes..].cmp(rest);
+        if self.next > self.range.start && tail(wanted.0.value(self.next - 1)).is_ge() {
+            self.next = wanted.first(self.range.clone(), |key| tail(key).is_lt());
+        }
+        if self.next < self.range.end && tail(wanted.0.value(self.next)).is_lt() {
+            // In steps that double, and then between the last two.
+            let (mut from, mut step) = (self.next + 1, 1);
+            while from + step < self.range.end && tail(wanted.0.value(from + step)).is_lt() {
+                from += step;
+                step *= 2;
+            }
+            let until = self.range.end.min(from + step);
+            self.next = wanted.first(from..until, |key| tail(key).is_lt());
+        }
+        let is_here = self.next < self.range.end && tail(wanted.0.value(self.next)).is_eq();
+        is_here.then_some(self.next)
+    }
+}
+
+/// What the ledger's `files` know about each of `keys`, in their order. Only row groups that may hold
+/// one of the keys are read, and of those the other columns only where one is.
 ///
 /// # Errors
 /// [`Error::Storage`] when a file cannot be read, [`Error::Corrupt`] when it is not the ledger's.
@@ -78,47 +124,51 @@ pub(crate) async fn known(
     objects: &Arc<dyn ObjectStore>,
     files: &[LiveFile],
     keys: &[&str],
-) -> Result<HashMap<String, KnownObject>> {
+) -> Result<Vec<Option<KnownObject>>> {
+    let mut answers = vec![None; keys.len()];
     if keys.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(answers);
     }
-    let wanted = Arc::new(Wanted::of(keys));
-    let mut newest: HashMap<usize, Row> = HashMap::new();
-    // Of a long listing nothing takes as long as to hash every key of the ledger.
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let turns = Arc::new(Semaphore::new(cores.min(ROW_GROUPS_AT_ONCE_MAX)));
-    let reads: Vec<_> = files.iter().map(|file| of_file(objects, file, &wanted, &turns)).collect();
+    let (wanted, places) = Wanted::of(keys);
+    let wanted = Arc::new(wanted);
+    let mut newest: Vec<Option<Row>> = vec![None; keys.len()];
+    let reads: Vec<_> = files.iter().map(|file| of_file(objects, file, &wanted)).collect();
     let mut reads = futures::stream::iter(reads).buffer_unordered(FILES_AT_ONCE);
     while let Some(found) = reads.try_next().await? {
-        for (place, row) in found {
-            let known = newest.entry(place).or_insert_with(|| row.clone());
-            if (known.0, known.1) < (row.0, row.1) {
-                *known = row;
+        for (number, row) in found {
+            let known = &mut newest[number];
+            if known.as_ref().is_none_or(|known| (known.0, known.1) < (row.0, row.1)) {
+                *known = Some(row);
             }
         }
     }
-    let named = |(place, (.., known)): (usize, Row)| (wanted.keys[place].to_string(), known);
-    Ok(newest.into_iter().map(named).collect())
+    for (number, place) in places.iter().enumerate() {
+        // A key that is asked for twice is found where it stands first.
+        let is_again = number > 0 && wanted.0.value(number) == wanted.0.value(number - 1);
+        answers[*place] = match is_again {
+            true => answers[places[number - 1]].clone(),
+            false => newest[number].take().map(|(.., known)| known),
+        };
+    }
+    Ok(answers)
 }
 
-/// The rows of one file, with the places of their keys. Its row groups are read one by one as `turns`
-/// allow, on whatever core is idle.
+/// The rows of one file, with the numbers of their keys. Its row groups are read as [`TURNS`] allow,
+/// on whatever core is idle.
 async fn of_file(
     objects: &Arc<dyn ObjectStore>,
     file: &LiveFile,
     wanted: &Arc<Wanted>,
-    turns: &Arc<Semaphore>,
 ) -> Result<Vec<(usize, Row)>> {
-    let footer = Footer::read(objects, file).await?;
+    let footer = Arc::new(Footer::read(objects, file).await?);
     let groups = row_groups(&footer.open(), wanted)
         .map_err(|e| Error::storage(format!("read `{}`", file.path), e))?;
     let mut reads = JoinSet::new();
     for group in groups {
-        let (wanted, turns, path) = (wanted.clone(), turns.clone(), file.path.clone());
-        let opened = footer.open();
+        let (wanted, footer) = (wanted.clone(), footer.clone());
         reads.spawn(async move {
-            let _turn = turns.acquire().await;
-            of_row_group(opened, group, path, wanted).await
+            let _turn = TURNS.acquire().await;
+            of_row_group(&footer, group, &wanted).await
         });
     }
     let mut found = Vec::new();
@@ -129,53 +179,71 @@ async fn of_file(
     Ok(found)
 }
 
-async fn of_row_group(
-    file: OpenFile,
-    group: usize,
-    path: Path,
-    wanted: Arc<Wanted>,
-) -> Result<Vec<(usize, Row)>> {
+async fn of_row_group(footer: &Footer, group: usize, wanted: &Wanted) -> Result<Vec<(usize, Row)>> {
+    let path = &footer.file.path;
     let failed = |e| Error::storage(format!("read `{path}`"), e);
-    let columns = ["size_bytes", "etag", "modified_at", "sha256", "state", "round", "object_id"];
-    let schema = file.parquet_schema();
-    let key = ProjectionMask::columns(schema, ["key_prefix", "logical_key"]);
-    let mut all = ProjectionMask::columns(schema, columns);
-    all.union(&key);
-    let sought = wanted.clone();
-    let filter = ArrowPredicateFn::new(key, move |batch| {
-        let places = places(&batch, &sought);
-        let places = places.ok_or_else(|| ArrowError::CastError("keys expected".into()))?;
-        Ok(places.into_iter().map(|place| Some(place.is_some())).collect::<BooleanArray>())
-    });
-    let mut stream = file
-        .with_row_groups(vec![group])
-        .with_projection(all)
-        .with_row_filter(RowFilter::new(vec![Box::new(filter)]))
-        .build()
-        .map_err(failed)?;
-    let mut found = Vec::new();
-    while let Some(batch) = stream.try_next().await.map_err(failed)? {
-        let rows = known_rows(&batch, &wanted)
-            .ok_or_else(|| Error::corrupt(format!("`{path}`"), "not a file of the ledger"))?;
-        found.extend(rows);
-    }
-    Ok(found)
-}
-
-/// For each row of a batch, the place of its key if that is wanted.
-fn places(batch: &RecordBatch, wanted: &Wanted) -> Option<Vec<Option<usize>>> {
-    let (prefixes, rests) = key_columns(batch)?;
-    let mut key = String::new();
-    let place = |row| {
-        key.clear();
-        key.push_str(prefixes.value(row));
-        key.push_str(rests.value(row));
-        wanted.find(&key)
+    let foreign = || Error::corrupt(format!("`{path}`"), "not a file of the ledger");
+    let columns = |names: &[&str]| {
+        let file = footer.open();
+        let mask = ProjectionMask::columns(file.parquet_schema(), names.iter().copied());
+        file.with_row_groups(vec![group]).with_projection(mask).with_batch_size(BATCH_ROWS)
     };
-    Some((0..batch.num_rows()).map(place).collect())
+    let (mut rows, mut numbers, mut first_row) = (Vec::new(), Vec::new(), 0);
+    let mut walks = HashMap::new();
+    let mut keys = columns(&["key_prefix", "logical_key"]).build().map_err(failed)?;
+    while let Some(batch) = keys.try_next().await.map_err(failed)? {
+        for (row, number) in matches(&batch, wanted, &mut walks).ok_or_else(foreign)? {
+            rows.push(first_row + row);
+            numbers.push(number);
+        }
+        first_row += batch.num_rows();
+    }
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = rows.into_iter().map(|row| row..row + 1);
+    let selection = RowSelection::from_consecutive_ranges(rows, first_row);
+    let values = ["size_bytes", "etag", "modified_at", "sha256", "state", "round", "object_id"];
+    let values = columns(&values).with_row_selection(selection);
+    let mut values = values.build().map_err(failed)?;
+    let mut known = Vec::with_capacity(numbers.len());
+    while let Some(batch) = values.try_next().await.map_err(failed)? {
+        known.extend(known_rows(&batch).ok_or_else(foreign)?);
+    }
+    if known.len() != numbers.len() {
+        return Err(foreign());
+    }
+    Ok(numbers.into_iter().zip(known).collect())
 }
 
-fn known_rows(batch: &RecordBatch, wanted: &Wanted) -> Option<Vec<(usize, Row)>> {
+/// The rows of a batch whose keys are wanted, with the number of each key. `walks` are those of the
+/// row group, by what the keys begin with.
+fn matches(
+    batch: &RecordBatch,
+    wanted: &Wanted,
+    walks: &mut HashMap<String, Walk>,
+) -> Option<Vec<(usize, usize)>> {
+    let (prefixes, rests) = key_columns(batch)?;
+    let mut found = Vec::new();
+    let mut row = 0;
+    while row < batch.num_rows() {
+        let prefix = prefixes.value(row);
+        let alike = (row..batch.num_rows()).take_while(|row| prefixes.value(*row) == prefix);
+        let alike = row..row + alike.count();
+        row = alike.end;
+        let walk = match walks.get_mut(prefix) {
+            Some(walk) => walk,
+            None => walks.entry(prefix.to_owned()).or_insert_with(|| Walk::of(prefix, wanted)),
+        };
+        if !walk.range.is_empty() {
+            let wants = |row| walk.find(rests.value(row), wanted).map(|number| (row, number));
+            found.extend(alike.filter_map(wants));
+        }
+    }
+    Some(found)
+}
+
+fn known_rows(batch: &RecordBatch) -> Option<Vec<Row>> {
     let int = |name| batch.column_by_name(name)?.as_primitive_opt::<Int64Type>();
     let text = |name| batch.column_by_name(name)?.as_string_opt::<i32>();
     let (sizes, rounds, ids) = (int("size_bytes")?, int("round")?, int("object_id")?);
@@ -183,9 +251,7 @@ fn known_rows(batch: &RecordBatch, wanted: &Wanted) -> Option<Vec<(usize, Row)>>
     let modified = batch.column_by_name("modified_at")?;
     let modified = modified.as_primitive_opt::<TimestampMicrosecondType>()?;
     let hashes = batch.column_by_name("sha256")?.as_binary_opt::<i32>()?;
-    let mut rows = Vec::new();
-    for (row, place) in places(batch, wanted)?.into_iter().enumerate() {
-        let Some(place) = place else { continue };
+    let row = |row| {
         let known = KnownObject {
             size_bytes: sizes.value(row) as u64,
             etag: etags.is_valid(row).then(|| etags.value(row).to_string()),
@@ -196,15 +262,13 @@ fn known_rows(batch: &RecordBatch, wanted: &Wanted) -> Option<Vec<(usize, Row)>>
             sha256: hashes.is_valid(row).then(|| hashes.value(row).try_into().ok()).flatten(),
             state: ObjectState::parse(states.value(row))?,
         };
-        rows.push((place, (rounds.value(row), ids.value(row), known)));
-    }
-    Some(rows)
+        Some((rounds.value(row), ids.value(row), known))
+    };
+    (0..batch.num_rows()).map(row).collect()
 }
 
 /// The two halves of the keys of a batch.
-pub(super) fn key_columns(
-    batch: &RecordBatch,
-) -> Option<(&arrow::array::StringArray, &arrow::array::StringArray)> {
+pub(super) fn key_columns(batch: &RecordBatch) -> Option<(&StringArray, &StringArray)> {
     let text = |name| batch.column_by_name(name)?.as_string_opt::<i32>();
     Some((text("key_prefix")?, text("logical_key")?))
 }

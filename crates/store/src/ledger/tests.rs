@@ -1,12 +1,14 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
 
 use super::*;
 use crate::data_file::{self, FileWriter};
-use crate::input::{Counts, ObjectState, RejectRow};
+use crate::input::{Counts, KnownObject, ObjectState, RejectRow};
 use crate::snapshot::LiveFile;
 
 fn object(key: &str, state: ObjectState) -> ObjectRow {
@@ -69,8 +71,29 @@ impl Archive {
         ids
     }
 
-    async fn known(&self, keys: &[&str]) -> HashMap<String, crate::input::KnownObject> {
-        known(&self.objects, &self.files, keys).await.unwrap()
+    /// What is known, by key; each answer is about its key.
+    async fn known(&self, keys: &[&str]) -> HashMap<String, KnownObject> {
+        let answers = known(&self.objects, &self.files, keys).await.unwrap();
+        assert_eq!(answers.len(), keys.len());
+        let about = |(key, answer): (&&str, Option<KnownObject>)| {
+            let answer = answer?;
+            assert_eq!(answer.sha256, Some(hash(key)), "{key}");
+            Some((key.to_string(), answer))
+        };
+        keys.iter().zip(answers).filter_map(about).collect()
+    }
+
+    /// Adds a file whose rows are as they come, twenty to a row group.
+    async fn add_as_is(&mut self, rows: &RecordBatch) {
+        let properties = WriterProperties::builder().set_max_row_group_row_count(Some(20)).build();
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), Some(properties)).unwrap();
+        writer.write(rows).unwrap();
+        writer.close().unwrap();
+        let (path, size) = (Path::from("objects/as-is.parquet"), bytes.len() as u64);
+        self.objects.put(&path, bytes.into()).await.unwrap();
+        let rows = rows.num_rows() as u64;
+        self.files.push(LiveFile { path, size, rows, partition: None, stats: Arc::default() });
     }
 
     async fn copies(&self, index: &InflatedIndex, hashes: &[[u8; 32]]) -> Vec<Option<String>> {
@@ -98,7 +121,6 @@ async fn a_key_is_known_as_its_newest_round_left_it() {
     found.sort_unstable();
     assert_eq!(found, ["/a//logs/1", "/b//logs/1", "/c//logs/1", "logs/1", "s3/x//logs/2"]);
     assert_eq!(known[keys[0]].size_bytes, keys[0].len() as u64);
-    assert_eq!(known[keys[0]].sha256, Some(hash(keys[0])));
     assert_eq!(known[keys[0]].modified_at, DateTime::from_timestamp(1_600_000_000, 0));
     assert_eq!(known[keys[1]].size_bytes, 99);
     assert_eq!(known[keys[1]].etag.as_deref(), Some("v2"));
@@ -133,6 +155,29 @@ async fn of_many_row_groups_every_key_is_found_and_no_other() {
         let there = asked.clone().filter(|number| number % 2 == 0 && *number < 240);
         assert_eq!(found, there.map(key).collect::<Vec<_>>(), "{asked:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_in_no_order_and_keys_asked_for_again_are_found() {
+    let mut archive = Archive::new();
+    // Of three places in turn, from either end to the middle.
+    let place = |number: u32| ["/a//", "/b//", ""][number as usize % 3];
+    let key = |number: u32| format!("{}logs/{:03}", place(number), number * 37 % 211);
+    let rows: Vec<ObjectRow> =
+        (0..200).map(|number| object(&key(number), ObjectState::Read)).collect();
+    let numbered: Vec<(u32, &ObjectRow)> = (0..).zip(&rows).collect();
+    let ids = ObjectIds::claim(1, &[], || 0).unwrap();
+    let months = object_rows(&numbered, ids, 1, DateTime::UNIX_EPOCH).unwrap();
+    archive.add_as_is(&months[&None]).await;
+    let asked: Vec<String> = (0..400).rev().map(|number| key(number % 300)).collect();
+    let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
+    let answers = known(&archive.objects, &archive.files, &asked).await.unwrap();
+    let there: HashSet<&str> = rows.iter().map(|row| row.object_key.as_str()).collect();
+    for (key, answer) in asked.iter().zip(&answers) {
+        assert_eq!(answer.is_some(), there.contains(key), "{key}");
+        assert!(answer.as_ref().is_none_or(|answer| answer.sha256 == Some(hash(key))), "{key}");
+    }
+    assert_eq!(answers.iter().flatten().count(), 300);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,6 +217,35 @@ async fn a_copy_is_found_by_filters_and_by_hashes_alike() {
         assert_eq!(archive.copies(&index, &few).await, expected);
         assert_eq!(archive.copies(&index, &[]).await, []);
     }
+}
+
+/// Objects come a few at a time: what is asked of a file for each of them must end.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_are_read_once_for_however_many_questions() {
+    let mut archive = Archive::new();
+    let named = |range: std::ops::Range<u32>| {
+        let key = |number| format!("/evidence//logs/{number}");
+        range.map(|number| object(&key(number), ObjectState::Read)).collect::<Vec<_>>()
+    };
+    archive.commit(&named(0..3)).await;
+    archive.commit(&named(3..5)).await;
+    for first in [10_000, 60_000] {
+        archive.commit(&named(first..first + 40_000)).await;
+    }
+    let sizes: Vec<u64> = archive.files.iter().map(|file| file.size >> 20).collect();
+    assert!(sizes[..2] == [0, 0] && sizes[2..].iter().all(|size| *size > 0), "{sizes:?}");
+    let index = InflatedIndex::default();
+    let asked = ["logs/1", "logs/4", "logs/10007", "logs/99999", "logs/9999"].map(hash);
+    let mut kept = Vec::new();
+    for _ in 0..30 {
+        let found: Vec<bool> =
+            archive.copies(&index, &asked).await.iter().map(Option::is_some).collect();
+        assert_eq!(found, [true, true, true, true, false]);
+        kept.push(index.files_kept());
+    }
+    // Small ones at once; large ones when they have been asked often, one a question.
+    assert_eq!(kept[..25], [2; 25]);
+    assert_eq!(kept[25..], [3, 4, 4, 4, 4]);
 }
 
 #[test]

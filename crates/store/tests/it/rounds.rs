@@ -133,8 +133,8 @@ async fn what_the_ledger_holds_is_not_taken_twice() {
     // The writer answers from what it committed itself.
     let month = receipt.objects[0].delivered_month();
     let known = writer.known(month.as_deref(), &["a", "copy", "no"]).await.unwrap();
-    assert_eq!(known.len(), 2);
-    assert_eq!(known["a"].etag.as_deref(), Some("2"));
+    let etags = known.iter().map(|known| known.as_ref().and_then(|known| known.etag.as_deref()));
+    assert_eq!(etags.collect::<Vec<_>>(), [Some("2"), Some("1"), None]);
     let hash = receipt.objects[0].inflated_sha256.unwrap();
     assert_eq!(writer.find_inflated(&[hash, [0; 32]]).await.unwrap()[&hash], "a");
 }

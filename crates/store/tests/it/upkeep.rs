@@ -168,7 +168,7 @@ async fn what_comes_again_after_a_fold_is_known_as_before() {
         let receipt = commit(&writer, &again, 100).await.unwrap();
         assert_eq!(receipt.known.len(), 12);
         let known = writer.known(Some("2023-11"), &["object 003"]).await.unwrap();
-        assert_eq!(known.len(), 1);
+        assert!(known[0].is_some());
     }
     let writer = world::writer(&disk).await.unwrap();
     commit(&writer, &copies, 101).await.unwrap();

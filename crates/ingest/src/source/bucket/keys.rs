@@ -1,7 +1,7 @@
 //! Objects of a bucket that somebody names: notices, a list of keys, or an S3 Inventory.
 //!
 //! There may be a hundred million of them: few are in memory at a time, and what names them is read
-//! as they are asked for.
+//! not far ahead of whoever looks at them.
 
 mod csv;
 mod inventory;

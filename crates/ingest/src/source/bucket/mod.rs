@@ -4,6 +4,7 @@
 //! and what the selection leaves out are never listed. The months then make *slices*, newest first:
 //! each is listed and brought in before the next is, and what came in can be queried meanwhile.
 
+mod fetch;
 mod keys;
 mod lister;
 mod refusal;
@@ -58,7 +59,7 @@ impl fmt::Display for Bucket {
 impl Bucket {
     /// Returns what the ledger knows an object by.
     fn uri(&self, key: &str) -> String {
-        format!("s3://{}/{key}", self.name)
+        ["s3://", &self.name, "/", key].concat()
     }
 
     /// Returns the key in the bucket of what the ledger knows as `uri`.

@@ -20,10 +20,11 @@ impl Draft<'_> {
             standing.filter_map(|source| source.row.inflated_sha256).collect();
         let copies = InflatedIndex::default().find(self.objects, ledger, &hashes).await?;
         let mut fewer = false;
-        for source in self.sources.iter_mut().filter(|source| source.fate != Fate::Known) {
+        let here = self.sources.iter_mut().filter(|source| source.fate != Fate::Known);
+        for (source, known) in here.zip(known) {
             let had_rows = source.fate == Fate::Here;
-            if let Some(known) = known.get(&source.row.object_key) {
-                if is_same_object(&source.row, known) {
+            if let Some(known) = known {
+                if is_same_object(&source.row, &known) {
                     source.fate = Fate::Known;
                     fewer |= had_rows;
                     continue;

@@ -4,12 +4,16 @@ use std::borrow::Cow;
 use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
+use memchr::{memchr, memchr2};
 
 use super::super::Bucket;
 use super::super::walk::Met;
 use super::Entry;
 use super::lines::Lines;
 use crate::notice::url_decoded;
+
+/// Characters that are shown of a line that is wrong.
+const SHOWN_CHARS: usize = 200;
 
 /// Where columns stand in a line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,21 +55,25 @@ impl Columns {
         wrong: &dyn Fn(String) -> Met,
         met: &mut dyn FnMut(Met) -> bool,
     ) -> bool {
-        for line in Lines::of(MultiGzDecoder::new(file)) {
-            let line = match line {
-                Ok(line) => line,
+        let mut lines = Lines::of(MultiGzDecoder::new(file));
+        loop {
+            let line = match lines.next() {
+                Ok(Some(line)) => line,
+                Ok(None) => return true,
                 Err(error) => return met(wrong(error.to_string())),
             };
-            let found = match self.object(&line, bucket) {
+            let found = match self.object(line, bucket) {
                 Ok(Some(found)) => found,
                 Ok(None) => continue,
-                Err(reason) => wrong(format!("{reason}: `{line}`")),
+                Err(reason) => {
+                    let start: String = line.chars().take(SHOWN_CHARS).collect();
+                    wrong(format!("{reason}: `{start}`"))
+                }
             };
             if !met(found) {
                 return false;
             }
         }
-        true
     }
 
     fn object(&self, line: &str, bucket: &Bucket) -> Result<Option<Met>, String> {
@@ -96,15 +104,19 @@ fn plain_fields(line: &str) -> Option<Vec<Cow<'_, str>>> {
     let (mut fields, mut rest) = (Vec::with_capacity(16), line);
     loop {
         let (field, after) = match rest.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"')?,
-            None => rest.split_at(rest.find(',').unwrap_or(rest.len())),
+            Some(quoted) => {
+                let end = memchr(b'"', quoted.as_bytes())?;
+                (&quoted[..end], &quoted[end + 1..])
+            }
+            None => {
+                let end = memchr2(b',', b'"', rest.as_bytes()).unwrap_or(rest.len());
+                rest.split_at(end)
+            }
         };
-        if field.contains('"') {
-            return None;
-        }
         fields.push(Cow::Borrowed(field));
         match after.strip_prefix(',') {
             Some(next) => rest = next,
+            // Behind a quote that stands elsewhere, too.
             None => return after.is_empty().then_some(fields),
         }
     }

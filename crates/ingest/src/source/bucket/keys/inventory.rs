@@ -17,7 +17,7 @@ use serde::Deserialize;
 use tokio::runtime::Handle;
 use traillake_store::spelled_out;
 
-use super::super::slice::{ATTEMPTS_MAX, PAUSE, broken, patiently};
+use super::super::fetch::{ATTEMPTS_MAX, PAUSE, broken, patiently};
 use super::super::walk::Met;
 use super::super::{Bucket, Reading, refusal};
 use super::csv::Columns;

@@ -6,48 +6,43 @@ use std::io::{self, BufRead, BufReader, Read};
 /// inventory may tell beside it whom an object belongs to and who may read it.
 const BYTES_MAX: u64 = 1 << 20;
 
-/// Bytes of most lines.
-const LINE_BYTES: usize = 512;
-
 /// Lines of a text, without what ends them. They end with the text, and with what cannot be read.
 pub(super) struct Lines<R> {
     input: BufReader<R>,
+    line: Vec<u8>,
     is_over: bool,
 }
 
 impl<R: Read> Lines<R> {
     /// Returns the lines that `input` holds.
     pub(super) fn of(input: R) -> Lines<R> {
-        Lines { input: BufReader::new(input), is_over: false }
+        Lines { input: BufReader::new(input), line: Vec::new(), is_over: false }
     }
 
     /// Returns the next line, none at the end.
-    fn read(&mut self) -> io::Result<Option<String>> {
-        let wrong = |reason| io::Error::new(io::ErrorKind::InvalidData, reason);
-        let mut line = Vec::with_capacity(LINE_BYTES);
-        (&mut self.input).take(BYTES_MAX).read_until(b'\n', &mut line)?;
-        if line.is_empty() {
+    ///
+    /// # Errors
+    /// When the next cannot be read; none comes behind it.
+    pub(super) fn next(&mut self) -> io::Result<Option<&str>> {
+        if self.is_over {
             return Ok(None);
         }
-        if line.len() as u64 == BYTES_MAX && line.last() != Some(&b'\n') {
+        self.is_over = true;
+        let wrong = |reason| io::Error::new(io::ErrorKind::InvalidData, reason);
+        self.line.clear();
+        (&mut self.input).take(BYTES_MAX).read_until(b'\n', &mut self.line)?;
+        if self.line.is_empty() {
+            return Ok(None);
+        }
+        if self.line.len() as u64 == BYTES_MAX && self.line.last() != Some(&b'\n') {
             return Err(wrong(format!("a line has more than {BYTES_MAX} bytes")));
         }
-        let ends = line.iter().rev().take_while(|byte| matches!(**byte, b'\n' | b'\r')).count();
-        line.truncate(line.len() - ends);
-        String::from_utf8(line).map(Some).map_err(|_| wrong("a line is not UTF-8".to_owned()))
-    }
-}
-
-impl<R: Read> Iterator for Lines<R> {
-    type Item = io::Result<String>;
-
-    fn next(&mut self) -> Option<io::Result<String>> {
-        if self.is_over {
-            return None;
-        }
-        let line = self.read();
-        self.is_over = !matches!(line, Ok(Some(_)));
-        line.transpose()
+        let is_end = |byte: &&u8| matches!(**byte, b'\n' | b'\r');
+        let ends = self.line.iter().rev().take_while(is_end).count();
+        let line = str::from_utf8(&self.line[..self.line.len() - ends]);
+        let line = line.map_err(|_| wrong("a line is not UTF-8".to_owned()))?;
+        self.is_over = false;
+        Ok(Some(line))
     }
 }
 
@@ -58,8 +53,15 @@ mod tests {
     #[test]
     fn lines_come_one_at_a_time_until_one_cannot_be_read() {
         let check = |text: &[u8], expected: &[&str]| {
-            let told = Lines::of(text).map(|line| line.unwrap_or_else(|error| error.to_string()));
-            let told: Vec<String> = told.take(10).collect();
+            let mut lines = Lines::of(text);
+            let mut told = Vec::new();
+            while told.len() < 10 {
+                match lines.next() {
+                    Ok(Some(line)) => told.push(line.to_owned()),
+                    Ok(None) => break,
+                    Err(error) => told.push(error.to_string()),
+                }
+            }
             assert_eq!(told, expected, "{}", String::from_utf8_lossy(&text[..text.len().min(40)]));
         };
         check(b"", &[]);
@@ -67,7 +69,7 @@ mod tests {
         check(b"a\n", &["a"]);
         check(b"a\n\xff\nb\n", &["a", "a line is not UTF-8"]);
         // A line that never ends is not waited for.
-        let endless = Lines::of(std::io::repeat(b'x')).next().unwrap().unwrap_err();
+        let endless = Lines::of(std::io::repeat(b'x')).next().unwrap_err();
         assert_eq!(endless.to_string(), "a line has more than 1048576 bytes");
     }
 }

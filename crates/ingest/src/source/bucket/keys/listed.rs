@@ -35,11 +35,11 @@ impl KeyList {
             return Err(io::Error::other("it is no file, and a list is read more than once"));
         }
         let mut buckets = BTreeSet::new();
-        for line in self.lines()? {
-            let line = line?;
-            match self.named(&line) {
+        let mut lines = self.lines()?;
+        while let Some(line) = lines.next()? {
+            match self.named(line) {
                 _ if line.is_empty() => {}
-                None => return Ok((buckets, Some(line))),
+                None => return Ok((buckets, Some(line.to_owned()))),
                 Some((bucket, _)) if buckets.contains(bucket) => {}
                 Some((bucket, _)) => {
                     buckets.insert(bucket.to_owned());
@@ -52,17 +52,18 @@ impl KeyList {
     /// Calls `met` with each key that is in a bucket, until it returns false.
     pub(super) fn list(&self, bucket: &Bucket, met: &mut dyn FnMut(Met) -> bool) {
         let wrong = |error: &io::Error| fault(&self.file.display().to_string(), error);
-        let lines = match self.lines() {
+        let mut lines = match self.lines() {
             Ok(lines) => lines,
             Err(error) => {
                 met(wrong(&error));
                 return;
             }
         };
-        for line in lines {
-            let found = match &line {
-                Err(error) => wrong(error),
-                Ok(line) => match self.named(line) {
+        loop {
+            let found = match lines.next() {
+                Ok(None) => return,
+                Err(error) => wrong(&error),
+                Ok(Some(line)) => match self.named(line) {
                     Some((of, key)) if of == bucket.name && !line.is_empty() => {
                         Met::Key(key.to_owned())
                     }
