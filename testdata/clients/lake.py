@@ -40,6 +40,7 @@ def main():
             check_a_million(client)
             check_lookup(client, events, insights)
             check_refusals(client)
+            check_samples(client, events)
             check_cancel(client)
             check_lists(client)
             check_restart(server, events)
@@ -209,6 +210,23 @@ def check_refusals(client):
             assert type(error).__name__ == name, type(error)
         else:
             raise AssertionError(f"{name} did not come")
+
+
+def check_samples(client, events):
+    """A sample query by its name, with values that mean what they mean to the command line."""
+    buckets = collections.Counter(
+        (event.get("requestParameters") or {}).get("bucketName") for event in events)
+    (bucket, _), = [most for most in buckets.most_common(2) if most[0]][:1]
+    for values in [[bucket], [f" {bucket} ", "2000-01-01"], [bucket, "20000d"]]:
+        started = client.start_query(QueryAlias="bucket-access", QueryParameters=values)
+        assert pages(client, wait(client, started["QueryId"])), values
+    for values in [[f"s3://{bucket}"], [" "], [bucket, "soon"], [bucket, "1d", "more"]]:
+        try:
+            client.start_query(QueryAlias="bucket-access", QueryParameters=values)
+        except botocore.exceptions.ClientError as error:
+            equal(error.response["Error"]["Code"], "InvalidParameterException", str(values))
+        else:
+            raise AssertionError(f"{values} were taken")
 
 
 def check_cancel(client):

@@ -93,6 +93,16 @@ pub fn of_sample(
     Ok(parameters)
 }
 
+/// Returns the parameters of the sample of that name, from values in the order of its parameters, of
+/// which there are no more, or what is wrong with them: for those who ask a server.
+pub fn in_order(sample: &str, values: &[&str], now: DateTime<Utc>) -> Result<Parameters, String> {
+    let found = crate::samples::find(sample);
+    let sample = found.ok_or_else(|| format!("there is no sample `{sample}`"))?;
+    let names = sample.parameters.iter().map(|parameter| parameter.name.to_owned());
+    let given: Vec<_> = names.zip(values.iter().map(|value| (*value).to_owned())).collect();
+    of_sample(&sample, &given, now).map_err(|error| error.to_string())
+}
+
 /// Returns the value that a text means, or why it means none.
 fn typed(kind: ParameterKind, text: &str, now: DateTime<Utc>) -> Result<Value, String> {
     match kind {

@@ -57,6 +57,6 @@ pub use error::{Error, Result};
 pub use followed::{Followed, FollowedSource};
 pub use http::Server;
 pub use listen::{Address, Bound, Tls, bind};
-pub use options::{Sample, SampleParameter, ServerOptions};
+pub use options::{ReadSampleValues, Sample, SampleParameter, Samples, ServerOptions};
 pub use outbox::Bucket;
 pub use state::{Credential, CredentialKind, NewCredential, State};

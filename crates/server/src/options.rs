@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use traillake_query::Parameters;
 
 use crate::followed::Followed;
 use crate::outbox::Bucket;
@@ -61,7 +62,7 @@ pub struct ServerOptions {
     /// The sources that are followed meanwhile; none: nothing is.
     pub followed: Option<Followed>,
     /// Sample queries that are served.
-    pub samples: Arc<[Sample]>,
+    pub samples: Samples,
 }
 
 impl ServerOptions {
@@ -96,13 +97,35 @@ impl ServerOptions {
             client_gone_after: Duration::from_secs(5 * 60),
             clock,
             followed: None,
-            samples: Arc::new([]),
+            samples: Samples::default(),
         }
     }
 
     /// Returns the time.
     pub(crate) fn now(&self) -> DateTime<Utc> {
         (self.clock)()
+    }
+}
+
+/// Reads the values of the sample of that name, which are in the order of its parameters, at a time
+/// that spans are counted back from. Those that are missing have their defaults. The error says in
+/// words what is wrong.
+pub type ReadSampleValues =
+    Arc<dyn Fn(&str, &[&str], DateTime<Utc>) -> Result<Parameters, String> + Send + Sync>;
+
+/// Sample queries.
+#[derive(Clone)]
+pub struct Samples {
+    /// All there are.
+    pub all: Arc<[Sample]>,
+    /// What values mean to them.
+    pub read_values: ReadSampleValues,
+}
+
+impl Default for Samples {
+    fn default() -> Samples {
+        let none = |name: &str, _: &[&str], _| Err(format!("there is no sample `{name}`"));
+        Samples { all: Arc::default(), read_values: Arc::new(none) }
     }
 }
 

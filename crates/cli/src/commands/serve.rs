@@ -8,7 +8,8 @@ use std::time::Duration;
 use clap::Args;
 use traillake_server::auth::FirstCredentials;
 use traillake_server::{
-    Address, Bucket, Followed, Sample, SampleParameter, Server, ServerOptions, State, Tls, bind,
+    Address, Bucket, Followed, Sample, SampleParameter, Samples, Server, ServerOptions, State, Tls,
+    bind,
 };
 use traillake_store::Lake;
 
@@ -20,6 +21,7 @@ use crate::intake::{self, Following, Hearing, Intake, stored};
 use crate::interrupt::Interrupt;
 use crate::lakes;
 use crate::machine;
+use crate::parameters;
 use crate::quantities::{parse_duration, parse_size};
 use crate::samples;
 use crate::session::Session;
@@ -101,7 +103,10 @@ pub async fn run(session: &Session, args: ServeArgs) -> anyhow::Result<Outcome> 
     options.rows_max = args.rows_max.or_else(|| session.settings.count("query.rows-max"));
     options.outbox = outbox;
     options.followed = followed.clone();
-    options.samples = samples::all().into_iter().map(sample).collect();
+    options.samples = Samples {
+        all: samples::all().into_iter().map(sample).collect(),
+        read_values: Arc::new(parameters::in_order),
+    };
     let tls = args.tls_cert.zip(args.tls_key);
     let tls = tls.map(|(certificate, key)| Tls { certificate, key });
     let server = Server::new(engine, state.clone(), options).await?;

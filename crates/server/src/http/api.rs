@@ -184,7 +184,7 @@ pub(super) async fn schema(
 
 /// `GET /v1/samples`.
 pub(super) async fn samples(State(server): Shared) -> Json<Value> {
-    Json(json!({ "samples": *server.options.samples }))
+    Json(json!({ "samples": *server.options.samples.all }))
 }
 
 /// `GET /v1/sources`: the sources that are followed, and how they fare. Needs the role `ingest`.

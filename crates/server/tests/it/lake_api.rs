@@ -1,7 +1,11 @@
 //! CloudTrail Lake's queries: what they answer, in which shape, and what they refuse.
 
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use traillake_server::{Sample, SampleParameter};
+use traillake_query::Parameters;
+use traillake_server::{Sample, SampleParameter, Samples};
 
 use crate::served::{Bench, Served};
 use crate::trino_rest::ENDLESS;
@@ -189,10 +193,25 @@ async fn values_are_bound_and_an_alias_finds_the_last_query_of_its_name() {
             .into(),
         parameters: vec![who, since],
     };
+    // What a value means is not the server's to know.
+    let read_values = |name: &str, values: &[&str], now: DateTime<Utc>| -> Result<_, String> {
+        assert_eq!(name, "of-a-user");
+        let who = values.first().ok_or("who is missing")?;
+        let since = match values.get(1) {
+            None | Some(&"24h") => now,
+            Some(text) => text.parse().map_err(|_| format!("`{text}` is no time"))?,
+        };
+        let mut read = Parameters::default();
+        read.named.insert("who".into(), traillake_query::Value::Text((*who).to_owned()));
+        read.named
+            .insert("since".into(), traillake_query::Value::Timestamp(since.timestamp_micros()));
+        Ok(read)
+    };
     let served = bench
         .serve_with(|options| {
             options.no_auth = true;
-            options.samples = [sample].into();
+            let read_values = Arc::new(read_values);
+            options.samples = Samples { all: [sample].into(), read_values };
         })
         .await;
     let answer = |body: Value| async {
@@ -214,7 +233,7 @@ async fn values_are_bound_and_an_alias_finds_the_last_query_of_its_name() {
     assert_eq!(described["QueryId"], json!(second));
 
     let sample = |values: Value| json!({"QueryAlias": "of-a-user", "QueryParameters": values});
-    assert_eq!(answer(sample(json!(["alice", "2024-03-01"]))).await.1, 2);
+    assert_eq!(answer(sample(json!(["alice", "2024-03-01T00:00:00Z"]))).await.1, 2);
     assert_eq!(answer(sample(json!(["alice", "2024-03-01T10:00:02Z"]))).await.1, 1);
     assert_eq!(answer(sample(json!(["alice", "24h"]))).await.1, 0);
     assert_eq!(answer(sample(json!(["alice"]))).await.1, 0);
@@ -422,7 +441,7 @@ async fn sample_queries_are_found_by_words() {
     let served = bench
         .serve_with(|options| {
             options.no_auth = true;
-            options.samples = samples.into();
+            options.samples = Samples { all: samples.into(), ..Samples::default() };
         })
         .await;
     let mut body = json!({"SearchPhrase": "failed login", "MaxResults": 1});

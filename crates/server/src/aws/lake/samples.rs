@@ -23,7 +23,7 @@ pub(super) fn search_sample_queries(call: &Call<'_>) -> Answered {
     };
     let pages = Pages::of(call, json!(["SearchSampleQueries", phrase]));
     let offset: usize = pages.begin(call)?.unwrap_or(0);
-    let found = ranked(&call.server.options.samples, phrase);
+    let found = ranked(&call.server.options.samples.all, phrase);
     let shown: Vec<Value> = found.iter().skip(offset).take(size).map(described).collect();
     let next = offset + shown.len();
     let mut answer = json!({ "SearchResults": shown });

@@ -1,13 +1,11 @@
 //! Starting a query: a statement of one's own, or a sample query by its name.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use serde_json::json;
 use traillake_query::{Parameters, Value};
 
 use super::request::invalid;
 use super::{Call, PROTOCOL, fault, stores};
 use crate::aws::{Answered, Fault};
-use crate::options::{Sample, SampleParameter};
 use crate::outbox::Parcel;
 use crate::queries::Asked;
 
@@ -85,54 +83,14 @@ fn positional(values: &[&str]) -> Parameters {
 /// not given have their defaults.
 fn of_sample(call: &Call<'_>, alias: &str, values: &[&str]) -> Result<(String, Parameters), Fault> {
     let options = &call.server.options;
-    let sample = options.samples.iter().find(|sample| sample.name == alias);
+    let sample = options.samples.all.iter().find(|sample| sample.name == alias);
     let sample = sample.ok_or_else(|| {
         invalid(format!("there is no sample query `{alias}`; SearchSampleQueries finds them"))
     })?;
-    let Sample { parameters, .. } = sample;
-    if values.len() > parameters.len() {
-        let (given, known) = (values.len(), parameters.len());
+    let (given, known) = (values.len(), sample.parameters.len());
+    if given > known {
         return Err(invalid(format!("`{alias}` takes {known} parameters, {given} are given")));
     }
-    let mut bound = Parameters::default();
-    for (place, parameter) in parameters.iter().enumerate() {
-        let text = values.get(place).copied().or(parameter.default.as_deref());
-        let value = text.and_then(|text| typed(parameter, text, options.now()));
-        let value = value.ok_or_else(|| {
-            let (name, kind, about) = (&parameter.name, &parameter.kind, &parameter.about);
-            invalid(format!("parameter {} of `{alias}` is `{name}` ({kind}): {about}", place + 1))
-        })?;
-        bound.named.insert(parameter.name.clone(), value);
-    }
+    let bound = (options.samples.read_values)(alias, values, options.now()).map_err(invalid)?;
     Ok((sample.sql.clone(), bound))
-}
-
-fn typed(parameter: &SampleParameter, text: &str, now: DateTime<Utc>) -> Option<Value> {
-    match parameter.kind.as_str() {
-        "number" => text.parse().ok().map(Value::Integer),
-        "time" => time(text, now).map(|time| Value::Timestamp(time.timestamp_micros())),
-        _ => Some(Value::Text(text.to_owned())),
-    }
-}
-
-/// A time, a date, or a span back from now: `7d`, `12h`, `30m`.
-fn time(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Some(time.to_utc());
-    }
-    if let Ok(time) = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f") {
-        return Some(time.and_utc());
-    }
-    if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-        return Some(date.and_time(NaiveTime::MIN).and_utc());
-    }
-    let number = text.trim_end_matches(['d', 'h', 'm']);
-    let minutes = match text.strip_prefix(number)? {
-        "d" => 24 * 60,
-        "h" => 60,
-        "m" => 1,
-        _ => return None,
-    };
-    let span = number.parse::<u32>().ok().map(|count| i64::from(count) * minutes)?;
-    now.checked_sub_signed(TimeDelta::try_minutes(span)?)
 }
