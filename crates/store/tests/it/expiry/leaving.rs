@@ -106,22 +106,24 @@ async fn of_a_damaged_file_nothing_is_written_again() {
     let left = from(&rows(&snapshot).await, &expiry);
     let path = snapshot.table("events").unwrap().files().await.unwrap()[0].path.clone();
     let written = lake.bytes(path.as_ref()).await;
-    let mut told = 0;
-    for part in 1..8 {
+    let mut told = Vec::new();
+    // Most of them in its middle: values of other columns than the time.
+    for part in [2, 4, 5, 6, 7, 8, 12] {
         let disk = lake.fork();
         let writer = world::writer(&disk).await.unwrap();
-        disk.put(path.as_ref(), flipped(&written, written.len() * part / 8)).await;
+        disk.put(path.as_ref(), flipped(&written, written.len() * part / 16)).await;
         // A file whose times cannot be read is refused before it is compared.
         let error = expire(&writer, &expiry).await.unwrap_err().to_string();
         assert!(error.contains(path.as_ref()), "{error}");
-        told += usize::from(error.contains("not those that were written"));
+        told.push(error);
         let live = read(&disk).await.table("events").unwrap().files().await.unwrap();
         assert!(live.iter().any(|file| file.path == path), "part {part}");
         disk.put(path.as_ref(), written.clone()).await;
         expire(&writer, &expiry).await.unwrap();
         check(&disk, &left, &format!("part {part}")).await;
     }
-    assert!(told > 3, "{told}");
+    let compared = told.iter().filter(|error| error.contains("not those that were written"));
+    assert!(compared.count() > 3, "{told:#?}");
 }
 
 #[tokio::test]
