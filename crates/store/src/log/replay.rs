@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::Int64Type;
 use chrono::{DateTime, Utc};
-use deltalake_core::kernel::{EagerSnapshot, LogicalFileView, Snapshot};
+use deltalake_core::kernel::engine::arrow_data::ArrowEngineData;
+use deltalake_core::kernel::{EagerSnapshot, Snapshot};
 use deltalake_core::protocol::checkpoints::create_checkpoint;
 use deltalake_core::{DeltaTable, DeltaTableError};
-use futures::stream::TryChunksError;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use serde_json::Value;
@@ -22,8 +24,7 @@ use crate::latest::Listing;
 use crate::layout;
 use crate::snapshot::LiveFile;
 
-/// So many files of a log are read at once, and so many times that while replay goes on.
-const FILES_AT_ONCE: usize = 4_096;
+/// Parts of what replay finds that are read while it goes on.
 const PARTS_AT_ONCE: usize = 4;
 
 /// The last round of a table.
@@ -286,7 +287,7 @@ impl TableLog {
     /// The files of a commit, as live files.
     pub(crate) fn added(&self, on: &TableState, entry: &Entry) -> Result<Vec<LiveFile>> {
         let reader = StatsReader::new(&on.schema);
-        entry.adds.iter().map(|add| self.live_file(add, &reader)).collect()
+        entry.adds.iter().map(|add| self.live_file(add.into(), &reader)).collect()
     }
 
     /// The live files of `state`, by path.
@@ -358,18 +359,23 @@ impl TableLog {
     async fn list_by(&self, snapshot: &Snapshot, state: &TableState) -> Result<Arc<[LiveFile]>> {
         let reader = Arc::new(StatsReader::new(&state.schema));
         // Reading statistics takes as long as replay, and goes on beside it.
-        let read = |views: Vec<LogicalFileView>| {
+        let read = |found: FoundFiles| {
             let (log, reader) = (self.clone(), reader.clone());
             let part = spawn_blocking(move || {
-                let files = views.iter().map(|view| log.live_file(&addition(view), &reader));
-                files.collect::<Result<Vec<_>>>()
+                let file = |add: Found<'_>| log.live_file(add, &reader);
+                found.each().ok_or_else(|| log.strange())?.map(file).collect::<Result<Vec<_>>>()
             });
             part.map(|part| part.map_err(|error| Error::storage("read statistics", error))?)
         };
-        let views = snapshot.file_views(self.log.as_ref(), None);
-        let mut parts = views
-            .try_chunks(FILES_AT_ONCE)
-            .map_err(|TryChunksError(_, error)| self.unreadable(error))
+        // Not its views of files: for those the library reads the statistics as well.
+        let scan = snapshot.scan_builder().build().map_err(|error| self.unreadable(error))?;
+        let mut parts = scan
+            .scan_metadata(self.log.engine(None))
+            .map(|found| {
+                let (rows, is_live) = found?.scan_files.into_parts();
+                Ok(FoundFiles { rows: ArrowEngineData::try_from_engine_data(rows)?, is_live })
+            })
+            .map_err(|error: DeltaTableError| self.unreadable(error))
             .map_ok(read)
             .try_buffered(PARTS_AT_ONCE);
         let mut files = Vec::new();
@@ -380,13 +386,17 @@ impl TableLog {
         Ok(files.into())
     }
 
-    fn live_file(&self, add: &Addition, reader: &StatsReader) -> Result<LiveFile> {
-        let (rows, stats) = reader.read(&add.stats).map_err(|error| {
+    fn live_file(&self, add: Found<'_>, reader: &StatsReader) -> Result<LiveFile> {
+        let (rows, stats) = reader.read(add.stats).map_err(|error| {
             Error::corrupt(self.what(), format!("statistics of `{}`: {error}", add.path))
         })?;
-        let path = layout::absolute(&self.folder, &add.path);
-        let (partition, stats) = (add.partition.clone(), stats.into());
+        let path = layout::absolute(&self.folder, add.path);
+        let (partition, stats) = (add.partition.map(str::to_string), stats.into());
         Ok(LiveFile { path, size: add.size, rows, partition, stats })
+    }
+
+    fn strange(&self) -> Error {
+        Error::corrupt(self.what(), "replay tells of files in another form")
     }
 
     /// Writes a checkpoint of `version`, so that replay starts there.
@@ -463,12 +473,46 @@ impl TableLog {
 }
 
 /// What replay says of a file.
-fn addition(view: &LogicalFileView) -> Addition {
-    Addition {
-        path: view.path().into_owned(),
-        size: u64::try_from(view.size()).unwrap_or_default(),
-        partition: view.partition_values_map().into_values().next().flatten(),
-        stats: view.stats().unwrap_or_default(),
-        checksum: None,
+struct Found<'a> {
+    path: &'a str,
+    size: u64,
+    partition: Option<&'a str>,
+    stats: &'a str,
+}
+
+impl<'a> From<&'a Addition> for Found<'a> {
+    fn from(add: &'a Addition) -> Found<'a> {
+        let Addition { path, size, partition, stats, .. } = add;
+        Found { path, size: *size, partition: partition.as_deref(), stats }
+    }
+}
+
+/// Files that replay found: rows with `path`, `size`, `stats` and `fileConstantValues`.
+struct FoundFiles {
+    rows: Box<ArrowEngineData>,
+    /// Whether each row stands; those behind the last do.
+    is_live: Vec<bool>,
+}
+
+impl FoundFiles {
+    /// Returns the files that stand; none for rows of another form.
+    fn each(&self) -> Option<impl Iterator<Item = Found<'_>>> {
+        let rows = self.rows.record_batch();
+        let paths = rows.column_by_name("path")?.as_string_opt::<i32>()?;
+        let sizes = rows.column_by_name("size")?.as_primitive_opt::<Int64Type>()?;
+        let stats = rows.column_by_name("stats")?.as_string_opt::<i32>()?;
+        let constants = rows.column_by_name("fileConstantValues")?.as_struct_opt()?;
+        let partitions = constants.column_by_name("partitionValues")?.as_map_opt()?;
+        let values = partitions.values().as_string_opt::<i32>()?;
+        let found = move |row: usize| {
+            let first = partitions.value_offsets()[row] as usize;
+            let has_one = partitions.is_valid(row) && partitions.value_length(row) > 0;
+            let partition = (has_one && values.is_valid(first)).then(|| values.value(first));
+            let stats = if stats.is_valid(row) { stats.value(row) } else { "" };
+            let size = u64::try_from(sizes.value(row)).unwrap_or_default();
+            Found { path: paths.value(row), size, partition, stats }
+        };
+        let is_live = |row: &usize| self.is_live.get(*row).is_none_or(|is_live| *is_live);
+        Some((0..rows.num_rows()).filter(is_live).map(found))
     }
 }
