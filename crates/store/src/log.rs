@@ -8,6 +8,7 @@
 
 mod actions;
 mod clean_up;
+mod found;
 mod names;
 mod replay;
 mod stats;

@@ -116,7 +116,7 @@ fn plain_fields(line: &str) -> Option<Vec<Cow<'_, str>>> {
         fields.push(Cow::Borrowed(field));
         match after.strip_prefix(',') {
             Some(next) => rest = next,
-            // Behind a quote that stands elsewhere, too.
+            // What is left over begins with a quote that stands elsewhere.
             None => return after.is_empty().then_some(fields),
         }
     }
