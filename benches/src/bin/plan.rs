@@ -21,6 +21,7 @@ use chrono::{DateTime, Datelike, Months, NaiveDate, TimeDelta, Utc};
 use clap::Parser;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use md5::{Digest, Md5};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression as Codec, Encoding, ZstdLevel};
@@ -328,11 +329,14 @@ fn write_inventory(work: &Path, keys: Keys, listed: u64) -> Result<(PathBuf, u64
     }
     ensure!(written == listed && listed <= all, "{written} of {all} keys");
     output.into_inner().map_err(std::io::IntoInnerError::into_error)?.finish()?;
+    let mut hasher = Md5::new();
+    let size = std::io::copy(&mut File::open(folder.join("data/keys.csv.gz"))?, &mut hasher)?;
+    let md5 = format!("{:x}", hasher.finalize());
     let manifest = folder.join("manifest.json");
     let schema = "Bucket, Key, Size, LastModifiedDate, ETag";
     let text = json!({
         "sourceBucket": BUCKET, "fileFormat": "CSV", "fileSchema": schema,
-        "files": [{"key": "data/keys.csv.gz"}],
+        "files": [{"key": "data/keys.csv.gz", "size": size, "MD5checksum": md5}],
     });
     fs::write(&manifest, text.to_string())?;
     Ok((manifest, new))

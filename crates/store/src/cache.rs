@@ -123,7 +123,7 @@ impl Cache {
             tracing::debug!(%error, "what is remembered of the lake could not be proven");
             Vec::new()
         });
-        known.opening().prove(&tip, &listed, Instant::now());
+        known.opening().prove(&tip, &listed, log.is_none(), Instant::now());
     }
 
     /// Remembers that the ledger whose log is `log` ends with version `newest`: what was asked since

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use md5::{Digest, Md5};
 use parquet::arrow::ArrowWriter;
 use traillake_ingest::{CancelFlag, Inventory, KeyList, Keys, Plan, Source, plan};
 use traillake_testkit::s3::Spoiled;
@@ -37,7 +38,9 @@ fn pipe(
         counted.fetch_add(usize::from(asked.method == "HEAD"), Ordering::Relaxed);
         None
     });
-    let path = world.bench.root().join("pipe");
+    let folder = world.bench.root().join("data");
+    fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("pipe");
     assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
     let lines = |numbers: std::ops::Range<usize>| numbers.map(&spelled).collect::<String>();
     let (first, rest) = (lines(0..AHEAD), lines(AHEAD..NAMED));
@@ -80,7 +83,8 @@ async fn what_names_objects_is_read_as_they_are_asked_for() {
             true => {
                 let line = |number| format!("\"{BUCKET}\",\"{}\"\n", spelled(number));
                 let (_, writes) = pipe(&world, line, true);
-                let manifest = manifest(&world.bench.root(), "CSV", &["pipe".to_owned()]);
+                let folder = world.bench.root().join("of-a-day");
+                let manifest = manifest(&folder, "CSV", &["data/pipe".to_owned()]);
                 (Keys::Inventory(Inventory::open(&manifest).unwrap().1), writes)
             }
         };
@@ -182,6 +186,49 @@ async fn an_inventory_of_several_files_comes_in_from_a_bucket_whatever_s3_answer
         let again = planned(&world, Keys::Inventory(inventory)).await;
         assert_eq!((again.heads, again.total.new_objects), (6, 6), "it has no ledger");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_not_the_one_the_manifest_names_counts_for_nothing() {
+    let world = World::new().await;
+    let ours = part("CSV", &[key(0, "a"), key(1, "a")]);
+    let others = part("CSV", &[key(0, "a"), key(2, "a")]);
+    assert_eq!(ours.len(), others.len(), "only the MD5 tells");
+    let folder = world.s3.bucket_folder(BUCKET).join("of-a-day");
+    world.put("data/a.csv.gz", &ours);
+    let (size, md5) = (ours.len() as u64, format!("{:x}", Md5::digest(&ours)));
+    let check = async |said: String, wrong: Option<&str>| {
+        let path = manifest(&folder, "CSV", &["data/a.csv.gz".to_owned()]);
+        let text =
+            fs::read_to_string(&path).unwrap().replace(r#"gz"}"#, &format!(r#"gz",{said}}}"#));
+        fs::write(&path, &text).unwrap();
+        assert!(text.contains(&said), "{text}");
+        let objects = world.bucket(BUCKET, "").objects;
+        let fetched = Inventory::fetch(objects, "of-a-day/manifest.json").await.unwrap();
+        for (_, inventory) in [Inventory::open(&path).unwrap(), fetched] {
+            let plan = planned(&world, Keys::Inventory(inventory)).await;
+            let found = plan.total.new_objects + plan.heads;
+            let reasons: Vec<&str> = plan.faults.iter().map(|fault| &*fault.reason).collect();
+            match wrong {
+                // Neither object is in the bucket, and each is asked for.
+                None => assert_eq!((found, reasons.len()), (2, 2), "{said}: {reasons:?}"),
+                Some(wrong) => {
+                    assert_eq!((found, reasons.len()), (0, 1), "{said}: {reasons:?}");
+                    assert!(reasons[0].contains("not the file that the manifest names"));
+                    assert!(reasons[0].contains(wrong), "{}", reasons[0]);
+                }
+            }
+        }
+    };
+    check(format!(r#""size":{size}"#), None).await;
+    check(format!(r#""size":{size},"MD5checksum":"{md5}""#), None).await;
+    check(format!(r#""MD5checksum":"{}""#, md5.to_uppercase()), None).await;
+    check(r#""size":null,"MD5checksum":null"#.to_owned(), None).await;
+    let longer = format!("it has {size} bytes, not {}", size + 1);
+    check(format!(r#""size":{},"MD5checksum":"{md5}""#, size + 1), Some(&longer)).await;
+    world.put("data/a.csv.gz", &others);
+    let other = format!("its MD5 is `{:x}`, not `{md5}`", Md5::digest(&others));
+    check(format!(r#""size":{size},"MD5checksum":"{md5}""#), Some(&other)).await;
 }
 
 #[test]

@@ -14,8 +14,11 @@ use crate::layout;
 /// What it is kept as.
 pub(super) const NAME: &str = "opening";
 
-/// A proof holds for so long: a command opens the lake and asks at once.
+/// A proof holds for so long: a statement looks more than once.
 const PROVEN: Duration = Duration::from_millis(500);
+/// The same of one for an opened lake: a command opens it and asks at once, on a busy machine too.
+/// What others commit meanwhile is seen by the next look, as it is by one that began before.
+const PROVEN_AT_OPENING: Duration = Duration::from_secs(2);
 /// Answers that no tip vouches for are of one look, which takes no longer than this.
 const UNSEALED: Duration = Duration::from_secs(30);
 /// An opening is believed for so long. A rewrite changes no row, so the ledger does not tell of it;
@@ -85,7 +88,7 @@ pub(super) struct Opening {
     age: u64,
     tip: Option<Tip>,
     sealed_at: DateTime<Utc>,
-    proven_at: Option<Instant>,
+    proven_until: Option<Instant>,
     /// Since when there are answers that no tip vouches for.
     unsealed_since: Option<Instant>,
     answers: HashMap<String, Answer>,
@@ -139,17 +142,18 @@ impl Opening {
         if is_stale || self.tip.as_ref().is_some_and(|tip| other(tip) || is_old) {
             self.forget();
         }
-        let is_proven = self.proven_at.is_some_and(|at| moment.duration_since(at) < PROVEN);
+        let is_proven = self.proven_until.is_some_and(|until| moment < until);
         self.tip.clone().filter(|_| !is_proven)
     }
 
-    /// Takes in what was listed after [`Tip::before`].
-    pub(super) fn prove(&mut self, tip: &Tip, listed: &[ObjectMeta], now: Instant) {
+    /// Takes in what was listed after [`Tip::before`]: as a lake was opened, or for a later look.
+    pub(super) fn prove(&mut self, tip: &Tip, listed: &[ObjectMeta], opens: bool, now: Instant) {
         if self.tip.as_ref() != Some(tip) {
             return; // somebody else has looked since
         }
+        let proven = if opens { PROVEN_AT_OPENING } else { PROVEN };
         match tip.is_all_of(listed) {
-            true => self.proven_at = Some(now),
+            true => self.proven_until = Some(now + proven),
             false => drop(self.forget()),
         }
     }
@@ -169,7 +173,7 @@ impl Opening {
             self.sealed_at = now;
         }
         self.tip = Some(tip);
-        self.proven_at = Some(moment);
+        self.proven_until = Some(moment + PROVEN);
         is_new
     }
 
@@ -177,7 +181,7 @@ impl Opening {
     pub(super) fn forget(&mut self) -> bool {
         self.age += 1;
         self.answers.clear();
-        (self.proven_at, self.unsealed_since) = (None, None);
+        (self.proven_until, self.unsealed_since) = (None, None);
         self.tip.take().is_some()
     }
 

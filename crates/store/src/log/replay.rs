@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
+use delta_kernel::{DeltaResult, Engine, SnapshotRef};
+use deltalake_core::DeltaTableError;
+use deltalake_core::kernel::Snapshot;
 use deltalake_core::kernel::engine::arrow_data::ArrowEngineData;
-use deltalake_core::kernel::{EagerSnapshot, Snapshot};
-use deltalake_core::protocol::checkpoints::create_checkpoint;
-use deltalake_core::{DeltaTable, DeltaTableError};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use serde_json::Value;
@@ -273,14 +273,31 @@ impl TableLog {
         version: u64,
         applications: [&str; N],
     ) -> Result<[Option<i64>; N]> {
-        let failed = |error| self.unreadable(error);
-        let log = self.log.as_ref();
-        let state = EagerSnapshot::try_new(log, Some(version)).await.map_err(failed)?;
-        let mut carried = [None; N];
-        for (number, application) in carried.iter_mut().zip(applications) {
-            *number = state.transaction_version(log, application).await.map_err(failed)?;
-        }
-        Ok(carried)
+        let applications = applications.map(str::to_owned);
+        let carried = self.ask(version, move |snapshot, engine| {
+            let mut carried = [None; N];
+            for (number, application) in carried.iter_mut().zip(&applications) {
+                *number = snapshot.get_app_id_version(application, engine)?;
+            }
+            Ok(carried)
+        });
+        carried.await.map_err(|error| self.unreadable(error))
+    }
+
+    /// Asks replay itself about `version`: around it the library lists every file. Whoever is dropped
+    /// meanwhile leaves it to come to its end: a checkpoint is whole, or not there.
+    async fn ask<T: Send + 'static>(
+        &self,
+        version: u64,
+        ask: impl FnOnce(&SnapshotRef, &dyn Engine) -> DeltaResult<T> + Send + 'static,
+    ) -> std::result::Result<T, DeltaTableError> {
+        let (root, engine) = (self.log.root_url().clone(), self.log.engine(None));
+        let asked = spawn_blocking(move || {
+            let builder = delta_kernel::Snapshot::builder_for(root).at_version(version);
+            ask(&builder.build(engine.as_ref())?, engine.as_ref())
+        });
+        let asked = asked.await.map_err(|error| DeltaTableError::Generic(error.to_string()))?;
+        Ok(asked?)
     }
 
     /// The files of a commit, as live files.
@@ -400,13 +417,10 @@ impl TableLog {
 
     /// Writes a checkpoint of `version`, so that replay starts there.
     pub(crate) async fn checkpoint(&self, version: u64) -> Result<()> {
-        let mut table = DeltaTable::new(self.log.clone());
-        let written = match table.load_version(version).await {
-            Ok(()) => create_checkpoint(&table, None).await,
-            Err(error) => Err(error),
-        };
+        let written = self.ask(version, |snapshot, engine| snapshot.checkpoint(engine, None));
         let failed = |error| Error::storage(format!("checkpoint table `{}`", self.name), error);
-        written.map_err(failed)
+        written.await.map_err(failed)?;
+        Ok(())
     }
 
     /// Why the log could not be read: a feature that replay does not know, a commit that is missing

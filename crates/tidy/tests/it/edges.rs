@@ -21,6 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const CONFINED: &[(&str, &[&str])] = &[
     ("datafusion", &["trino", "query", "cli"]),
     ("deltalake-core", &["store", "cli"]),
+    ("delta_kernel", &["store"]),
     ("clap", &["cli", "benches"]),
     ("anyhow", &["cli", "benches"]),
 ];

@@ -3,7 +3,9 @@
 //! It (Amazon S3 User Guide, "Amazon S3 Inventory") lists a bucket of half a billion objects
 //! without half a million requests. Its manifest names its files, CSV or Parquet, which are read
 //! one after the other. One in a bucket is set aside on disk first: Parquet is read from its end,
-//! and what breaks off half way is asked for again before anything of it counts.
+//! and what breaks off half way is asked for again before anything of it counts. So does nothing of a
+//! file that is not, by size and MD5, the one that the manifest names: files of one name from two
+//! inventories are easily mixed up, and what is missing in a list is missed nowhere else.
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
@@ -11,6 +13,7 @@ use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use futures::TryStreamExt;
+use md5::{Digest, Md5};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use serde::Deserialize;
@@ -37,7 +40,14 @@ enum Format {
 }
 
 #[derive(Debug, Clone)]
-enum InventoryFile {
+struct InventoryFile {
+    place: Place,
+    size: Option<u64>,
+    md5: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+enum Place {
     Here(PathBuf),
     There(Arc<dyn ObjectStore>, Path),
 }
@@ -54,6 +64,9 @@ struct Manifest {
 #[derive(Deserialize)]
 struct ManifestFile {
     key: String,
+    size: Option<u64>,
+    #[serde(rename = "MD5checksum")]
+    md5: Option<String>,
 }
 
 impl Inventory {
@@ -65,11 +78,15 @@ impl Inventory {
     pub fn open(manifest: &FilePath) -> Result<(String, Inventory), String> {
         let bytes = std::fs::read(manifest).map_err(|error| error.to_string())?;
         let folder = manifest.parent().unwrap_or_else(|| FilePath::new("."));
-        Inventory::parse(&bytes, |key| {
+        Inventory::parse(&bytes, |ManifestFile { key, size, .. }| {
             let name = key.rsplit('/').next().unwrap_or(key);
-            let places = [folder.join("../data").join(name), folder.join("data").join(name)];
-            let found = places.into_iter().find(|place| place.exists());
-            InventoryFile::Here(found.unwrap_or_else(|| folder.join(name)))
+            let places = ["../data", "data", "."].map(|place| folder.join(place).join(name));
+            let is_right = |place: &&PathBuf| {
+                place.metadata().is_ok_and(|found| size.is_none_or(|size| found.len() == size))
+            };
+            let found = places.iter().find(is_right);
+            let found = found.or(places.iter().find(|place| place.exists()));
+            Place::Here(found.unwrap_or(&places[2]).clone())
         })
     }
 
@@ -84,12 +101,13 @@ impl Inventory {
         let path = Path::parse(key).map_err(|error| error.to_string())?;
         let got = objects.get(&path).await.map_err(|error| error.to_string())?;
         let bytes = got.bytes().await.map_err(|error| error.to_string())?;
-        Inventory::parse(&bytes, |key| InventoryFile::There(objects.clone(), Path::from(key)))
+        let place = |named: &ManifestFile| Path::from(named.key.as_str());
+        Inventory::parse(&bytes, |named| Place::There(objects.clone(), place(named)))
     }
 
     fn parse(
         bytes: &[u8],
-        file: impl Fn(&str) -> InventoryFile,
+        place: impl Fn(&ManifestFile) -> Place,
     ) -> Result<(String, Inventory), String> {
         let manifest: Manifest = serde_json::from_slice(bytes)
             .map_err(|error| format!("no manifest of an S3 Inventory: {error}"))?;
@@ -100,7 +118,12 @@ impl Inventory {
                 return Err(format!("the inventory is in {other}; CSV and Parquet can be read"));
             }
         };
-        let files = manifest.files.iter().map(|named| file(&named.key)).collect();
+        let file = |named: ManifestFile| {
+            let place = place(&named);
+            let md5 = named.md5.filter(|md5| !md5.is_empty());
+            InventoryFile { place, size: named.size, md5 }
+        };
+        let files = manifest.files.into_iter().map(file).collect();
         Ok((manifest.source_bucket, Inventory { format, files }))
     }
 
@@ -128,24 +151,46 @@ impl Inventory {
 
 impl InventoryFile {
     fn name(&self) -> String {
-        match self {
-            InventoryFile::Here(path) => path.display().to_string(),
-            InventoryFile::There(_, path) => path.to_string(),
+        match &self.place {
+            Place::Here(path) => path.display().to_string(),
+            Place::There(_, path) => path.to_string(),
         }
     }
 
     /// Opens it; one in a bucket is a file here that goes when it is closed.
     ///
     /// # Errors
-    /// In words, when it cannot be had.
+    /// In words, when it cannot be had, or is another than the manifest names.
     fn open(&self, reading: &Reading) -> Result<File, String> {
-        match self {
-            InventoryFile::Here(path) => File::open(path).map_err(|error| error.to_string()),
-            InventoryFile::There(objects, path) => {
+        let mut file = match &self.place {
+            Place::Here(path) => File::open(path).map_err(|error| error.to_string()),
+            Place::There(objects, path) => {
                 let file = Handle::current().block_on(set_aside(objects, path, reading));
                 file.map_err(|error| spelled_out(&error))
             }
+        }?;
+        match self.differs(&mut file) {
+            Ok(None) => Ok(file),
+            Ok(Some(how)) => Err(format!("it is not the file that the manifest names: {how}")),
+            Err(error) => Err(error.to_string()),
         }
+    }
+
+    /// Returns how it differs from what the manifest says of it, where that says anything.
+    fn differs(&self, file: &mut File) -> io::Result<Option<String>> {
+        if let Some(expected) = self.size {
+            let size = file.metadata()?.len();
+            if size != expected {
+                return Ok(Some(format!("it has {size} bytes, not {expected}")));
+            }
+        }
+        let Some(expected) = &self.md5 else { return Ok(None) };
+        let mut hasher = Md5::new();
+        io::copy(file, &mut hasher)?;
+        file.rewind()?;
+        let md5 = format!("{:x}", hasher.finalize());
+        let differs = !md5.eq_ignore_ascii_case(expected);
+        Ok(differs.then(|| format!("its MD5 is `{md5}`, not `{expected}`")))
     }
 }
 
