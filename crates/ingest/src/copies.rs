@@ -9,8 +9,8 @@ use traillake_store::StoreWriter;
 use crate::error::Result;
 use crate::inspect::{InspectedChunk, InspectedObject, Sight};
 
-/// Finds copies, chunk after chunk in plan order: of two equal objects the earlier is read,
-/// whatever the workers do.
+/// Finds copies, chunk after chunk as they came: of two equal objects the one that came earlier is
+/// read, whatever the workers do.
 ///
 /// The ledger knows what is committed. What is claimed by a chunk under way is kept here until the
 /// ledger, asked later, must have known it.

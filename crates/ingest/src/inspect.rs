@@ -11,7 +11,7 @@ use crate::progress::CancelFlag;
 use crate::report::FaultKind;
 use crate::source::{Contents, SourceObject, Stamp, check_unchanged, open_unchanged};
 
-/// Objects that go through the pipeline together, in plan order: one worker takes them all, so
+/// Objects that go through the pipeline together, as they came: one worker takes them all, so
 /// that thousands of tiny files cost neither a task nor a batch each.
 pub(crate) struct Chunk {
     /// Number of the chunk in the run, from 0.

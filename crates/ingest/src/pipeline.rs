@@ -2,9 +2,10 @@
 //!
 //! planned objects → chunks with their bytes → hashes → copies found → rows → rounds → commits.
 //!
-//! Workers run in parallel, but every stage hands its chunks on in plan order, and chunks and
-//! rounds are cut by what the objects are, never by when they were ready: the outcome of a run is
-//! the same on one core as on thirty-two. While a round is committed the next one fills. What is
+//! Workers run in parallel, but every stage hands its chunks on in the order in which they came, and
+//! chunks and rounds are cut by what the objects are, never by when they were ready: the outcome of a
+//! run is the same on one core as on thirty-two. Objects come in plan order, unless a bucket keeps one
+//! back: then those behind it come first. While a round is committed the next one fills. What is
 //! under way is bounded by `IngestOptions::memory_bytes`: two chunks a worker, two rounds.
 
 use std::ops::ControlFlow;
@@ -187,7 +188,7 @@ fn begin(report: &mut Report, listing: &Listing) {
     }
 }
 
-/// Hands the objects over in plan order, cut into chunks, from a thread of its own. Where that
+/// Hands the objects over in plan order where their sources do, cut into chunks, from a thread of its own. Where that
 /// breaks off, an error comes last: its channel closes then as it does at the end.
 fn hand_over(
     sources: Vec<Arc<dyn LogSource>>,

@@ -1,4 +1,4 @@
-//! A round as it fills: chunks in plan order become rows, ledger rows and rejects.
+//! A round as it fills: chunks, as they came, become rows, ledger rows and rejects.
 
 use std::collections::HashMap;
 

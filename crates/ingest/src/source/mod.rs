@@ -206,7 +206,8 @@ pub(crate) trait LogSource: Send + Sync {
     fn list(&self, found: &mut dyn FnMut(Found) -> ControlFlow<()>);
 
     /// Hands over the bytes of `objects` (of this source, as listed), one after the other in the
-    /// order given, until `take` breaks. Every object is handed over, whatever happened to it.
+    /// order given, until `take` breaks. Every object is handed over, whatever happened to it. Of a
+    /// source that can be read in any order, one that would keep all others waiting may come later.
     fn hand_over(
         &self,
         objects: Vec<SourceObject>,

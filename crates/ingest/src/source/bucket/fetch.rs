@@ -1,4 +1,8 @@
 //! Reading objects of a bucket: some at a time, each again when its body breaks off.
+//!
+//! S3 throttles by prefix: one object may wait while all others could be had. They are handed over in
+//! their order as long as none keeps the others waiting for long; one that does comes when it can, at
+//! the end of its slice at the latest. So many as are read at once may wait.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,10 +10,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::TryStreamExt;
+use futures::future::select_all;
 use object_store::path::Path;
 use object_store::{Attribute, GetOptions, GetResult};
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::{Instant, timeout_at};
 use traillake_store::Refusal;
 
 use super::refusal::{self, Attempt};
@@ -19,17 +25,26 @@ use crate::source::{Contents, DigestStamp, SourceObject, Spool};
 
 /// Objects that are read at a time.
 const READ_AT_ONCE: usize = 32;
+/// For so long an object may keep those behind it waiting.
+const IN_ORDER_WITHIN: Duration = Duration::from_secs(1);
 /// How often an object is read before it counts as unreadable. The client has tried each request
 /// several times by then; these are for bodies that broke off.
 pub(super) const ATTEMPTS_MAX: u32 = 4;
 /// The wait before the second attempt; it doubles with each.
 pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
-/// Objects being read, in the order in which they are handed over.
+/// Objects being read, in the order in which they are to be handed over.
 #[derive(Default)]
 pub(super) struct UnderWay {
-    readings: VecDeque<(JoinHandle<(SourceObject, Contents)>, SourceObject)>,
+    readings: VecDeque<Arriving>,
     bytes: u64,
+}
+
+struct Arriving {
+    reading: JoinHandle<(SourceObject, Contents)>,
+    object: SourceObject,
+    /// Since when it keeps those behind it waiting.
+    awaited_since: Option<Instant>,
 }
 
 impl UnderWay {
@@ -42,19 +57,34 @@ impl UnderWay {
         self.bytes = self.bytes.saturating_add(object.size_bytes);
         let (fetch, wanted) = (fetch.clone(), object.clone());
         let reading = runtime.spawn(async move { fetch.read(wanted).await });
-        self.readings.push_back((reading, object));
+        self.readings.push_back(Arriving { reading, object, awaited_since: None });
     }
 
-    pub(super) fn pop(&mut self) -> Option<(JoinHandle<(SourceObject, Contents)>, SourceObject)> {
-        let (reading, object) = self.readings.pop_front()?;
+    /// Waits for the first, or for any where that keeps the others waiting; none when there is none.
+    pub(super) async fn next(&mut self) -> Option<(SourceObject, Contents)> {
+        let first = self.readings.front_mut()?;
+        let since = *first.awaited_since.get_or_insert_with(Instant::now);
+        let in_order = timeout_at(since + IN_ORDER_WITHIN, &mut first.reading);
+        let (place, read) = match in_order.await {
+            Ok(read) => (0, read),
+            Err(_) => {
+                let all = self.readings.iter_mut().map(|arriving| &mut arriving.reading);
+                let (read, place, _) = select_all(all).await;
+                (place, read)
+            }
+        };
+        let Arriving { object, .. } = self.readings.remove(place)?;
         self.bytes = self.bytes.saturating_sub(object.size_bytes);
-        Some((reading, object))
+        Some(read.unwrap_or_else(|_: JoinError| {
+            let reason = "its reading stopped half way".to_owned();
+            (object, Contents::Failed(FaultKind::Unreadable, reason))
+        }))
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.readings.iter().for_each(|(reading, _)| reading.abort());
+        self.readings.iter().for_each(|arriving| arriving.reading.abort());
     }
 }
 

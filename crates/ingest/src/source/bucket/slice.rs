@@ -298,14 +298,7 @@ impl LogSource for Slice {
             while let Some(next) = waiting.next_if(|next| under_way.has_room(next, bytes_max)) {
                 under_way.push(next, &runtime, &fetch);
             }
-            let Some((reading, object)) = under_way.pop() else { return };
-            let (object, contents) = match runtime.block_on(reading) {
-                Ok(read) => read,
-                Err(_) => {
-                    let reason = "its reading stopped half way".to_owned();
-                    (object, Contents::Failed(FaultKind::Unreadable, reason))
-                }
-            };
+            let Some((object, contents)) = runtime.block_on(under_way.next()) else { return };
             if take(object, contents).is_break() {
                 return;
             }
