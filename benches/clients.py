@@ -81,8 +81,9 @@ CONSTANTS = {
 }
 FEW = 10
 SMALL = "of one key"
-# A statement, and the hash and the number of the rows that it has to give.
-Question = collections.namedtuple("Question", "sql fingerprint rows")
+# A statement, the hash of the rows that it has to give, the same with NULL as the empty text (as
+# CloudTrail Lake's API has it), and their number.
+Question = collections.namedtuple("Question", "sql fingerprint without_null rows")
 
 
 def fingerprint(rows):
@@ -239,7 +240,8 @@ def ask(spoken, question, tag):
     tags = {row.pop() for row in rows}
     if tags - {tag}:
         return took, f"somebody else's: {sorted(tags - {tag})[:3]}"
-    return took, "right" if fingerprint(rows) == question.fingerprint else "wrong"
+    expected = question.without_null if isinstance(spoken, Lake) else question.fingerprint
+    return took, "right" if fingerprint(rows) == expected else "wrong"
 
 
 def deal(arguments):
@@ -315,7 +317,8 @@ def questions(arguments):
 
     def question(sql):
         rows = asked(arguments, sql)
-        return Question(sql, fingerprint(rows), len(rows))
+        without_null = [[value or "" for value in row] for row in rows]
+        return Question(sql, fingerprint(rows), fingerprint(without_null), len(rows))
 
     drawn = {}
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as askers:

@@ -150,6 +150,56 @@ def boto(url):
     tables = athena.list_table_metadata(CatalogName="AwsDataCatalog", DatabaseName="default")
     assert "events" in [t["Name"] for t in tables["TableMetadataList"]]
     assert athena.get_work_group(WorkGroup="primary")["WorkGroup"]["Name"] == "primary"
+    assert "primary" in [g["Name"] for g in athena.list_work_groups()["WorkGroups"]]
+    catalogs = athena.list_data_catalogs()["DataCatalogsSummary"]
+    assert [c["CatalogName"] for c in catalogs] == ["AwsDataCatalog"], catalogs
+    catalog = athena.get_data_catalog(Name="AwsDataCatalog")["DataCatalog"]
+    assert catalog["Name"] == "AwsDataCatalog", catalog
+    database = athena.get_database(CatalogName="AwsDataCatalog", DatabaseName="default")
+    assert database["Database"]["Name"] == "default", database
+    boto_types(athena)
+    boto_tokens(athena, many)
+
+
+def boto_types(athena):
+    """boto3: each type and its text, NULL apart from empty text, and an answer without rows."""
+    found = finished(athena, TYPES)
+    answer = athena.get_query_results(QueryExecutionId=found["QueryExecutionId"])["ResultSet"]
+    types = {c["Name"]: c["Type"] for c in answer["ResultSetMetadata"]["ColumnInfo"]}
+    values = dict(zip(types, (d.get("VarCharValue") for d in answer["Rows"][1]["Data"])))
+    told = {name: (types[name], value) for name, value in values.items()}
+    expected = {
+        "b": ("boolean", "true"), "i": ("integer", "7"), "l": ("bigint", "-9007199254740993"),
+        "d": ("double", "0.5"), "nan": ("double", "NaN"), "dec": ("decimal", "12.50"),
+        "v": ("varchar", "x"), "empty": ("varchar", ""), "missing": ("varchar", None),
+        "day": ("date", "2024-05-01"), "at": ("timestamp", "2024-05-01 01:02:03.004"),
+        "list": ("array", "[1, 2]"), "map": ("map", "{k=v}"), "row": ("row", "{a=1, b=x}"),
+        "bytes": ("varbinary", "00 ff"),
+    }
+    assert {name: told.get(name) for name in expected} == expected, told
+    none = finished(athena, "SELECT eventname FROM events WHERE false")["QueryExecutionId"]
+    rows = athena.get_query_results(QueryExecutionId=none)["ResultSet"]["Rows"]
+    assert [[d["VarCharValue"] for d in row["Data"]] for row in rows] == [["eventname"]], rows
+
+
+def boto_tokens(athena, known):
+    """boto3: what is asked twice by one token is one query; statistics; what nobody knows."""
+    token = "a-token-of-a-client-that-asks-twice-00001"
+    start = functools.partial(athena.start_query_execution, ClientRequestToken=token)
+    first = start(QueryString="SELECT 1")["QueryExecutionId"]
+    assert start(QueryString="SELECT 1")["QueryExecutionId"] == first
+    try:
+        start(QueryString="SELECT 2")
+        raise AssertionError("a token stands for one statement")
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == "InvalidRequestException", error
+    unknown = "00000000-0000-4000-8000-000000000000"
+    found = athena.batch_get_query_execution(QueryExecutionIds=[known, unknown])
+    assert [q["QueryExecutionId"] for q in found["QueryExecutions"]] == [known], found
+    [lost] = found["UnprocessedQueryExecutionIds"]
+    assert lost["QueryExecutionId"] == unknown, lost
+    told = athena.get_query_runtime_statistics(QueryExecutionId=known)["QueryRuntimeStatistics"]
+    assert told["Rows"]["OutputRows"] == 100_000, told
 
 
 def pyathena_cursors(url):

@@ -89,7 +89,7 @@ def check_types(client):
     for sql, expected in [
         ("SELECT 1, CAST(2.5 AS decimal(4, 2)), 1e7, nan(), '', NULL, true",
          [[{"_col0": "1"}, {"_col1": "2.50"}, {"_col2": "1.0E7"}, {"_col3": "NaN"}, {"_col4": ""},
-           {"_col5": None}, {"_col6": "true"}]]),
+           {"_col5": ""}, {"_col6": "true"}]]),
         ("SELECT ARRAY['a', NULL] AS a, map(ARRAY['k'], ARRAY['ü 🦀']) AS m, date '2024-02-29' AS d,"
          " timestamp '2024-02-29 01:02:03.004' AS t,"
          " CAST(ROW(1, 'x') AS ROW(n integer, s varchar))",
@@ -320,6 +320,19 @@ def check_command_line(url, events):
     [store] = aws("list-event-data-stores")["EventDataStores"]
     queries = aws("list-queries", "--event-data-store", store["EventDataStoreArn"])["Queries"]
     equal(queries[0]["QueryId"], identity)
+    found = aws("get-event-data-store", "--event-data-store", store["EventDataStoreArn"])
+    equal((found["Name"], found["Status"]), ("default", "ENABLED"))
+    samples = aws("search-sample-queries", "--search-phrase", "bucket")["SearchResults"]
+    assert samples and all(sample["SQL"] for sample in samples), samples
+    equal(aws("list-public-keys")["PublicKeyList"], [])
+    identity = aws("start-query", "--query-statement", ENDLESS)["QueryId"]
+    equal(aws("cancel-query", "--query-id", identity)["QueryStatus"], "CANCELLED")
+    odd = "SELECT nan() AS a, NULL AS b, '' AS c, 'Größe 🦀' AS d, ARRAY[1, NULL] AS e"
+    identity = aws("start-query", "--query-statement", odd)["QueryId"]
+    while aws("describe-query", "--query-id", identity)["QueryStatus"] in ("QUEUED", "RUNNING"):
+        time.sleep(0.2)
+    equal(aws("get-query-results", "--query-id", identity)["QueryResultRows"],
+          [[{"a": "NaN"}, {"b": ""}, {"c": ""}, {"d": "Größe 🦀"}, {"e": "[1, null]"}]])
     refused = aws("start-query", "--query-statement", "SELECT")
     assert "InvalidQueryStatementException" in refused, refused
 

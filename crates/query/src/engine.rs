@@ -147,13 +147,25 @@ impl Engine {
         self.again(options, visible.map(<[String]>::to_vec)).await
     }
 
+    /// Returns the stores of the lake as of now, or those of them that are among `visible`.
+    ///
+    /// # Errors
+    /// When the lake cannot be read.
+    pub async fn list_stores(&self, visible: Option<&[String]>) -> Result<Vec<StoreInfo>> {
+        let mut stores = self.inner.lake.known_stores().await?;
+        stores.retain(|info| visible.is_none_or(|visible| visible.contains(&info.name)));
+        Ok(stores)
+    }
+
+    /// Forgets what is remembered of a lake in a bucket: the next look asks the bucket.
+    pub fn forget(&self) {
+        self.inner.lake.forget();
+    }
+
     /// An engine with other options on the same memory.
     async fn again(&self, options: EngineOptions, visible: Option<Vec<String>>) -> Result<Engine> {
         let lake = self.inner.lake.clone();
-        let mut stores = lake.known_stores().await?;
-        if let Some(visible) = &visible {
-            stores.retain(|info| visible.contains(&info.name));
-        }
+        let stores = self.list_stores(visible.as_deref()).await?;
         let found = stores.iter().find(|info| info.name == options.store).cloned();
         let name = options.store.clone();
         let info = found.ok_or(traillake_store::Error::NoStore { name })?;

@@ -37,11 +37,15 @@ pub(crate) struct Engines {
     state: State,
     kept: Recent<Key, Engine>,
     rounds: Recent<Identity, LastRound>,
+    /// By what may be seen.
+    listings: Recent<Option<Vec<String>>, Vec<StoreInfo>>,
 }
 
 impl Engines {
     pub(crate) fn new(first: Engine, state: State) -> Engines {
-        Engines { first, state, kept: Recent::new(LISTED), rounds: Recent::new(SEEN) }
+        let (kept, rounds, listings) =
+            (Recent::new(LISTED), Recent::new(SEEN), Recent::new(LISTED));
+        Engines { first, state, kept, rounds, listings }
     }
 
     /// The last round of the usual store of each who asked for it.
@@ -90,10 +94,25 @@ impl Engines {
         for store in identity.stores.as_deref().unwrap_or(&own) {
             match self.engine(identity, store).await {
                 Err(Error::NotFound { .. }) => {}
+                // It answers nothing, but it is there, as others are.
+                Err(Error::Inactive(_)) => return self.listed(identity).await,
                 engine => return Ok(engine?.stores().to_vec()),
             }
         }
         Ok(Vec::new())
+    }
+
+    /// Returns the stores that an identity may see, where their engine cannot be had: as they are now,
+    /// for a lake in a bucket believes what it has read before until a store of it is asked.
+    async fn listed(&self, identity: &Identity) -> Result<Vec<StoreInfo>> {
+        let listing = async || {
+            self.first.forget();
+            Ok(self.first.list_stores(identity.stores.as_deref()).await?)
+        };
+        match self.listings.get(identity.stores.clone(), listing()).await {
+            Some(listed) => listed,
+            None => listing().await,
+        }
     }
 
     /// Returns the store that is meant where none is named: `own`, the server's, for whoever may see
@@ -107,8 +126,13 @@ impl Engines {
         }
         let stores = self.stores(identity, own).await?;
         let granted = identity.stores.iter().flatten();
-        let found = granted.into_iter().find(|name| stores.iter().any(|info| info.name == **name));
-        found.cloned().ok_or_else(|| Error::not_found("event data store", own))
+        let found: Vec<&StoreInfo> =
+            granted.filter_map(|name| stores.iter().find(|info| info.name == *name)).collect();
+        // One that is to be deleted answers nothing.
+        let stays = |info: &&&StoreInfo| info.settings.deletion_requested_at.is_none();
+        let found = found.iter().find(stays).or(found.first());
+        let name = found.map(|info| info.name.clone());
+        name.ok_or_else(|| Error::not_found("event data store", own))
     }
 }
 

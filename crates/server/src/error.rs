@@ -11,10 +11,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// The statement, a limit, or the lake.
     #[error(transparent)]
-    Query(#[from] traillake_query::Error),
+    Query(traillake_query::Error),
     /// The lake.
     #[error(transparent)]
-    Lake(#[from] traillake_store::Error),
+    Lake(traillake_store::Error),
     /// The request is not what it should be.
     #[error("{reason}")]
     Request {
@@ -41,6 +41,9 @@ pub enum Error {
         /// Its name.
         name: String,
     },
+    /// A store that is to be deleted: it answers nothing until it is restored.
+    #[error(transparent)]
+    Inactive(traillake_store::Error),
     /// Too many statements of this user wait.
     #[error("{waiting} statements of yours wait already; the limit is {limit}")]
     Busy {
@@ -118,7 +121,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::Query(error) => error.hint(),
-            Error::Lake(error) => error.hint().map(str::to_owned),
+            Error::Lake(error) | Error::Inactive(error) => error.hint().map(str::to_owned),
             _ => None,
         }
     }
@@ -179,6 +182,30 @@ pub(crate) fn hint_to_clients(error: &traillake_query::Error) -> Option<String> 
 fn is_of_command_line(hint: &str) -> bool {
     let words = ["`--", "`-p ", "`traillake ", "traillake.toml", "flags of the command"];
     words.iter().any(|word| hint.contains(word))
+}
+
+impl From<traillake_query::Error> for Error {
+    fn from(error: traillake_query::Error) -> Error {
+        match error {
+            traillake_query::Error::Lake(lake) if is_inactive(&lake) => lake.into(),
+            error => Error::Query(error),
+        }
+    }
+}
+
+impl From<traillake_store::Error> for Error {
+    fn from(error: traillake_store::Error) -> Error {
+        match is_inactive(&error) {
+            true => Error::Inactive(error),
+            false => Error::Lake(error),
+        }
+    }
+}
+
+/// Whether it says that a store is to be deleted.
+fn is_inactive(error: &traillake_store::Error) -> bool {
+    use traillake_store::Error as LakeError;
+    matches!(error, LakeError::PendingDeletion { .. } | LakeError::BeingRemoved { .. })
 }
 
 impl From<rusqlite::Error> for Error {

@@ -1,5 +1,6 @@
 //! How do the sources fare that are followed while the server serves? Whoever follows them tells it
-//! here, and hears here when somebody asks for a look.
+//! here, and hears here when somebody asks for a look. Where another process follows them, whoever
+//! reads its notes tells it here.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,7 +16,7 @@ pub struct Followed {
     asked: Arc<Notify>,
 }
 
-/// A source, and how it went since the server began.
+/// A source, and how it went.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FollowedSource {
     /// Its name in the lake.
@@ -34,6 +35,13 @@ pub struct FollowedSource {
     pub backlog: Option<u64>,
     /// Messages refused.
     pub refused: u64,
+    /// What came of it since the server began; none where another process follows it.
+    pub counts: Option<SourceCounts>,
+}
+
+/// What came of following a source since the server began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SourceCounts {
     /// Looks and sweeps, those that failed too.
     pub looks: u64,
     /// Looks and sweeps that failed.

@@ -54,7 +54,7 @@ mod error;
 pub mod formats;
 
 pub use error::{Error, Result};
-pub use followed::{Followed, FollowedSource};
+pub use followed::{Followed, FollowedSource, SourceCounts};
 pub use http::Server;
 pub use listen::{Address, Bound, Tls, bind};
 pub use options::{ReadSampleValues, Sample, SampleParameter, Samples, ServerOptions};

@@ -61,6 +61,8 @@ pub struct ServerOptions {
     pub clock: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
     /// The sources that are followed meanwhile; none: nothing is.
     pub followed: Option<Followed>,
+    /// The sources that the lake keeps, where others follow them; none: nothing is known of them.
+    pub watched: Option<Followed>,
     /// Sample queries that are served.
     pub samples: Samples,
 }
@@ -97,8 +99,14 @@ impl ServerOptions {
             client_gone_after: Duration::from_secs(5 * 60),
             clock,
             followed: None,
+            watched: None,
             samples: Samples::default(),
         }
+    }
+
+    /// The sources that are known, whoever follows them.
+    pub(crate) fn sources(&self) -> Option<&Followed> {
+        self.followed.as_ref().or(self.watched.as_ref())
     }
 
     /// Returns the time.

@@ -13,6 +13,7 @@
 
 mod ending;
 mod putting;
+mod refusals;
 mod running;
 mod starting;
 
@@ -28,6 +29,7 @@ use uuid::Uuid;
 pub(crate) use ending::kind_of;
 pub(crate) use running::{Running, Way};
 
+use self::refusals::Refusals;
 use crate::auth::Identity;
 use crate::engines::Engines;
 use crate::error::{Error, Result};
@@ -60,6 +62,9 @@ pub(crate) struct Asked {
     pub(crate) rows_max: Option<u64>,
 }
 
+/// What the details of a statement have that was refused before it could run.
+pub(crate) const REFUSED: &str = "refused";
+
 /// Bytes of a statement, as many as Athena's may have
 /// (<https://docs.aws.amazon.com/athena/latest/ug/service-limits.html>).
 pub(crate) const STATEMENT_BYTES_MAX: usize = 262_144;
@@ -88,6 +93,7 @@ pub(crate) struct Queries {
     results: Results,
     outbox: Outbox,
     metrics: Arc<Metrics>,
+    refusals: Refusals,
     live: Mutex<HashMap<Uuid, Live>>,
     /// A clone for each answer that its client has not fetched to its end, or that is not put yet
     /// where it is wanted.
@@ -131,6 +137,7 @@ impl Queries {
             results,
             outbox,
             metrics,
+            refusals: Refusals::default(),
             live,
             deliveries,
             draining,

@@ -102,7 +102,9 @@ pub async fn run(session: &Session, args: ServeArgs) -> anyhow::Result<Outcome> 
     options.timeout = args.timeout.or_else(|| session.settings.duration("query.timeout"));
     options.rows_max = args.rows_max.or_else(|| session.settings.count("query.rows-max"));
     options.outbox = outbox;
+    let watched = Followed::default();
     options.followed = followed.clone();
+    options.watched = Some(watched.clone());
     options.samples = Samples {
         all: samples::all().into_iter().map(sample).collect(),
         read_values: Arc::new(parameters::in_order),
@@ -130,7 +132,10 @@ pub async fn run(session: &Session, args: ServeArgs) -> anyhow::Result<Outcome> 
         interrupt.unless(std::future::pending::<()>()).await;
     };
     let follows = async {
-        let Some(followed) = &followed else { return };
+        let Some(followed) = &followed else {
+            let _: Option<()> = interrupt.unless(intake::watch_stored(&lake, &watched)).await;
+            return;
+        };
         let every = args.every.unwrap_or(intake::LOOK_EVERY);
         let listener = Hearing::Server(followed.clone());
         let following = Following::new(session, &lake, every, listener);

@@ -5,6 +5,7 @@
 //! and once a day. The ledger alone decides what is new: whatever goes on at once, and whatever
 //! messages come twice, late or in any order, everything comes in once.
 
+mod elsewhere;
 mod fares;
 mod follower;
 mod messages;
@@ -32,6 +33,7 @@ use crate::session::Session;
 use crate::threads;
 use crate::upkeep::{self, How};
 
+pub use elsewhere::watch_stored;
 use fares::Fares;
 use follower::Follower;
 use starting::Starting;

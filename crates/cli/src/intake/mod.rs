@@ -26,7 +26,7 @@ use crate::session::Session;
 use crate::{lakes, machine};
 
 pub use account::{account, plan_account, together};
-pub use follow::{Following, Hearing, follow, follow_stored};
+pub use follow::{Following, Hearing, follow, follow_stored, watch_stored};
 use progress::Listener;
 use record::IntakeRecord;
 

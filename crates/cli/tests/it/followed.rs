@@ -208,6 +208,35 @@ fn whoever_watches_sees_how_the_sources_fare() {
     assert_eq!(served.stop(), 0);
 }
 
+#[test]
+fn a_server_that_only_reads_tells_how_another_process_follows() {
+    let here = Folder::new();
+    deliver(&here, "logs/a", 1);
+    deliver(&here, "more/b", 2);
+    here.run(&["source", "add", "one", "logs"]).done();
+    here.run(&["source", "add", "two", "more"]).done();
+    here.run(&["ingest", "one"]).done();
+    // Nobody has looked at the other yet.
+    let feeder = token(&here, &["feeder", "--role", "ingest"]);
+    let served = Served::start(&here, &[]);
+    let metrics = || served.get("/metrics", &feeder).is(200).text().to_owned();
+    let told =
+        |what: &str, name: &str| metrics().contains(&format!("_{what}{{source=\"{name}\"}} "));
+    until("that the notes are read", || told("failed_objects", "two"));
+    assert!(told("lag_seconds", "one") && told("last_success_timestamp_seconds", "one"));
+    assert!(!told("lag_seconds", "two"), "{}", metrics());
+    // What looks brought only their own process knows.
+    assert!(!told("looks_total", "one") && !metrics().contains("_looks_total"), "{}", metrics());
+    let sources = served.get("/v1/sources", &feeder).is(200).json();
+    let of = |at: usize, what: &str| sources["sources"][at][what].clone();
+    assert_eq!((of(0, "name"), of(0, "objects")), ("one".into(), Value::Null));
+    assert!(of(0, "succeeded_at").is_string() && of(1, "succeeded_at").is_null(), "{sources}");
+    let look = served.ask("POST", "/v1/sources/look", &bearer(&feeder), "").is(400);
+    assert!(look.message().contains("this server follows no source"), "{}", look.message());
+    // Whether it is ready its own lake says.
+    served.get("/ready?max_lag=3600", &feeder).is(200);
+}
+
 fn bearer(token: &str) -> [(&'static str, &str); 1] {
     let header: &'static str = Box::leak(format!("Bearer {token}").into_boxed_str());
     [("Authorization", header)]

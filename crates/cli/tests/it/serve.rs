@@ -228,6 +228,12 @@ fn an_address_that_others_reach_needs_tls_and_credentials() {
     refused(&["--tls-cert", "none.pem", "--tls-key", "none.pem"], "could not use the certificate");
     let ran: Ran = here.run(&["serve", "--state", "state", "--listen", "nowhere"]).exited(2);
     assert!(ran.stderr.contains("is not an address"), "{}", ran.stderr);
+    // Behind a proxy that brings TLS it speaks plain HTTP, and asks for credentials all the same.
+    let served = Served::start(&here, &["--insecure", "--listen", "0.0.0.0:0"]);
+    let host = ("Host", "127.0.0.1");
+    served.ask("GET", &url("SELECT 1"), &[host], "").is(401);
+    let token = format!("Bearer {}", here.read("state/token").trim());
+    served.ask("GET", &url("SELECT 1"), &[host, ("Authorization", &token)], "").is(200);
 }
 
 #[test]

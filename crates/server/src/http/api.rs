@@ -144,6 +144,7 @@ pub(super) async fn stores(
                 "name": store.name,
                 "id": store.id,
                 "arn": store.arn,
+                "status": store.settings.status(),
                 "created_at": store.created_at.to_rfc3339(),
             })
         })
@@ -187,7 +188,7 @@ pub(super) async fn samples(State(server): Shared) -> Json<Value> {
     Json(json!({ "samples": *server.options.samples.all }))
 }
 
-/// `GET /v1/sources`: the sources that are followed, and how they fare. Needs the role `ingest`.
+/// `GET /v1/sources`: the sources that are known, and how they fare. Needs the role `ingest`.
 pub(super) async fn sources(
     State(server): Shared,
     Extension(identity): Extension<Identity>,
@@ -195,8 +196,8 @@ pub(super) async fn sources(
     identity.needs(Role::Ingest)?;
     let time = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339());
     let now = server.options.now();
-    let followed = server.options.followed.iter().flat_map(|all| all.seen_by(&identity));
-    let sources: Vec<Value> = followed
+    let known = server.options.sources().into_iter().flat_map(|all| all.seen_by(&identity));
+    let sources: Vec<Value> = known
         .map(|source| {
             json!({
                 "name": source.name,
@@ -208,8 +209,8 @@ pub(super) async fn sources(
                 "objects_failed": source.objects_failed,
                 "backlog": source.backlog,
                 "messages_refused": source.refused,
-                "objects": source.objects,
-                "records_stored": source.records_stored,
+                "objects": source.counts.map(|counts| counts.objects),
+                "records_stored": source.counts.map(|counts| counts.records_stored),
             })
         })
         .collect();
@@ -227,7 +228,7 @@ pub(super) async fn look(
         return Err(Error::forbidden("who may see some stores only cannot ask for a look at all"));
     }
     let Some(followed) = &server.options.followed else {
-        return Err(Error::request("no source is followed; start the server with `--follow`"));
+        return Err(Error::request("this server follows no source; start it with `--follow`"));
     };
     followed.ask();
     Ok((StatusCode::ACCEPTED, Json(json!({ "asked": true }))))

@@ -22,6 +22,8 @@ use crate::error::{Error, Result};
 
 /// How long a request's body may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(30);
+/// How long what is left of one may take that is not wanted.
+const REST_WITHIN: Duration = Duration::from_secs(10);
 /// Bytes of a body that take one permit of the room for bodies.
 const ROOM_UNIT: usize = 1 << 10;
 /// Bytes of a body that counts as short.
@@ -196,5 +198,5 @@ async fn discard(body: &mut Body, limit: usize) {
             }
         }
     };
-    let _ = tokio::time::timeout(BODY_WITHIN, rest).await;
+    let _ = tokio::time::timeout(REST_WITHIN, rest).await;
 }

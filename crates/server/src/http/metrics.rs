@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::followed::FollowedSource;
+use crate::followed::{FollowedSource, SourceCounts};
 use crate::state::{Outcome, QueryStatus};
 
 /// Upper bounds of the buckets of durations, in seconds.
@@ -141,9 +141,17 @@ impl Metrics {
     }
 }
 
-/// Appends how sources fare; nothing where none is followed.
-pub(super) fn write_sources(out: &mut String, sources: &[FollowedSource], now: DateTime<Utc>) {
+/// Appends how sources fare. What they count is told where this server follows them.
+pub(super) fn write_sources(
+    out: &mut String,
+    sources: &[FollowedSource],
+    follows: bool,
+    now: DateTime<Utc>,
+) {
     type Value = fn(&FollowedSource, DateTime<Utc>) -> Option<f64>;
+    fn counted(source: &FollowedSource, count: fn(SourceCounts) -> u64) -> Option<f64> {
+        source.counts.map(|counts| count(counts) as f64)
+    }
     let all: [(&str, &str, &str, Value); 9] = [
         (
             "lag_seconds",
@@ -170,13 +178,13 @@ pub(super) fn write_sources(out: &mut String, sources: &[FollowedSource], now: D
             |source, _| Some(source.objects_failed as f64),
         ),
         ("looks_total", "counter", "Looks and sweeps of a source", |source, _| {
-            Some(source.looks as f64)
+            counted(source, |counts| counts.looks)
         }),
         (
             "looks_failed_total",
             "counter",
             "Looks and sweeps of a source that failed",
-            |source, _| Some(source.looks_failed as f64),
+            |source, _| counted(source, |counts| counts.looks_failed),
         ),
         (
             "messages_refused_total",
@@ -185,13 +193,16 @@ pub(super) fn write_sources(out: &mut String, sources: &[FollowedSource], now: D
             |source, _| Some(source.refused as f64),
         ),
         ("objects_total", "counter", "Objects brought in from a source", |source, _| {
-            Some(source.objects as f64)
+            counted(source, |counts| counts.objects)
         }),
         ("records_stored_total", "counter", "Records stored from a source", |source, _| {
-            Some(source.records_stored as f64)
+            counted(source, |counts| counts.records_stored)
         }),
     ];
     for (name, kind, help, value) in all {
+        if !follows && !sources.iter().any(|source| value(source, now).is_some()) {
+            continue;
+        }
         header(out, &format!("source_{name}"), kind, help);
         for source in sources {
             if let Some(value) = value(source, now) {

@@ -63,7 +63,7 @@ pub(crate) fn status_of(error: &Error) -> StatusCode {
         Error::NotFound { .. } => StatusCode::NOT_FOUND,
         Error::Busy { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::TooLarge { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-        Error::Cancelled => StatusCode::CONFLICT,
+        Error::Cancelled | Error::Inactive(_) => StatusCode::CONFLICT,
         Error::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }

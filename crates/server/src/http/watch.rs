@@ -117,8 +117,9 @@ pub(super) async fn metrics(
     Extension(identity): Extension<Identity>,
 ) -> Response {
     let mut text = server.metrics.text(server.queries.unfinished(), server.queries.waiting());
-    if let Some(followed) = &server.options.followed {
-        write_sources(&mut text, &followed.seen_by(&identity), server.options.now());
+    if let Some(sources) = server.options.sources() {
+        let (seen, follows) = (sources.seen_by(&identity), server.options.followed.is_some());
+        write_sources(&mut text, &seen, follows, server.options.now());
     }
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }

@@ -102,7 +102,10 @@ pub(crate) fn kind_of(error: &Error) -> &'static str {
         },
         Error::Cancelled => "cancelled",
         Error::Unknown { .. } => "credentials",
-        Error::NotFound { .. } | Error::Request { .. } | Error::Forbidden { .. } => "statement",
+        Error::NotFound { .. }
+        | Error::Inactive(_)
+        | Error::Request { .. }
+        | Error::Forbidden { .. } => "statement",
         Error::Format(FormatError::NoType { .. }) => "statement",
         Error::Busy { .. } | Error::TooLarge { .. } | Error::ClientGone { .. } => "limit",
         Error::Lake(_) => "lake",

@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use traillake_query::{Answer, QueryLimits};
@@ -10,7 +11,7 @@ use uuid::Uuid;
 
 use super::ending::{Ending, Told, outcome_of};
 use super::running::Running;
-use super::{Asked, Live, Queries};
+use super::{Asked, Live, Queries, REFUSED};
 use crate::error::{Error, Result};
 use crate::outbox::Parcel;
 use crate::queue::Turn;
@@ -36,7 +37,7 @@ impl Queries {
         self: &Arc<Self>,
         asked: Asked,
     ) -> Result<(Uuid, impl Future<Output = Result<Running>> + Send + 'static)> {
-        self.refuse_when_full(&asked)?;
+        self.refuse_when_full(&asked).await?;
         let Submission { ending, .. } = self.submit(&asked).await?;
         let queries = Arc::clone(self);
         Ok((ending.id, async move { queries.run(ending, asked).await }))
@@ -52,7 +53,7 @@ impl Queries {
         asked: Asked,
         beside: Option<Beside>,
     ) -> Result<Uuid> {
-        self.refuse_when_full(&asked)?;
+        self.refuse_when_full(&asked).await?;
         let queries = Arc::clone(self);
         // A client that goes away now may ask again by its token: the query it then finds must run.
         let begun = tokio::spawn(async move {
@@ -77,23 +78,38 @@ impl Queries {
         begun.await.map_err(Error::state)?
     }
 
-    /// Remembers a statement that was refused before it could run: whoever tries names is seen.
-    pub(crate) async fn refused(self: &Arc<Self>, asked: &Asked, reason: &str) {
-        match self.submit(asked).await {
+    /// Remembers a statement that was refused before it could run: whoever tries names is seen. AWS's
+    /// protocols do not list it, as its client has no id of it, and the client's own name for it stays
+    /// free: asked again by that, it is to run.
+    pub(crate) async fn refused(self: &Arc<Self>, asked: &Asked, why: &Error) {
+        let mut details = asked.details.as_object().cloned().unwrap_or_default();
+        details.insert(REFUSED.to_owned(), true.into());
+        let asked = Asked { client_token: None, details: details.into(), ..asked.clone() };
+        match self.submit(&asked).await {
             Ok(Submission { mut ending, .. }) => {
-                let error = Error::request(reason);
-                ending.end(outcome_of(&error, Told::default(), self.options.now())).await;
+                ending.end(outcome_of(why, Told::default(), self.options.now())).await;
             }
             Err(error) => tracing::warn!("a refused statement is not remembered: {error}"),
         }
     }
 
-    fn refuse_when_full(&self, asked: &Asked) -> Result<()> {
-        let limit = self.options.waiting_per_user;
-        match self.queue.is_full(&asked.identity.user) {
-            true => Err(Error::Busy { waiting: limit, limit }),
-            false => Ok(()),
+    async fn refuse_when_full(self: &Arc<Self>, asked: &Asked) -> Result<()> {
+        let user = &asked.identity.user;
+        if !self.queue.is_full(user) {
+            return Ok(());
         }
+        // What runs already is no further query.
+        if let Some(token) = &asked.client_token
+            && self.state.is_known(user, asked.protocol, token).await?
+        {
+            return Ok(());
+        }
+        let limit = self.options.waiting_per_user;
+        let full = Error::Busy { waiting: limit, limit };
+        if self.refusals.is_due(user, Instant::now()) {
+            self.refused(asked, &full).await;
+        }
+        Err(full)
     }
 
     /// Keeps the answer of a query; returns whether it is kept.

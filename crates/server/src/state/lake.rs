@@ -39,6 +39,7 @@ impl State {
             let sql = format!(
                 "SELECT {COLUMNS} FROM queries \
                  WHERE user = ?1 AND protocol = 'lake' AND details ->> 'operation' = 'StartQuery' \
+                 AND details ->> 'refused' IS NULL \
                  AND EXISTS (SELECT 1 FROM json_each(details, '$.stores') WHERE value = ?2) \
                  AND (?3 IS NULL OR status = ?3) \
                  AND (?4 IS NULL OR submitted_at >= ?4) AND (?5 IS NULL OR submitted_at <= ?5) \
@@ -84,6 +85,7 @@ fn last_of_alias() -> String {
     format!(
         "SELECT {COLUMNS} FROM queries \
          WHERE user = ?1 AND protocol = 'lake' AND details ->> 'alias' = ?2 \
+         AND details ->> 'refused' IS NULL \
          ORDER BY submitted_at DESC, id LIMIT 1"
     )
 }

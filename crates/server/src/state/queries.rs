@@ -209,6 +209,22 @@ fn end(connection: &Connection, id: Uuid, outcome: &Outcome) -> Result<()> {
     Ok(())
 }
 
+impl State {
+    /// Returns whether a query of the client's own name `token` is remembered.
+    pub(crate) async fn is_known(
+        &self,
+        user: &str,
+        protocol: &'static str,
+        token: &str,
+    ) -> Result<bool> {
+        let (user, token) = (user.to_owned(), token.to_owned());
+        self.read(move |connection| {
+            Ok(by_client_token(connection, &user, protocol, &token)?.is_some())
+        })
+        .await
+    }
+}
+
 fn by_client_token(
     connection: &Connection,
     user: &str,

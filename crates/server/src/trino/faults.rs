@@ -86,7 +86,7 @@ impl Fault {
             Error::Forbidden { .. } | Error::Unknown { .. } => fault("PERMISSION_DENIED"),
             Error::Busy { .. } => fault("QUERY_QUEUE_FULL"),
             Error::Stopping => fault("SERVER_SHUTTING_DOWN"),
-            Error::Request { .. } => fault("GENERIC_USER_ERROR"),
+            Error::Request { .. } | Error::Inactive(_) => fault("GENERIC_USER_ERROR"),
             _ => internal(&error.message()),
         }
     }

@@ -98,7 +98,7 @@ async fn answer(
         Err(fault) => {
             let typed = Statement { sql: sql.to_owned(), ..Statement::default() };
             let refused = as_asked(identity, session, store, (sql, typed));
-            server.queries.refused(&refused, &fault.message).await;
+            server.queries.refused(&refused, &Error::request(&fault.message)).await;
             return Err(fault.into());
         }
     };

@@ -99,6 +99,47 @@ async fn who_is_not_known_takes_no_room_for_a_body() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_too_long_or_too_slow_is_refused_and_so_is_a_slow_head() {
+    let bench = bench().await;
+    let limits = |options: &mut traillake_server::ServerOptions| {
+        options.no_auth = true;
+        options.body_bytes_max = 2_000;
+    };
+    let served = bench.serve_with(limits).await;
+    let too_long = "the request's body has more than 2000 bytes";
+    // Said beforehand, and found out only as it comes.
+    let (status, told) = end(begin(&served, 2_001).await, &" ".repeat(2_000)).await;
+    assert_eq!((status, &told["error"]["message"]), (400, &json!(too_long)));
+    let more = "Connection: close\r\nContent-Type: application/json\r\n\
+                Transfer-Encoding: chunked\r\n";
+    let body = format!("7d1\r\n{}\r\n0\r\n\r\n", " ".repeat(0x7d1));
+    let answer = answered(&served, &(served.head("POST", "/v1/query", more) + &body)).await;
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains(too_long), "{answer}");
+    let asked = r#"{"sql": "SELECT 1 AS one"}"#;
+    let padded = format!("{asked}{}", " ".repeat(1_999 - asked.len()));
+    assert_eq!(end(begin(&served, 2_000).await, &padded).await.0, 200);
+
+    let body = async {
+        let mut stream = begin(&served, 2_000).await;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        String::from_utf8(answer).unwrap()
+    };
+    let head = async {
+        let mut stream = TcpStream::connect(served.address).await.unwrap();
+        stream.write_all(b"GET /v1/stores HTTP/1.1\r\nHost:").await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        answer
+    };
+    let both = async { tokio::join!(body, head) };
+    let (body, head) = tokio::time::timeout(SOON, both).await.expect("neither waits for ever");
+    assert!(body.starts_with("HTTP/1.1 400 ") && body.contains("took longer than 30 s"), "{body}");
+    assert_eq!(head, b"", "of a request without a head nothing is known");
+    assert_eq!(served.get("/v1/stores").await.0, 200);
+}
+
+#[tokio::test]
 async fn bodies_that_are_known_share_the_room() {
     let bench = bench().await;
     let served = bench

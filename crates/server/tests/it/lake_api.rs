@@ -46,7 +46,7 @@ async fn a_row_is_a_list_of_named_texts() {
                 {"eventTime": "2024-03-01 10:00:01.000"},
                 {"readOnly": "false"},
                 {"useragent": "Größe 東京 🦀"},
-                {"errorCode": null},
+                {"errorCode": ""},
             ]]),
         ),
         (
@@ -57,9 +57,9 @@ async fn a_row_is_a_list_of_named_texts() {
                     {"requestParameters":
                         "{bucketName=logs, policy={\"Statement\":[{\"Effect\":\"Allow\"}]}, force=true}"},
                     {"_col1": "logs"},
-                    {"responseElements": null},
+                    {"responseElements": ""},
                 ],
-                [{"requestParameters": null}, {"_col1": null}, {"responseElements": null}],
+                [{"requestParameters": ""}, {"_col1": ""}, {"responseElements": ""}],
             ]),
         ),
         (
@@ -68,7 +68,7 @@ async fn a_row_is_a_list_of_named_texts() {
              timestamp '2024-02-29 01:02:03.456789', x'00ff', -infinity(), count(*) AS n",
             json!([[
                 {"_col0": "1"}, {"_col1": "2.50"}, {"_col2": "1.0E7"}, {"_col3": "NaN"},
-                {"_col4": ""}, {"_col5": null}, {"_col6": "[a, null]"}, {"_col7": "[]"},
+                {"_col4": ""}, {"_col5": ""}, {"_col6": "[a, null]"}, {"_col7": "[]"},
                 {"_col8": "{k=1, l=null}"}, {"_col9": "2024-02-29"},
                 {"_col10": "2024-02-29 01:02:03.456789"}, {"_col11": "00ff"},
                 {"_col12": "-Infinity"}, {"n": "1"},
@@ -332,6 +332,11 @@ async fn a_running_query_has_a_status_and_can_be_cancelled() {
         refused = served.call("StartQuery", &full).await;
     }
     assert_eq!((refused.0, &refused.1["__type"]), (400, &json!("MaxConcurrentQueriesException")));
+    // One a second of each user is remembered.
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    let body = r#"{"QueryString": "SELECT 2"}"#;
+    let (_, answer) = served.post("AmazonAthena.StartQueryExecution", body).await;
+    assert_eq!(answer["__type"], "TooManyRequestsException", "{answer}");
     for id in [running, waiting] {
         let mut expected = id.clone();
         expected["QueryStatus"] = "CANCELLED".into();
@@ -342,6 +347,23 @@ async fn a_running_query_has_a_status_and_can_be_cancelled() {
         assert_eq!(answer["QueryResultRows"], json!([]));
     }
     assert_eq!(rows(&served, "SELECT 1").await, json!([[{"_col0": "1"}]]));
+    // Whoever was refused is seen, too.
+    let told = "1 statements of yours wait already; the limit is 1";
+    let refused = format!(
+        "SELECT query_id, query, protocol FROM system.queries WHERE error = '{told}' ORDER BY query"
+    );
+    let refused = rows(&served, &refused).await;
+    let of = |row: usize| (&refused[row][1]["query"], &refused[row][2]["protocol"]);
+    assert_eq!(of(0), (&json!("SELECT 1"), &json!("lake")), "{refused}");
+    assert_eq!(of(1), (&json!("SELECT 2"), &json!("athena")), "{refused}");
+    // But nobody was given its id, and AWS lists what has one.
+    let of_the_store = json!({ "EventDataStore": "default", "MaxResults": 1_000 });
+    let listed = served.done("ListQueries", of_the_store).await;
+    let id = &refused[0][0]["query_id"];
+    let listed = listed["Queries"].as_array().unwrap();
+    assert!(listed.len() > 2 && listed.iter().all(|query| query["QueryId"] != *id), "{listed:?}");
+    let (_, listed) = served.post("AmazonAthena.ListQueryExecutions", "{}").await;
+    assert_eq!(listed["QueryExecutionIds"], json!([]));
 }
 
 #[tokio::test]

@@ -174,3 +174,30 @@ async fn what_is_refused_has_awss_name() {
     let (status, answer) = served.post("CloudTrail_20131101.ListPublicKeys", "").await;
     assert_eq!((status, answer), (200, json!({"PublicKeyList": []})));
 }
+
+#[tokio::test]
+async fn a_store_that_is_to_be_deleted_is_shown_and_answers_nothing() {
+    let bench = bench().await;
+    bench.bring_in("other", &[]).await;
+    let served = bench.serve().await;
+    bench.delete("default").await;
+    let statement = json!({"QueryStatement": "SELECT count(*) FROM events"});
+    for (operation, body) in [("StartQuery", statement), ("LookupEvents", json!({}))] {
+        let (status, refused) = served.call(operation, &body).await;
+        assert_eq!((status, &refused["__type"]), (400, &json!("InactiveEventDataStoreException")));
+        let message = refused["message"].as_str().unwrap();
+        assert!(message.contains("store `default` is to be deleted"), "{message}");
+    }
+    let listed = served.done("ListEventDataStores", json!({})).await;
+    let of = |store: &serde_json::Value| (store["Name"].clone(), store["Status"].clone());
+    let stores: Vec<_> = listed["EventDataStores"].as_array().unwrap().iter().map(of).collect();
+    let expected = [("default", "PENDING_DELETION"), ("other", "ENABLED")];
+    assert_eq!(stores, expected.map(|(name, status)| (name.into(), status.into())));
+    let found = served.done("GetEventDataStore", json!({"EventDataStore": "default"})).await;
+    assert_eq!(found["Status"], "PENDING_DELETION");
+    let (status, told) = served.get("/v1/query?sql=SELECT+1").await;
+    assert_eq!(status, 409, "{told}");
+    assert!(told.to_string().contains("is to be deleted"), "{told}");
+    let stores = served.got("/v1/stores").await;
+    assert_eq!(stores["stores"].as_array().map(Vec::len), Some(2), "{stores}");
+}

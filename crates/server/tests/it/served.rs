@@ -48,6 +48,17 @@ impl Bench {
         assert_eq!(report.records.stored, records.len() as u64, "{report:?}");
     }
 
+    /// Asks for a store to be deleted.
+    pub async fn delete(&self, store: &str) {
+        let lake = self.lake().await;
+        let unprotected = lake.set_store(store, Utc::now(), |settings| {
+            settings.termination_protection = false;
+            Ok(())
+        });
+        unprotected.await.unwrap();
+        lake.delete_store(store, Utc::now()).await.unwrap();
+    }
+
     async fn lake(&self) -> Lake {
         let location = self.folder.path().join("lake");
         Lake::open_or_create(location.to_str().unwrap()).await.unwrap()

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use traillake_server::FollowedSource;
+use traillake_server::{FollowedSource, SourceCounts};
 
 use crate::intake::stored::Note;
 use crate::intake::{Taken, spelled};
@@ -83,25 +83,37 @@ impl Fares {
 
     /// For those who ask a server.
     pub(super) fn told(&self, name: &str, store: &str) -> FollowedSource {
-        let Note {
-            looked_at, succeeded_at, failure, objects_failed, backlog, refused, sweep, ..
-        } = self.note.clone();
-        let sweep = sweep.unwrap_or_default();
-        FollowedSource {
-            name: name.to_owned(),
-            store: store.to_owned(),
-            looked_at,
-            succeeded_at,
-            failure: failure.or(sweep.failure),
-            // Both may tell of the same.
-            objects_failed: objects_failed.max(sweep.objects_failed),
-            backlog,
-            refused,
+        let counts = SourceCounts {
             looks: self.looks,
             looks_failed: self.looks_failed,
             objects: self.objects,
             records_stored: self.records_stored,
-        }
+        };
+        told(name, store, self.note.clone(), Some(counts))
+    }
+}
+
+/// What a note says, for those who ask a server.
+pub(super) fn told(
+    name: &str,
+    store: &str,
+    note: Note,
+    counts: Option<SourceCounts>,
+) -> FollowedSource {
+    let Note { looked_at, succeeded_at, failure, objects_failed, backlog, refused, sweep, .. } =
+        note;
+    let sweep = sweep.unwrap_or_default();
+    FollowedSource {
+        name: name.to_owned(),
+        store: store.to_owned(),
+        looked_at,
+        succeeded_at,
+        failure: failure.or(sweep.failure),
+        // Both may tell of the same.
+        objects_failed: objects_failed.max(sweep.objects_failed),
+        backlog,
+        refused,
+        counts,
     }
 }
 

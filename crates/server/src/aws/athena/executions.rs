@@ -13,7 +13,7 @@ use super::{
 };
 use crate::aws::Fault;
 use crate::engines::names;
-use crate::queries::{self, Asked, STATEMENT_BYTES_MAX};
+use crate::queries::{self, Asked, REFUSED, STATEMENT_BYTES_MAX};
 use crate::state::Listing;
 
 /// Queries of a page of `ListQueryExecutions`, and of `BatchGetQueryExecution`.
@@ -168,7 +168,8 @@ pub(super) async fn list(call: &Call<'_>, asked: List) -> Answered {
                 return Ok(json!({ "QueryExecutionIds": ids, "NextToken": next }));
             }
             offset += 1;
-            if Details::of(&record).work_group() == work_group {
+            let is_refused = record.details.get(REFUSED).is_some();
+            if !is_refused && Details::of(&record).work_group() == work_group {
                 ids.push(json!(record.id));
             }
         }

@@ -140,7 +140,7 @@ fn check_length(
 fn fault(error: &Error) -> Fault {
     let message = error.message();
     match error {
-        Error::Request { .. } | Error::NotFound { .. } => invalid(message),
+        Error::Request { .. } | Error::NotFound { .. } | Error::Inactive(_) => invalid(message),
         Error::Busy { .. } => Fault::new("TooManyRequestsException", message),
         Error::Forbidden { .. } => Fault::new("AccessDeniedException", message),
         Error::Stopping => Fault {

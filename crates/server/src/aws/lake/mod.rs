@@ -80,7 +80,11 @@ pub(crate) async fn call(
 
 /// A statement that is wrong, or names what is not there, gets no id; the history tells of it.
 async fn remember_refused(server: &Inner, identity: Identity, sql: &str, fault: &Fault) {
-    let of_the_statement = ["InvalidQueryStatementException", "EventDataStoreNotFoundException"];
+    let of_the_statement = [
+        "InvalidQueryStatementException",
+        "EventDataStoreNotFoundException",
+        "InactiveEventDataStoreException",
+    ];
     if !of_the_statement.contains(&fault.name) {
         return;
     }
@@ -98,7 +102,7 @@ async fn remember_refused(server: &Inner, identity: Identity, sql: &str, fault: 
         timeout: None,
         rows_max: None,
     };
-    server.queries.refused(&asked, &fault.message).await;
+    server.queries.refused(&asked, &Error::request(&fault.message)).await;
 }
 
 /// Returns an error in CloudTrail's words.
@@ -118,6 +122,7 @@ fn fault(error: Error) -> Fault {
         },
         Error::NotFound { what: "event data store", .. } => "EventDataStoreNotFoundException",
         Error::NotFound { .. } => "QueryIdNotFoundException",
+        Error::Inactive(_) => "InactiveEventDataStoreException",
         Error::Busy { .. } => "MaxConcurrentQueriesException",
         Error::Request { .. } => "InvalidParameterException",
         Error::Unknown { .. } | Error::Forbidden { .. } => "AccessDeniedException",

@@ -1,9 +1,9 @@
 //! The answer of a query, a page at a time.
 //!
 //! A row is a list of objects with one member each, the column's name as it was typed and the value
-//! as text: names can repeat, places tell them apart. What AWS sends for NULL it does not say. Here
-//! it is a null: clients that know nulls keep it apart from empty text, and those that drop it
-//! still have one object for each column.
+//! as text: names can repeat, places tell them apart. What AWS sends for NULL it does not say, but
+//! its model has no room for a null there (`QueryResultColumn` is a map of text that is not
+//! sparse), and its client for Rust refuses the whole page. So NULL is the empty text.
 
 use arrow::array::Array as _;
 use serde_json::{Map, Value, json};
@@ -76,16 +76,12 @@ fn written(page: &Page) -> Result<Vec<Value>, Error> {
             }
             let mut cells = Vec::with_capacity(columns.len());
             for (name, column, nulls) in &columns {
-                let value = match nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
-                    true => Value::Null,
-                    false => {
-                        let mut text = String::new();
-                        push_value(column, row, &mut text)?;
-                        bytes += text.len();
-                        text.into()
-                    }
-                };
-                cells.push(Value::Object(Map::from_iter([((*name).clone(), value)])));
+                let mut text = String::new();
+                if !nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
+                    push_value(column, row, &mut text)?;
+                }
+                bytes += text.len();
+                cells.push(Value::Object(Map::from_iter([((*name).clone(), text.into())])));
             }
             rows.push(cells.into());
         }

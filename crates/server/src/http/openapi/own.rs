@@ -148,13 +148,13 @@ fn catalogue() -> Described {
     let sampled = object(&[("samples", "array")]);
     Described::from([
         (("/v1/stores", "get"), answers(stores, 200, "The stores", listed)),
-        (("/v1/schema", "get"), refused(schema, &[404])),
+        (("/v1/schema", "get"), refused(schema, &[404, 409])),
         (("/v1/samples", "get"), answers(samples, 200, "The samples", sampled)),
     ])
 }
 
 fn sources() -> Described {
-    let show = Operation::new("Show how the followed sources fare; for the role `ingest`");
+    let show = Operation::new("Show how the sources fare; for the role `ingest`");
     let shown = object(&[("sources", "array")]);
     let look = Operation::new("Look at all sources now; for the role `ingest` of all stores");
     let asked = object(&[("asked", "boolean")]);
@@ -214,7 +214,7 @@ fn meaning(status: u16) -> &'static str {
         401 => "The credentials are missing, are not known, or have ended",
         403 => "Not for these credentials, under this `Host`, or for a page of another place",
         404 => "There is no such thing, or it is somebody else's",
-        409 => "The query was cancelled before its first rows",
+        409 => "The query was cancelled before its first rows, or its store is to be deleted",
         422 => "A limit that is hit: of time, rows or memory",
         429 => "Too many statements of yours wait",
         503 => "The server is stopping",
