@@ -4,9 +4,9 @@
 usage: check.py [--whole] TRAILLAKE [CORPUS]
 
 Needs PyPI boto3 and moto[server]. Real events (CORPUS, else ../shared/corpus; without them the trail
-of testdata/demo) are laid out under two accounts, with digests that carry metadata and other services'
-logs beside them; with `--whole` all of CORPUS, whatever its files hold, under the accounts and regions
-of its events. What must come in is worked out here, from the files themselves.
+of testdata/demo) are laid out under the accounts and regions of their events, whatever their files hold,
+with digests that carry metadata and other services' logs beside them: some files of every set, with
+`--whole` all. What must come in is worked out here, from the files themselves.
 """
 import atexit
 import collections
@@ -53,10 +53,10 @@ def main():
         trail = corpus / "sans504"
         if not trail.is_dir():
             print(f"NO REAL EVENTS: {corpus} is not there; the trail of testdata/demo stands in")
-            trail, whole = pathlib.Path(folder) / "trail", False
+            trail = corpus = pathlib.Path(folder) / "trail"
             with tarfile.open(root / "testdata" / "demo" / "trail.tar.gz") as demo:
                 demo.extractall(trail, filter="data")
-        objects = lay_out_all(corpus) if whole else lay_out(trail)
+        objects = lay_out(corpus, None if whole else OBJECTS)
         digests = [digest(number) for number in range(3)]
         digests += [(key, objects.pop(key)) for key in sorted(objects) if "-Digest/" in key]
         server.fill(objects, digests)
@@ -71,18 +71,13 @@ def main():
     print("buckets: all as it should be")
 
 
-def lay_out(trail):
-    """Files of a trail by key, as an organization's bucket has them."""
-    files = sorted(path for path in trail.rglob("*.json.gz"))
-    step = max(1, len(files) // OBJECTS)
-    return {key_of(path, trail): path.read_bytes() for path in files[::step][:OBJECTS]}
-
-
-def lay_out_all(corpus):
-    """All files of a corpus by key; what was no trail gets a place by its first event."""
+def lay_out(corpus, count):
+    """All files of a corpus, or about so many, by key as an organization's bucket has them; what was
+    no trail gets a place by its first event."""
     objects = {}
     files = sorted(path for path in corpus.rglob("*json*") if path.is_file())
-    for number, path in enumerate(files):
+    step = max(1, len(files) // count) if count else 1
+    for number, path in enumerate(files[::step]):
         content = path.read_bytes()
         key = key_of(path, corpus) or key_of_events(content, f"{number:05}{path.name}")
         if key in objects:
@@ -215,11 +210,12 @@ def check_lake(program, expected, what):
 def check(program, objects, digests):
     expected = truth(objects)
     kinds = len(objects) + len(digests)
-    plan = program.json("ingest", "s3://org-trail/audit", "--dry-run", "--format", "json")
+    requests = program.server.requests
+    plan, planning = requests(lambda: program.json("ingest", "s3://org-trail/audit", "--dry-run",
+                                                   "--format", "json"))
     equal(plan["total"]["new_objects"], kinds, "objects planned")
     equal(plan["estimate"]["get_requests"], kinds, "GET requests estimated")
-    before = program.server.asked("org-trail")
-    took = program.json("ingest", "s3://org-trail/audit", "--format", "json")
+    took, taking = requests(lambda: program.json("ingest", "s3://org-trail/audit", "--format", "json"))
     counts = took["objects"]
     taken = counts["read"] + counts["empty"] + counts["rejected"]
     equal(taken, expected.bodies + len(digests), "objects read")
@@ -227,10 +223,12 @@ def check(program, objects, digests):
     broken = sum(map(is_broken, objects))
     equal((counts["failed"], counts["rejected"]), (0, broken), "objects that failed")
     equal(set(took["ignored"]), {"another service's folder, not listed"}, "ignored")
-    requests = program.server.asked("org-trail") - before
-    again = program.json("ingest", "s3://org-trail/audit", "--format", "json")
+    again, seeing = requests(lambda: program.json("ingest", "s3://org-trail/audit", "--format", "json"))
     equal((again["objects"]["known"], again["objects"]["read"]), (kinds, 0), "a second run")
     check_lake(program, expected, "brought in")
+    program.run("maintain", codes=(0,))
+    check_lake(program, expected, "after upkeep")
+    program.run("check", "--read-data", codes=(0,))
     signed = f"SELECT count(*) FROM digests WHERE signature = '{SIGNATURE}'"
     equal(program.value(signed), len(digests), "digests with their signature")
     stamped = f"SELECT count(*) FROM digests WHERE backfillGenerationTimestamp = '{STAMP}'"
@@ -238,8 +236,9 @@ def check(program, objects, digests):
     days = "SELECT count(*) FROM system.coverage WHERE state = 'not collected'"
     equal(program.value(days), 0, "days that nobody listed")
     fates = {name: count for name, count in took["records"].items() if count}
-    print(f"{program.lake}: {kinds} objects, {len(expected.events)} events of {fates}; "
-          f"requests to the trail: {dict(requests)}")
+    print(f"{program.lake}: {kinds} objects, {len(expected.events)} events of {fates}")
+    for what, asked in [("dry run", planning), ("ingest", taking), ("again", seeing)]:
+        print(f"  requests of the {what}: {asked}")
 
 
 def follow(program, objects, digests):
@@ -251,7 +250,7 @@ def follow(program, objects, digests):
     queue = server.sqs.create_queue(QueueName=name)["QueueUrl"]
     send = lambda body: server.sqs.send_message(QueueUrl=queue, MessageBody=body)
     program.run("source", "add", "live", "s3://org-trail/audit", "--sqs", queue)
-    before = server.asked("org-trail")
+    before = {bucket: server.asked(bucket) for bucket in ["org-trail", "lakes"]}
     process = program.start("ingest", "live", "--follow", "--every", "1s")
     first = process.stdout.readline().split("  ")[1].split(", ")[0]
     equal(first, f"live: {len(objects) - LATE + len(digests):,} objects", "first sweep")
@@ -266,7 +265,7 @@ def follow(program, objects, digests):
     equal(process.poll(), None, "the follower runs")
     process.send_signal(signal.SIGTERM)
     equal(process.wait(), 130, "exit code of the follower")
-    requests = server.asked("org-trail") - before
+    requests = {bucket: dict(server.asked(bucket) - asked) for bucket, asked in before.items()}
     come = truth({key: objects[key] for key in objects if key not in keys[:LOST]})
     check_lake(program, come, "after the messages")
     status = program.json("status", "--format", "json")["stores"][0]
@@ -282,7 +281,7 @@ def follow(program, objects, digests):
           "objects in the end")
     print(f"{program.lake}: followed, {len(told)} objects by {len(told) + 10} messages, "
           f"{LOST} lost ones by looking, {len(expected.events)} events; "
-          f"requests to the trail: {dict(requests)}")
+          f"requests: {requests}")
 
 
 def kept_as_set(program):
@@ -433,6 +432,12 @@ class Server:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         found = self.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
         return sum(int(found[name]) for name in names)
+
+    def requests(self, run):
+        """What `run` returns, and what it asked of the trail and of a lake in S3."""
+        before = {bucket: self.asked(bucket) for bucket in ["org-trail", "lakes"]}
+        answer = run()
+        return answer, {bucket: dict(self.asked(bucket) - asked) for bucket, asked in before.items()}
 
     def asked(self, bucket):
         """Requests to a bucket so far, by what they ask for."""
