@@ -91,6 +91,9 @@ struct Desk {
     spoiler: Mutex<Option<Spoiler>>,
     /// Changes when the S3 is healed.
     healed: watch::Sender<()>,
+    /// Whoever writes on a condition writes alone: the server looks whether an object is there, and
+    /// writes it afterwards, where S3 does both at once.
+    alone: tokio::sync::Mutex<()>,
 }
 
 impl S3 {
@@ -109,7 +112,8 @@ impl S3 {
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         let (asked, spoiler) = (Mutex::new(Vec::new()), Mutex::new(None));
         let (service, healed) = (builder.build(), watch::Sender::new(()));
-        let desk = Arc::new(Desk { service, asked, spoiler, healed });
+        let alone = tokio::sync::Mutex::default();
+        let desk = Arc::new(Desk { service, asked, spoiler, healed, alone });
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let accepting = tokio::spawn(accept(listener, desk.clone()));
@@ -242,6 +246,13 @@ impl Desk {
             }
             _ => {}
         }
+        let is_conditional = ["if-none-match", "if-match"]
+            .iter()
+            .any(|header| asked.method != "GET" && request.headers().contains_key(*header));
+        let _alone = match is_conditional {
+            true => Some(self.alone.lock().await),
+            false => None,
+        };
         let response = match self.service.call(request.map(s3s::Body::from)).await {
             Ok(response) => response,
             Err(error) => return refusal(500, "InternalError", &format!("{error:?}")),
