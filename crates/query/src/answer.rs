@@ -32,9 +32,9 @@ pub struct SnapshotName {
 pub struct Statistics {
     /// Data files of the tables it names.
     pub files_total: u64,
-    /// Those left after pruning by the log.
+    /// Those left after pruning by the log, and of many files by their Bloom filters.
     pub files_planned: u64,
-    /// Those of which more than the footer was read: bloom filters, or data.
+    /// Those of which a scan read more than the footer: bloom filters, or data.
     pub files_read: u64,
     /// Row groups of opened files that were read.
     pub row_groups_read: u64,

@@ -20,7 +20,7 @@
 //! | `late` | which values are made for result rows only? |
 //! | `runtime`, `order`, `memory`, `sorts`, `widths` | what is every query run with, how much memory may its parts take, and what of rows that do not fit? |
 //! | `joins` | who else has a turn while a join goes on, and what of a side that does not fit? |
-//! | `store_table`, `prune`, `scan`, `meter` | which files are read, and how much of them? |
+//! | `store_table`, `prune`, `bloom`, `scan`, `meter` | which files are read, and how much of them? |
 //! | `run`, `explain`, `limits`, `answer` | how does the answer leave, in which form, under which limits? |
 //! | `notes`, `error` | what is said beside it, or instead of it? |
 //!
@@ -29,6 +29,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod answer;
+mod bloom;
 mod definitions;
 mod directory;
 mod engine;

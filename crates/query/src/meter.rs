@@ -55,6 +55,11 @@ impl Meter {
         self.opening.load(Ordering::Relaxed)
     }
 
+    /// Whether what is read is in a bucket.
+    pub(crate) fn is_of_bucket(&self) -> bool {
+        self.traffic.is_some()
+    }
+
     /// Notes requests that opening the lake took.
     pub(crate) fn opened(&self, requests: u64) {
         self.opening.fetch_add(requests, Ordering::Relaxed);

@@ -246,7 +246,8 @@ impl Pins {
 
     /// The same tables for look-ups of our own, which are not counted as the query's.
     pub(crate) fn unlogged(&self) -> Pins {
-        Pins { meter: Arc::default(), scans: Arc::default(), ..self.clone() }
+        let meter = Arc::new(Meter::new(self.meter.is_of_bucket()));
+        Pins { meter, scans: Arc::default(), ..self.clone() }
     }
 }
 

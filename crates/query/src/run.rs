@@ -32,7 +32,7 @@ pub(crate) struct Run {
     pub(crate) explain: Option<bool>,
 }
 
-/// A statement with everything decided, before anything is read.
+/// A statement with everything decided, before any row is read.
 pub(crate) struct Planned {
     what: Ready,
     pins: Arc<Pins>,

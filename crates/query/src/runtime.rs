@@ -14,6 +14,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::prelude::SessionContext;
 use traillake_store::Store;
 
+use crate::bloom::BloomFilters;
 use crate::joins::JoinsGiveWay;
 use crate::memory::SharedMemory;
 use crate::options::EngineOptions;
@@ -24,6 +25,9 @@ use crate::stored_ranges::StoredRanges;
 
 /// Footers kept in memory between scans, beside the queries' own memory.
 const FOOTER_CACHE_BYTES_MAX: usize = 256 << 20;
+/// Bloom filters kept in memory between scans, beside that: of a hundred files of 100,000 events
+/// about this.
+const FILTER_CACHE_BYTES_MAX: usize = 64 << 20;
 /// Runs of sorted rows that are merged at once: each may hold four batches (`sorts`).
 const RUNS_MERGED_MAX: usize = 8;
 /// The most that a merge of sorted rows gets ahead of time.
@@ -39,7 +43,10 @@ pub(crate) fn state(options: &EngineOptions, store: &Store) -> Result<SessionSta
     let mut config = traillake_trino::session_config()
         .with_target_partitions(options.partitions.max(1))
         .with_information_schema(false)
-        .with_create_default_catalog_and_schema(false);
+        .with_create_default_catalog_and_schema(false)
+        .with_extension(Arc::new(BloomFilters::new(
+            FILTER_CACHE_BYTES_MAX.min(memory_of(options) / 16),
+        )));
     scan_settings(config.options_mut());
     config.options_mut().execution.sort_spill_reservation_bytes = merge_bytes_first(options);
     let state = SessionStateBuilder::new()

@@ -28,6 +28,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use object_store::ObjectMeta;
 use traillake_store::{LiveFile, TableSnapshot};
 
+use crate::bloom::{self, BloomFilters, Wanted};
 use crate::meter::{Meter, MeteredStore};
 use crate::prune::{Partitioning, can_prune, file_statistics, month, prune, table_statistics};
 use crate::scan::{Filter, Scan, ScanLog};
@@ -104,11 +105,45 @@ impl StoreTable {
         (fields, partition)
     }
 
-    fn prune(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<&LiveFile>> {
+    async fn prune(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<&LiveFile>> {
         let files: Vec<&LiveFile> = self.given.files.iter().collect();
         let Some(filter) = conjunction(filters.to_vec()) else { return Ok(files) };
         let predicate = self.physical(state, filter)?;
-        prune(files, &self.schema, &self.partitioning, &predicate)
+        let files = prune(files, &self.schema, &self.partitioning, &predicate)?;
+        Ok(self.prune_by_filters(state, files, &predicate).await)
+    }
+
+    /// Keeps the files whose Bloom filters do not rule `predicate` out. In a bucket each costs a
+    /// request, and the scan asks only for those it comes to.
+    async fn prune_by_filters<'a>(
+        &self,
+        state: &dyn Session,
+        files: Vec<&'a LiveFile>,
+        predicate: &Arc<dyn PhysicalExpr>,
+    ) -> Vec<&'a LiveFile> {
+        let filters = state.config().get_extension::<BloomFilters>();
+        let (Some(filters), false) = (filters, self.given.meter.is_of_bucket()) else {
+            return files;
+        };
+        let Some(wanted) = Wanted::of(predicate) else { return files };
+        let at_once = state.config().target_partitions();
+        let reading = bloom::Reading { readers: self.readers(state), filters, at_once };
+        let opened = files.iter().map(|file| partitioned(file)).collect();
+        match reading.keep(&wanted, opened).await {
+            Some(kept) => {
+                let numbered = files.into_iter().enumerate();
+                numbered.filter(|(number, _)| kept.contains(number)).map(|(_, file)| file).collect()
+            }
+            None => files,
+        }
+    }
+
+    /// What opens files: footers are kept, and reads counted.
+    fn readers(&self, state: &dyn Session) -> Arc<CachedParquetFileReaderFactory> {
+        let objects = Arc::clone(self.given.snapshot.object_store());
+        let objects = MeteredStore::new(objects, Arc::clone(&self.given.meter));
+        let footers = state.runtime_env().cache_manager.get_file_metadata_cache();
+        Arc::new(CachedParquetFileReaderFactory::new(Arc::new(objects), footers))
     }
 
     fn physical(&self, state: &dyn Session, filter: Expr) -> Result<Arc<dyn PhysicalExpr>> {
@@ -135,15 +170,9 @@ impl StoreTable {
             global: state.config_options().execution.parquet.clone(),
             ..Default::default()
         };
-        let objects = Arc::clone(self.given.snapshot.object_store());
-        let objects = MeteredStore::new(objects, Arc::clone(&self.given.meter));
-        let readers = CachedParquetFileReaderFactory::new(
-            Arc::new(objects),
-            state.runtime_env().cache_manager.get_file_metadata_cache(),
-        );
         ParquetSource::new(table_schema)
             .with_table_parquet_options(options)
-            .with_parquet_file_reader_factory(Arc::new(readers))
+            .with_parquet_file_reader_factory(self.readers(state))
     }
 
     /// One scan over `files`, newest first: what a query of audit logs wants is mostly recent.
@@ -179,13 +208,7 @@ impl StoreTable {
         let mut groups = vec![FileGroup::default(); count];
         let statistics = file_statistics(files, schema);
         for (index, (file, statistics)) in files.iter().zip(statistics).enumerate() {
-            let mut part = PartitionedFile::new_from_meta(ObjectMeta {
-                location: file.path.clone(),
-                last_modified: chrono::DateTime::UNIX_EPOCH,
-                size: file.size,
-                e_tag: None,
-                version: None,
-            });
+            let mut part = partitioned(file);
             if partition.is_some() {
                 part.partition_values = vec![ScalarValue::Utf8View(file.partition.clone())];
             }
@@ -263,7 +286,7 @@ impl TableProvider for StoreTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let mut files = self.prune(state, filters)?;
+        let mut files = self.prune(state, filters).await?;
         newest_first(&mut files, self.partitioning.time_column.as_deref());
         if let Some(limit) = limit
             && filters.is_empty()
@@ -289,6 +312,17 @@ impl TableProvider for StoreTable {
         }
         self.parquet_scan(state, &files, columns, source, limit)
     }
+}
+
+/// A file as readers know it: by its place, for it never changes.
+fn partitioned(file: &LiveFile) -> PartitionedFile {
+    PartitionedFile::new_from_meta(ObjectMeta {
+        location: file.path.clone(),
+        last_modified: chrono::DateTime::UNIX_EPOCH,
+        size: file.size,
+        e_tag: None,
+        version: None,
+    })
 }
 
 /// Orders files by their latest time, latest first; files without one come last.

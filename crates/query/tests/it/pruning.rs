@@ -298,6 +298,91 @@ async fn conditions_on_athenas_text_skip_files_by_the_log_alone() {
     }
 }
 
+/// So many files, in each of which are ids from first to last, and a caller of its own; the last has
+/// no caller at all.
+async fn many_files(files: usize) -> TestLake {
+    let lake = TestLake::empty().await;
+    for file in 0..files {
+        let events: Vec<Event> = (0..20)
+            .map(|n| {
+                let (id, time) = (format!("{n:03}-{file:02}"), format!("2024-01-{:02}", file + 1));
+                let time = format!("{time}T10:{n:02}:00Z");
+                let event = Event::new(&id, &time, "iam.amazonaws.com", "GetUser");
+                match n % 2 {
+                    0 if file + 1 < files => {
+                        event.with("userIdentity_arn", &format!("arn:aws:iam::1:user/{file}"))
+                    }
+                    _ => event.without("userIdentity_arn"),
+                }
+            })
+            .collect();
+        lake.commit("default", &events, &[]).await;
+    }
+    lake
+}
+
+#[tokio::test]
+async fn few_of_many_files_are_opened_for_a_value_by_their_filters() {
+    let lake = many_files(20).await;
+    let engine = lake.engine().await;
+    // A filter may err.
+    let few = |read: &Statistics| read.files_total == 20 && read.files_planned <= 4;
+    let all = |read: &Statistics| read.files_planned == 20;
+    type Read = fn(&Statistics) -> bool;
+    for (condition, rows, read) in [
+        ("eventID = '007-05'", "1", few as Read),
+        ("'007-05' = eventID", "1", few),
+        ("eventID IN ('007-05', '011-19', 'none')", "2", few),
+        ("eventID = '007-05' OR eventID = '008-05'", "2", few),
+        ("eventID = 'none'", "0", few),
+        ("userIdentity.arn = 'arn:aws:iam::1:user/7'", "10", few),
+        ("userIdentity.arn = 'arn:aws:iam::1:user/7' AND eventID = '004-07'", "1", few),
+        ("userIdentity.arn = 'arn:aws:iam::1:user/7' AND eventID = '004-08'", "0", few),
+        // Of these a filter says nothing, or is not asked.
+        ("eventID IN ('007-05', NULL)", "1", all),
+        ("eventID <> '007-05'", "399", all),
+        ("eventID NOT IN ('007-05', '008-05')", "398", all),
+        ("eventID LIKE '007-%'", "20", all),
+        ("eventID = '007-05' OR eventName = 'GetUser'", "400", all),
+        ("eventName IN ('GetUser', 'none') AND userIdentity.arn IS NULL", "210", all),
+        ("userIdentity.arn = 'arn:aws:iam::1:user/7' OR userIdentity.arn IS NULL", "220", all),
+        ("eventID > '019'", "20", all),
+    ] {
+        let sql = format!("SELECT count(*) FROM events WHERE {condition}");
+        check(&engine, &sql, &[rows], read).await;
+    }
+    // What was read of filters is kept: of files without the value nothing is read again.
+    let sql = "SELECT count(*) FROM events WHERE eventID = '020-05'";
+    check(&engine, sql, &["0"], |read| few(read) && read.requests <= 12).await;
+    // Whatever a filter says, the file is of a row that somebody may ask for by its time, too.
+    let sql = "SELECT eventID FROM events WHERE eventTime >= timestamp '2024-01-15 10:05:00'
+               AND eventTime < timestamp '2024-01-15 10:06:00'";
+    check(&engine, sql, &["005-14"], |read| read.files_planned == 1).await;
+    let joined = "SELECT count(*) FROM events a JOIN events b ON a.eventID = b.eventID
+                  WHERE a.eventID = '007-05'";
+    check(&engine, joined, &["1"], |read| read.files_total == 40 && read.files_planned <= 8).await;
+    // Where no file is left the plan is the same, and says what it would of any other.
+    let plan =
+        lines(&ask(&engine, "EXPLAIN SELECT count(*) FROM events WHERE eventID = 'none'").await);
+    let plan = plan.join("\n");
+    assert!(plan.contains(" of 20 files may hold wanted rows"), "{plan}");
+    assert!(!plan.contains("no file is opened"), "{plan}");
+    // What most files hold is left to the scan.
+    let again: Vec<Event> = (0..30)
+        .map(|n| Event::new("everywhere", &format!("2024-03-{:02}T00:00:00Z", n + 1), "a", "b"))
+        .collect();
+    for event in again {
+        lake.commit("default", &[event], &[]).await;
+    }
+    let everywhere = "SELECT count(*) FROM events WHERE eventID = 'everywhere'";
+    check(&engine, everywhere, &["30"], |read| read.files_planned == 50).await;
+    // So are few files.
+    let few_files = many_files(15).await;
+    let engine = few_files.engine().await;
+    let sql = "SELECT count(*) FROM events WHERE eventID = '007-05'";
+    check(&engine, sql, &["1"], |read| read.files_planned == 15).await;
+}
+
 #[tokio::test]
 async fn athenas_other_columns_prune_as_they_are_stored() {
     let lake = half_a_year().await;
