@@ -188,8 +188,9 @@ fn begin(report: &mut Report, listing: &Listing) {
     }
 }
 
-/// Hands the objects over in plan order where their sources do, cut into chunks, from a thread of its own. Where that
-/// breaks off, an error comes last: its channel closes then as it does at the end.
+/// Hands the objects over in plan order where their sources do, cut into chunks, from a thread of
+/// its own. Where that breaks off, an error comes last: its channel closes then as it does at the
+/// end.
 fn hand_over(
     sources: Vec<Arc<dyn LogSource>>,
     objects: Objects,

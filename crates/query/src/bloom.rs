@@ -122,6 +122,11 @@ impl Wanted {
     }
 }
 
+/// Whether so many files are asked by their filters at all.
+pub(crate) fn is_asked(files: usize) -> bool {
+    (FILES_MIN..=FILES_MAX).contains(&files)
+}
+
 /// How filters are read.
 #[derive(Clone)]
 pub(crate) struct Reading {
@@ -135,14 +140,14 @@ pub(crate) struct Reading {
 
 impl Reading {
     /// Returns which of `files` can hold what is wanted, by number: at least one, which the scan then
-    /// finds out by itself. None where that is not worth asking, or cannot be told. A file that cannot
-    /// be read can: the scan will say why.
+    /// finds out by itself. None where that is not worth asking (see [`is_asked`] too), or cannot be
+    /// told. A file that cannot be read can: the scan will say why.
     pub(crate) async fn keep(
         &self,
         wanted: &Wanted,
         files: Vec<PartitionedFile>,
     ) -> Option<HashSet<usize>> {
-        if !(FILES_MIN..=FILES_MAX).contains(&files.len()) || !self.is_worth(wanted, &files).await {
+        if !self.is_worth(wanted, &files).await {
             return None;
         }
         let last = files.len().checked_sub(1)?;

@@ -121,10 +121,10 @@ impl StoreTable {
         files: Vec<&'a LiveFile>,
         predicate: &Arc<dyn PhysicalExpr>,
     ) -> Vec<&'a LiveFile> {
-        let filters = state.config().get_extension::<BloomFilters>();
-        let (Some(filters), false) = (filters, self.given.meter.is_of_bucket()) else {
+        if self.given.meter.is_of_bucket() || !bloom::is_asked(files.len()) {
             return files;
-        };
+        }
+        let Some(filters) = state.config().get_extension::<BloomFilters>() else { return files };
         let Some(wanted) = Wanted::of(predicate) else { return files };
         let at_once = state.config().target_partitions();
         let reading = bloom::Reading { readers: self.readers(state), filters, at_once };

@@ -335,26 +335,6 @@ async fn a_bucket_that_falls_silent_is_asked_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_object_that_s3_keeps_back_keeps_no_other_waiting() {
-    let world = World::new().await;
-    let keys: Vec<String> = (0..80).map(|number| key(0, &format!("{number:02}"))).collect();
-    for (number, key) in (0..).zip(&keys) {
-        world.put(key, gzip(log(number..number + 1)));
-    }
-    let late = keys[0].clone();
-    world.s3.spoil(move |_, asked| {
-        let is_late = asked.is_reading() && asked.path.ends_with(&late);
-        is_late.then_some(Spoiled::Late(6_000))
-    });
-    let report = world.ingest().await;
-    assert!(report.is_clean(), "{report:#?}");
-    assert_eq!((report.objects.read, report.records.stored), (80, 80));
-    let lines = world.bench.lines.taken_in.lock().unwrap();
-    let place = lines.iter().position(|line| line.object.ends_with(&keys[0])).unwrap();
-    assert!(place > 40, "more than are read at once come before it, not {place}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn an_object_that_cannot_be_read_is_named_with_what_is_missing() {
     let check = async |spoiled: Spoiled, kind: &str, words: &str| {
         let world = World::new().await;

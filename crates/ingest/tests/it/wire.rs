@@ -10,7 +10,7 @@ use traillake_testkit::s3::{Asked, Spoiled};
 use traillake_testkit::trail::TrailOptions;
 
 use crate::buckets::{BUCKET, World};
-use crate::{gzip, log, truth};
+use crate::{gzip, key, log, truth};
 
 /// Which requests an answer is spoiled of.
 type Hit = fn(&Asked) -> bool;
@@ -124,4 +124,24 @@ async fn of_objects_that_somebody_names_many_are_asked_for_at_once() {
     assert!(report.is_clean(), "{report:#?}");
     assert_eq!((report.objects.read, report.records.stored), (80, 80));
     assert_eq!(at_once.load(Ordering::Relaxed), 64);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_s3_keeps_back_keeps_no_other_waiting() {
+    let world = World::new().await;
+    let keys: Vec<String> = (0..80).map(|number| key(0, &format!("{number:02}"))).collect();
+    for (number, key) in (0..).zip(&keys) {
+        world.put(key, gzip(log(number..number + 1)));
+    }
+    let late = keys[0].clone();
+    world.s3.spoil(move |_, asked| {
+        let is_late = asked.is_reading() && asked.path.ends_with(&late);
+        is_late.then_some(Spoiled::Late(6_000))
+    });
+    let report = world.ingest().await;
+    assert!(report.is_clean(), "{report:#?}");
+    assert_eq!((report.objects.read, report.records.stored), (80, 80));
+    let lines = world.bench.lines.taken_in.lock().unwrap();
+    let place = lines.iter().position(|line| line.object.ends_with(&keys[0])).unwrap();
+    assert!(place > 40, "more than are read at once come before it, not {place}");
 }
