@@ -196,8 +196,8 @@ def who_is_let_in(traillake, lake, state, folder):
         try:
             urllib.request.urlopen(plain, timeout=5)
             raise AssertionError("it answered without TLS")
-        except (urllib.error.URLError, http.client.HTTPException, OSError):
-            pass
+        except urllib.error.HTTPError as error:
+            assert error.code == 400 and b"only TLS is spoken here" in error.read(), error
 
         keys = dict(line.split(" = ") for line in
                     (pathlib.Path(state) / "aws-credentials").read_text().splitlines()[1:])

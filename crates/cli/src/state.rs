@@ -16,6 +16,10 @@ pub struct StateArgs {
     pub state: Option<PathBuf>,
 }
 
+/// The file of the first token, alone on its line.
+pub const TOKEN_FILE: &str = "token";
+/// The file of the first access key, as AWS's clients read it.
+pub const KEY_FILE: &str = "aws-credentials";
 /// The file that makes a folder a server's state.
 const STATE_FILE: &str = "state.db";
 

@@ -52,6 +52,12 @@ pub enum Error {
         /// How many may.
         limit: usize,
     },
+    /// As `Busy`, in other words.
+    #[error("{reason}")]
+    Full {
+        /// What there is no place for.
+        reason: String,
+    },
     /// An answer is larger than all kept answers together may be.
     #[error("the answer takes more than {limit_bytes} bytes, the limit of kept answers")]
     TooLarge {
@@ -99,6 +105,10 @@ pub enum Error {
 impl Error {
     pub(crate) fn request(reason: impl Into<String>) -> Error {
         Error::Request { reason: reason.into() }
+    }
+
+    pub(crate) fn full(reason: impl Into<String>) -> Error {
+        Error::Full { reason: reason.into() }
     }
 
     pub(crate) fn unknown(reason: impl Into<String>) -> Error {

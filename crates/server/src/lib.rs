@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `listen` | who may connect, over what, and how does it end? |
 //! | `places`, `patience` | may one more connect, and how long is it waited for? |
+//! | `connection` | what happens on one connection? |
 //! | `options` | what is a server told? |
 //! | `auth` | who is asking, and what may they see? |
 //! | `http` | what does a path mean? (the routes, and TrailLake's own API) |
@@ -27,6 +28,7 @@
 //! configuration does not name.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod connection;
 mod listen;
 mod options;
 mod patience;

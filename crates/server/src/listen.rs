@@ -1,43 +1,27 @@
 //! Who may connect, over what, and how does it end?
 //!
-//! A connection has so long to say what it wants, and none is kept that says nothing. With TLS the
-//! certificate is read again when its file changes, so that a renewal needs no restart.
+//! With TLS the certificate is read again when its file changes, so that a renewal needs no restart.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use axum::Router;
-use axum::middleware::AddExtension;
-use bytes::Bytes;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use serde_json::json;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tower::Layer as _;
 
+use crate::connection::{self, Stream};
 use crate::error::{Error, Result};
 use crate::http::{Peer, Server};
-use crate::options::ServerOptions;
 use crate::patience::Patient;
 use crate::places::Places;
 
-/// How long a client may take for TLS's greeting, and for a request's head.
-const GREETING_WITHIN: Duration = Duration::from_secs(15);
-/// Bytes of a request's head. Trino's clients send the statements that they have prepared in it, each
-/// of which may be as long as any other, and what is escaped in it takes more.
-const HEAD_BYTES_MAX: usize = 320 << 10;
-/// How long who finds no place is told so.
-const TOLD_WITHIN: Duration = Duration::from_secs(1);
 /// Connections that are told at once that there is no place.
 const TOLD_AT_ONCE: usize = 64;
 /// How long connections may go on when the server stops.
@@ -153,7 +137,8 @@ impl Bound {
         };
         let options = server.options();
         let places = Places::new(options.connections_max, options.connections_of_one_max);
-        let (full, telling) = (full(options), Arc::new(Semaphore::new(TOLD_AT_ONCE)));
+        let full = connection::no_place(options);
+        let telling = Arc::new(Semaphore::new(TOLD_AT_ONCE));
         let patience = options.client_gone_after;
         let (closing, close) = tokio::sync::watch::channel(false);
         let mut connections = JoinSet::new();
@@ -182,7 +167,11 @@ impl Bound {
                     && address.is_some()
                     && let Ok(turn) = Arc::clone(&telling).try_acquire_owned()
                 {
-                    connections.spawn(refuse(stream, full.clone(), turn));
+                    let full = full.clone();
+                    connections.spawn(async move {
+                        let _turn = turn;
+                        connection::refuse(stream, &full).await;
+                    });
                 }
                 continue;
             };
@@ -195,7 +184,7 @@ impl Bound {
             let acceptor = tls.as_ref().map(Certificate::acceptor);
             connections.spawn(async move {
                 let _place = place;
-                connection(stream, acceptor, service, close).await;
+                connection::serve(stream, acceptor, service, close).await;
             });
         }
         drop(listener);
@@ -205,9 +194,6 @@ impl Bound {
         let _ = tokio::time::timeout(CLOSE_WITHIN, all).await;
     }
 }
-
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 impl Listener {
     /// The next connection, and the address that it comes from; none for a socket of this machine.
@@ -221,70 +207,6 @@ impl Listener {
             #[cfg(unix)]
             Listener::Unix(listener) => (Box::new(listener.accept().await?.0), None),
         })
-    }
-}
-
-/// What is told to who finds no place.
-fn full(options: &ServerOptions) -> Bytes {
-    let ServerOptions { connections_max, connections_of_one_max, .. } = options;
-    let message = format!(
-        "there are too many connections; the limits are {connections_max}, and \
-         {connections_of_one_max} of one address"
-    );
-    let body = json!({"error": {"kind": "limit", "message": message, "hint": null}}).to_string();
-    let head = format!(
-        "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
-    Bytes::from(head + &body)
-}
-
-/// Tells a client that there is no place, and closes. What it still sends is read meanwhile and thrown
-/// away: else what it is told could be lost with the connection.
-async fn refuse(mut stream: Box<dyn Stream>, told: Bytes, _turn: OwnedSemaphorePermit) {
-    let telling = async {
-        stream.write_all(&told).await?;
-        stream.shutdown().await?;
-        let mut rest = [0; 1_024];
-        while stream.read(&mut rest).await? > 0 {}
-        Ok::<(), std::io::Error>(())
-    };
-    let _ = tokio::time::timeout(TOLD_WITHIN, telling).await;
-}
-
-async fn connection(
-    stream: Box<dyn Stream>,
-    tls: Option<TlsAcceptor>,
-    service: AddExtension<Router, Peer>,
-    mut close: tokio::sync::watch::Receiver<bool>,
-) {
-    let stream: Box<dyn Stream> = match tls {
-        None => stream,
-        Some(acceptor) => {
-            match tokio::time::timeout(GREETING_WITHIN, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => Box::new(stream),
-                Ok(Err(error)) => return tracing::debug!("no TLS was agreed on: {error}"),
-                Err(_) => return,
-            }
-        }
-    };
-    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(GREETING_WITHIN)
-        .max_buf_size(HEAD_BYTES_MAX);
-    let service = TowerToHyperService::new(service);
-    let served = builder.serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(served);
-    let closing = tokio::select! {
-        _ = served.as_mut() => return,
-        _ = close.changed() => true,
-    };
-    if closing {
-        served.as_mut().graceful_shutdown();
-        let _ = served.await;
     }
 }
 

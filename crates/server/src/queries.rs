@@ -4,6 +4,7 @@
 //! | module | the question it answers |
 //! |---|---|
 //! | `starting` | how does a statement come to run? |
+//! | `refused`, `refusals` | what of one that is refused before it can? |
 //! | `running` | what does a query give while it runs? |
 //! | `ending` | how does a query end, and what is remembered of it? |
 //! | `putting` | how does a finished answer come to where it is wanted? |
@@ -14,6 +15,7 @@
 mod ending;
 mod putting;
 mod refusals;
+mod refused;
 mod running;
 mod starting;
 
@@ -62,14 +64,14 @@ pub(crate) struct Asked {
     pub(crate) rows_max: Option<u64>,
 }
 
-/// What the details of a statement have that was refused before it could run.
+/// What the details of a statement have that was refused before it could run: how many were.
 pub(crate) const REFUSED: &str = "refused";
 
 /// Bytes of a statement, as many as Athena's may have
 /// (<https://docs.aws.amazon.com/athena/latest/ug/service-limits.html>).
 pub(crate) const STATEMENT_BYTES_MAX: usize = 262_144;
 
-/// Refuses a statement that is too long, before it is looked at or remembered.
+/// Refuses a statement that is too long, before it is looked at.
 ///
 /// # Errors
 /// [`Error::Request`].

@@ -1,5 +1,6 @@
 //! `traillake token` and `traillake key`
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
@@ -12,7 +13,7 @@ use crate::failure::{Outcome, Problem};
 use crate::output::{Report, ReportArgs};
 use crate::quantities::parse_duration;
 use crate::session::Session;
-use crate::state::StateArgs;
+use crate::state::{KEY_FILE, StateArgs, TOKEN_FILE};
 use crate::times::show_second;
 
 /// What can be typed after `traillake token`.
@@ -198,18 +199,29 @@ fn add(session: &Session, kind: CredentialKind, args: &AddArgs) -> anyhow::Resul
 }
 
 fn list(session: &Session, kind: CredentialKind, args: &ListArgs) -> anyhow::Result<Outcome> {
-    let found = args.state.open_existing()?.credentials(kind)?;
+    let state = args.state.open_existing()?;
+    let found = state.credentials(kind)?;
+    let file = match kind {
+        CredentialKind::Token => TOKEN_FILE,
+        CredentialKind::AccessKey => KEY_FILE,
+    };
+    let file = state.read_private(file)?;
+    // The first is in a file, which says its id with its secret.
+    let kept_in = |credential: &Credential| -> Option<&PathBuf> {
+        let (path, text) = file.as_ref()?;
+        text.contains(&credential.id).then_some(path)
+    };
     let text = match (found.is_empty(), kind) {
-        (false, _) => found.iter().map(line).collect(),
+        (false, _) => found.iter().map(|found| line(found, kept_in(found))).collect(),
         (true, CredentialKind::Token) => "no tokens\n".to_owned(),
         (true, CredentialKind::AccessKey) => "no access keys\n".to_owned(),
     };
-    let json = found.iter().map(as_json).collect();
+    let json = found.iter().map(|found| as_json(found, kept_in(found))).collect();
     Report { text, json: Value::Array(json) }.print(args.report.format, session.terminal.stdout)?;
     Ok(Outcome::Done)
 }
 
-fn line(credential: &Credential) -> String {
+fn line(credential: &Credential, kept_in: Option<&PathBuf>) -> String {
     let ends = match credential.expires_at {
         Some(at) if at <= Utc::now() => format!("ended {}", show_second(at)),
         Some(at) => format!("until {}", show_second(at)),
@@ -223,15 +235,16 @@ fn line(credential: &Credential) -> String {
         Some(stores) => stores.join(", "),
         None => "all stores".to_owned(),
     };
+    let kept = kept_in.map_or_else(String::new, |path| format!("  in {}", path.display()));
     format!(
-        "{}  {}  {}  {stores}  {ends}  {used}\n",
+        "{}  {}  {}  {stores}  {ends}  {used}{kept}\n",
         credential.id,
         credential.user,
         credential.role.word()
     )
 }
 
-fn as_json(credential: &Credential) -> Value {
+fn as_json(credential: &Credential, kept_in: Option<&PathBuf>) -> Value {
     json!({
         "id": credential.id,
         "user": credential.user,
@@ -240,6 +253,7 @@ fn as_json(credential: &Credential) -> Value {
         "created_at": show_second(credential.created_at),
         "expires_at": credential.expires_at.map(show_second),
         "used_at": credential.used_at.map(show_second),
+        "kept_in": kept_in,
     })
 }
 

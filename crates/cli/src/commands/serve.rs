@@ -25,7 +25,7 @@ use crate::parameters;
 use crate::quantities::{parse_duration, parse_size};
 use crate::samples;
 use crate::session::Session;
-use crate::state::StateArgs;
+use crate::state::{KEY_FILE, StateArgs, TOKEN_FILE};
 
 /// How long queries under way may go on after somebody asked the server to stop.
 const GRACE: Duration = Duration::from_secs(30);
@@ -225,12 +225,12 @@ fn tell_first_credentials(session: &Session, state: &State, url: &str) -> anyhow
     let Some(FirstCredentials { token, key }) = state.first_credentials(session.now)? else {
         return Ok(());
     };
-    let token_file = state.write_private("token", &format!("{}\n", token.token))?;
+    let token_file = state.write_private(TOKEN_FILE, &format!("{}\n", token.token))?;
     let profile = format!(
         "[traillake]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
         key.id, key.secret
     );
-    let key_file = state.write_private("aws-credentials", &profile)?;
+    let key_file = state.write_private(KEY_FILE, &profile)?;
     // Whatever takes what is said where nobody reads it, as systemd's journal, keeps it for others.
     let shown = match session.terminal.stderr {
         true => token.token,

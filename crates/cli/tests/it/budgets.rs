@@ -129,6 +129,7 @@ fn a_count_bounded_by_time_over_ten_thousand_files_costs_twenty_requests_and_say
     for name in ["requests", "bytes_read"] {
         assert!(statistics[name].as_u64().unwrap() > 0, "{name}: {answer}");
     }
+    assert!(statistics["opening_requests"].is_u64(), "{answer}");
     assert_eq!(served.stop(), 0);
 
     // It costs most just before the next checkpoint: commits that none holds are read each.

@@ -35,6 +35,15 @@ fn the_first_start_makes_credentials_that_work() {
         assert!(!bytes.windows(secret.len()).any(|window| window == secret), "{name}");
     }
     assert_eq!(served.stop(), 0);
+    // Where they are is found again, and said of none that was made later.
+    for (command, file) in [("token", "state/token"), ("key", "state/aws-credentials")] {
+        here.run(&[command, "add", "eve", "--state", "state"]).done();
+        let listed = here.run(&[command, "list", "--state", "state"]).done().stdout;
+        let files: Vec<bool> =
+            listed.lines().map(|line| line.ends_with(&format!("  in {file}"))).collect();
+        assert_eq!(files.iter().filter(|of_file| **of_file).count(), 1, "{listed}");
+        assert!(listed.lines().any(|line| line.contains("  eve  ") && !line.contains(file)));
+    }
     let again = Served::start(&here, &[]);
     assert_eq!(again.greeting, "");
     again.get("/v1/stores", &first).is(200);

@@ -21,6 +21,9 @@ use crate::error::{Error, Result};
 use crate::formats::{self, ArrowIpc, Csv, Encoder, ParquetFile, Style};
 use crate::queries::{Asked, Running, check_length};
 
+/// The word under which these queries stand in the history.
+const PROTOCOL: &str = "http";
+
 /// How an answer is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -143,7 +146,7 @@ pub(super) async fn by_body(
     answer(&server, identity, question, version, &headers).await
 }
 
-/// `GET /v1/query?sql=…&format=…`: for what reads a URL; `p.NAME` is the value of `:NAME`.
+/// `GET /v1/query?sql=…&format=…`: for what reads a URL.
 pub(super) async fn by_url(
     State(server): Shared,
     Extension(identity): Extension<Identity>,
@@ -176,7 +179,7 @@ pub(super) async fn head(
 }
 
 /// Reads a question from a URL: `sql`, `store`, `format`, `timeout`, `rows_max`, and `p.NAME` for
-/// the value of `:NAME`.
+/// the value of `:NAME`, or `p` for those of `?`, in their order.
 fn of_url(pairs: Vec<(String, String)>, sql: Option<String>) -> Result<Question> {
     let mut question = Question {
         sql: sql.unwrap_or_default(),
@@ -186,7 +189,7 @@ fn of_url(pairs: Vec<(String, String)>, sql: Option<String>) -> Result<Question>
         timeout: None,
         rows_max: None,
     };
-    let mut named = serde_json::Map::new();
+    let (mut named, mut positional) = (serde_json::Map::new(), Vec::new());
     for (name, value) in pairs {
         let wrong = |name: &str| Error::request(format!("`{name}={value}` cannot be read"));
         match name.as_str() {
@@ -198,6 +201,7 @@ fn of_url(pairs: Vec<(String, String)>, sql: Option<String>) -> Result<Question>
             }
             "timeout" => question.timeout = Some(value.parse().map_err(|_| wrong("timeout"))?),
             "rows_max" => question.rows_max = Some(value.parse().map_err(|_| wrong("rows_max"))?),
+            "p" => positional.push(value.into()),
             other => match other.strip_prefix("p.") {
                 Some(parameter) => drop(named.insert(parameter.to_owned(), value.into())),
                 None => return Err(Error::request(format!("`{other}` means nothing here"))),
@@ -207,7 +211,14 @@ fn of_url(pairs: Vec<(String, String)>, sql: Option<String>) -> Result<Question>
     if question.sql.trim().is_empty() {
         return Err(Error::request("`sql` is missing"));
     }
-    question.parameters = Given::Named(named);
+    question.parameters = match (named.is_empty(), positional.is_empty()) {
+        (false, false) => {
+            let reason = "a statement has values by name (`p.NAME`) or by place (`p`), not both";
+            return Err(Error::request(reason));
+        }
+        (false, true) => Given::Named(named),
+        _ => Given::Positional(positional),
+    };
     Ok(question)
 }
 
@@ -218,27 +229,14 @@ async fn answer(
     version: Version,
     headers: &HeaderMap,
 ) -> Result<Response> {
-    check_length(&question.sql)?;
     let format = question.format.or_else(|| Format::accepted(headers)).unwrap_or(Format::Json);
-    let timeout = question.timeout.map(|seconds| {
-        Duration::try_from_secs_f64(seconds)
-            .map_err(|_| Error::request(format!("`timeout` cannot be {seconds} s")))
-    });
-    let store = match question.store {
-        Some(store) => store,
-        None => server.queries.engines().usual_store(&identity, &server.options.store).await?,
-    };
-    let asked = Asked {
-        identity,
-        protocol: "http",
-        store,
-        sql: question.sql,
-        parameters: parameters(question.parameters)?,
-        client_token: None,
-        details: json!({}),
-        schema: None,
-        timeout: timeout.transpose()?,
-        rows_max: question.rows_max,
+    let sql = question.sql.clone();
+    let asked = match asked(server, &identity, question).await {
+        Ok(asked) => asked,
+        Err(error) => {
+            server.queries.refused_text(&identity, PROTOCOL, &sql, &error).await;
+            return Err(error);
+        }
     };
     let mut running = server.queries.stream(asked).await?;
     // An error of the first rows is still an answer of its own.
@@ -260,6 +258,31 @@ async fn answer(
     let mut response = Response::new(body);
     *response.headers_mut() = headers;
     Ok(response)
+}
+
+/// Returns what is to be run for a question.
+async fn asked(server: &super::Inner, identity: &Identity, question: Question) -> Result<Asked> {
+    check_length(&question.sql)?;
+    let timeout = question.timeout.map(|seconds| {
+        Duration::try_from_secs_f64(seconds)
+            .map_err(|_| Error::request(format!("`timeout` cannot be {seconds} s")))
+    });
+    let store = match question.store {
+        Some(store) => store,
+        None => server.queries.engines().usual_store(identity, &server.options.store).await?,
+    };
+    Ok(Asked {
+        identity: identity.clone(),
+        protocol: PROTOCOL,
+        store,
+        sql: question.sql,
+        parameters: parameters(question.parameters)?,
+        client_token: None,
+        details: json!({}),
+        schema: None,
+        timeout: timeout.transpose()?,
+        rows_max: question.rows_max,
+    })
 }
 
 /// Returns an answer of which nothing is sent yet, and what is told before it.

@@ -61,7 +61,7 @@ pub(crate) fn status_of(error: &Error) -> StatusCode {
         Error::Unknown { .. } => StatusCode::UNAUTHORIZED,
         Error::Forbidden { .. } => StatusCode::FORBIDDEN,
         Error::NotFound { .. } => StatusCode::NOT_FOUND,
-        Error::Busy { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Error::Busy { .. } | Error::Full { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::TooLarge { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         Error::Cancelled | Error::Inactive(_) => StatusCode::CONFLICT,
         Error::Stopping => StatusCode::SERVICE_UNAVAILABLE,

@@ -118,6 +118,7 @@ pub(super) fn tail(running: &Running) -> String {
         "rows_read": read.rows_read,
         "bytes_read": read.bytes_read,
         "requests": read.requests,
+        "opening_requests": read.opening_requests,
     });
     format!(
         ",\"row_count\":{},\"warnings\":{},\"statistics\":{statistics}}}\n",

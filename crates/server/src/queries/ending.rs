@@ -107,7 +107,10 @@ pub(crate) fn kind_of(error: &Error) -> &'static str {
         | Error::Request { .. }
         | Error::Forbidden { .. } => "statement",
         Error::Format(FormatError::NoType { .. }) => "statement",
-        Error::Busy { .. } | Error::TooLarge { .. } | Error::ClientGone { .. } => "limit",
+        Error::Busy { .. }
+        | Error::Full { .. }
+        | Error::TooLarge { .. }
+        | Error::ClientGone { .. } => "limit",
         Error::Lake(_) => "lake",
         _ => "fault",
     }

@@ -3,7 +3,6 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use traillake_query::{Answer, QueryLimits};
@@ -11,7 +10,7 @@ use uuid::Uuid;
 
 use super::ending::{Ending, Told, outcome_of};
 use super::running::Running;
-use super::{Asked, Live, Queries, REFUSED};
+use super::{Asked, Live, Queries};
 use crate::error::{Error, Result};
 use crate::outbox::Parcel;
 use crate::queue::Turn;
@@ -78,40 +77,6 @@ impl Queries {
         begun.await.map_err(Error::state)?
     }
 
-    /// Remembers a statement that was refused before it could run: whoever tries names is seen. AWS's
-    /// protocols do not list it, as its client has no id of it, and the client's own name for it stays
-    /// free: asked again by that, it is to run.
-    pub(crate) async fn refused(self: &Arc<Self>, asked: &Asked, why: &Error) {
-        let mut details = asked.details.as_object().cloned().unwrap_or_default();
-        details.insert(REFUSED.to_owned(), true.into());
-        let asked = Asked { client_token: None, details: details.into(), ..asked.clone() };
-        match self.submit(&asked).await {
-            Ok(Submission { mut ending, .. }) => {
-                ending.end(outcome_of(why, Told::default(), self.options.now())).await;
-            }
-            Err(error) => tracing::warn!("a refused statement is not remembered: {error}"),
-        }
-    }
-
-    async fn refuse_when_full(self: &Arc<Self>, asked: &Asked) -> Result<()> {
-        let user = &asked.identity.user;
-        if !self.queue.is_full(user) {
-            return Ok(());
-        }
-        // What runs already is no further query.
-        if let Some(token) = &asked.client_token
-            && self.state.is_known(user, asked.protocol, token).await?
-        {
-            return Ok(());
-        }
-        let limit = self.options.waiting_per_user;
-        let full = Error::Busy { waiting: limit, limit };
-        if self.refusals.is_due(user, Instant::now()) {
-            self.refused(asked, &full).await;
-        }
-        Err(full)
-    }
-
     /// Keeps the answer of a query; returns whether it is kept.
     async fn keep_answer(&self, mut running: Running, beside: Option<Beside>) -> bool {
         let written = self.results.write(&mut running, beside).await;
@@ -130,18 +95,29 @@ impl Queries {
     ///
     /// # Errors
     /// What is wrong with it; the lake.
-    pub(crate) async fn check(&self, asked: &Asked) -> Result<Vec<String>> {
-        let turn = self.checks.turn(&asked.identity.user).await?;
+    pub(crate) async fn check(self: &Arc<Self>, asked: &Asked) -> Result<Vec<String>> {
+        let turn = match self.checks.turn(&asked.identity.user).await {
+            Ok(turn) => turn,
+            Err(full) => {
+                self.refused_as_full(asked, &full).await;
+                return Err(full);
+            }
+        };
         let engine = self.engines.engine(&asked.identity, &asked.store).await?;
         let within = self.within(asked, self.options.now(), &Arc::new(turn));
         Ok(engine.check(&asked.sql, &asked.parameters, within).await?)
     }
 
-    /// Remembers a query. Whoever is dropped while this goes on leaves a query that was cancelled.
+    /// Remembers a query that is to run.
     async fn submit(self: &Arc<Self>, asked: &Asked) -> Result<Submission> {
-        if self.draining.is_cancelled() {
-            return Err(Error::Stopping);
+        match self.draining.is_cancelled() {
+            true => Err(Error::Stopping),
+            false => self.note(asked).await,
         }
+    }
+
+    /// Remembers a query. Whoever is dropped while this goes on leaves a query that was cancelled.
+    pub(super) async fn note(self: &Arc<Self>, asked: &Asked) -> Result<Submission> {
         let id = Uuid::new_v4();
         let new = Submitted {
             id,
@@ -229,8 +205,8 @@ impl Queries {
 }
 
 /// A query that is remembered, and by its client's token perhaps one that was known before.
-struct Submission {
-    ending: Ending,
+pub(super) struct Submission {
+    pub(super) ending: Ending,
     known: Option<Uuid>,
 }
 

@@ -166,6 +166,19 @@ impl State {
         Ok(path)
     }
 
+    /// Returns a file that was written so, and what is in it; none where there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read_private(&self, name: &str) -> Result<Option<(PathBuf, String)>> {
+        let path = self.folder.join(name);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Ok(Some((path, text))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::state(format!("`{}`: {error}", path.display()))),
+        }
+    }
+
     /// The folder of kept answers.
     pub(crate) fn results(&self) -> PathBuf {
         self.folder.join("results")

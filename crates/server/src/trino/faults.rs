@@ -84,7 +84,7 @@ impl Fault {
             Error::NotFound { what: "event data store", .. } => fault("SCHEMA_NOT_FOUND"),
             Error::NotFound { .. } => fault("NOT_FOUND"),
             Error::Forbidden { .. } | Error::Unknown { .. } => fault("PERMISSION_DENIED"),
-            Error::Busy { .. } => fault("QUERY_QUEUE_FULL"),
+            Error::Busy { .. } | Error::Full { .. } => fault("QUERY_QUEUE_FULL"),
             Error::Stopping => fault("SERVER_SHUTTING_DOWN"),
             Error::Request { .. } | Error::Inactive(_) => fault("GENERIC_USER_ERROR"),
             _ => internal(&error.message()),

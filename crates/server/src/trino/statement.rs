@@ -24,6 +24,9 @@ use crate::error::{Error, Result};
 use crate::http::{Encrypted, Inner, Shared};
 use crate::queries::{Asked, check_length};
 
+/// The word under which these queries stand in the history.
+const PROTOCOL: &str = "trino";
+
 /// `POST /v1/statement`: a statement in, the address of its first page out.
 ///
 /// No web page can send one unasked: without `X-Trino-User` or `Authorization`, which a browser
@@ -80,16 +83,20 @@ async fn answer(
     sql: &str,
     base: &str,
 ) -> std::result::Result<Response, Told> {
-    check_length(sql)?;
+    let queries = &server.queries;
+    if let Err(error) = check_length(sql) {
+        queries.refused_text(identity, PROTOCOL, sql, &error).await;
+        return Err(error.into());
+    }
     let own = &server.options.store;
-    let stores = server.queries.engines().stores(identity, own).await?;
+    let stores = queries.engines().stores(identity, own).await?;
     let found = session.schema.as_ref().and_then(|schema| {
         stores.iter().find(|info| names(info, schema) || info.name.eq_ignore_ascii_case(schema))
     });
     // A schema that is no store is accepted: tables have the same names in all of them.
     let store = match found {
         Some(info) => info.name.clone(),
-        None => server.queries.engines().usual_store(identity, own).await?,
+        None => queries.engines().usual_store(identity, own).await?,
     };
     let mut schemas: Vec<String> = stores.iter().map(|info| info.name.clone()).collect();
     schemas.extend(["system", "information_schema"].map(str::to_owned));
@@ -98,7 +105,7 @@ async fn answer(
         Err(fault) => {
             let typed = Statement { sql: sql.to_owned(), ..Statement::default() };
             let refused = as_asked(identity, session, store, (sql, typed));
-            server.queries.refused(&refused, &Error::request(&fault.message)).await;
+            queries.refused(&refused, &Error::request(&fault.message)).await;
             return Err(fault.into());
         }
     };
@@ -106,7 +113,7 @@ async fn answer(
         Meant::Answered(answered) => return Err(Told::Answered(Box::new(answered))),
         Meant::Query(statement) => statement,
         Meant::Kill(id) => {
-            kill::end(&server.queries, &identity.user, &id).await?;
+            kill::end(queries, &identity.user, &id).await?;
             let done = Answered::changing("CALL", Vec::new());
             return Err(Told::Answered(Box::new(done)));
         }
@@ -118,8 +125,14 @@ async fn answer(
         }
     };
     let (shift, asked) = asked(server, identity, session, store, (sql, statement)).await?;
-    let terms = terms(server, identity, session, shift)?;
-    let (id, run) = server.queries.start(asked).await?;
+    let terms = match terms(server, identity, session, shift) {
+        Ok(terms) => terms,
+        Err(fault) => {
+            queries.refused_as_full(&asked, &Error::full(&fault.message)).await;
+            return Err(fault.into());
+        }
+    };
+    let (id, run) = queries.start(asked).await?;
     let exchange = server.trino.start(id, &identity.user, terms, run);
     Ok(document(exchange.first(base).into()))
 }
@@ -167,7 +180,7 @@ fn as_asked(
 ) -> Asked {
     Asked {
         identity: identity.clone(),
-        protocol: "trino",
+        protocol: PROTOCOL,
         store,
         schema: session.schema.clone(),
         sql: statement.sql,

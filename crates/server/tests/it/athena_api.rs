@@ -39,7 +39,7 @@ async fn rows_come_as_athena_spells_them() {
         ("ARRAY[1, NULL, 3]", "array", 0, 0, text("[1, null, 3]")),
         ("MAP(ARRAY['k', 'l'], ARRAY['v', NULL])", "map", 0, 0, text("{k=v, l=null}")),
         ("CAST(ROW(1, 'x') AS ROW(a bigint, b varchar))", "row", 0, 0, text("{a=1, b=x}")),
-        ("X'00ff'", "varbinary", 1_073_741_824, 0, text("00ff")),
+        ("X'00ff'", "varbinary", 1_073_741_824, 0, text("00 ff")),
         ("json_parse('{\"a\": [1]}')", "json", 0, 0, text("{\"a\":[1]}")),
     ] {
         let id = run(&served, &format!("SELECT {sql} AS \"A b\"")).await;

@@ -1,7 +1,44 @@
-//! What readers of a URL ask beside the answer: its head alone, and parts of it.
+//! What a URL can say: the values of a statement; and what its readers ask beside the answer: its head
+//! alone, and parts of it.
+
+use serde_json::json;
 
 use crate::athena_session::request;
 use crate::lake_api::bench;
+
+#[tokio::test]
+async fn values_are_bound_by_name_or_by_place() {
+    let bench = bench().await;
+    let served = bench.serve().await;
+    let sql_lines = ["Content-Type: application/sql"];
+    for (sql, values, expected) in [
+        ("SELECT :a || :b AS t", "&p.b=x&p.a=%27", json!({"t": "'x"})),
+        ("SELECT ? || ? AS t", "&p=x&p=%27", json!({"t": "x'"})),
+        ("SELECT n FROM UNNEST(ARRAY[1, 2]) AS t(n) WHERE n > ?", "&p=1", json!({"n": 2})),
+        ("SELECT ? = '' AS t", "&p=", json!({"t": true})),
+    ] {
+        let escaped: String = url::form_urlencoded::byte_serialize(sql.as_bytes()).collect();
+        let by_url = format!("/v1/query?sql={escaped}{values}");
+        let by_body = format!("/v1/query?{}", &values[1..]);
+        for answer in [
+            served.get(&by_url).await,
+            served.ask("POST", &by_body, "Content-Type: application/sql\r\n", sql).await,
+        ] {
+            assert_eq!((answer.0, &answer.1["rows"]), (200, &json!([expected])), "{sql}");
+        }
+    }
+    for (sql, values, told) in [
+        ("SELECT ?, :a", "p=1&p.a=2", "by name (`p.NAME`) or by place (`p`), not both"),
+        ("SELECT ?, ?", "p=1", "?"),
+        ("SELECT ?", "p=1&p=2", "?"),
+        ("SELECT ?", "p.a=1", "?"),
+    ] {
+        let path = format!("/v1/query?{values}");
+        let answer = request(&served, "POST", &path, &sql_lines, sql).await;
+        let text = String::from_utf8(answer.body).unwrap();
+        assert!(answer.status == 400 && text.contains(told), "{sql} {values}: {text}");
+    }
+}
 
 #[tokio::test]
 async fn a_head_is_that_of_the_answer_and_runs_no_statement() {

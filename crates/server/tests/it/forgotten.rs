@@ -229,7 +229,13 @@ async fn what_athena_is_told_beside_a_statement_has_a_length() {
         assert_eq!(name, "InvalidRequestException", "{member}");
         assert!(message.contains(*named), "{message}");
     }
-    // What is refused is not remembered.
+    // Of what is refused the statement is remembered, and nothing that was said beside it.
     let listed = served.got("/v1/queries").await;
-    assert_eq!(listed["queries"].as_array().unwrap().len(), bounds.len());
+    assert_eq!(listed["queries"].as_array().unwrap().len(), 2 * bounds.len());
+    let state = rusqlite::Connection::open(bench.state_file("state.db")).unwrap();
+    let sql = "SELECT count(*), max(length(details)) FROM queries WHERE details LIKE '%refused%'";
+    let of_row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let (refused, longest): (i64, i64) = state.query_row(sql, [], of_row).unwrap();
+    assert_eq!(refused as usize, bounds.len());
+    assert!(longest < 20, "{longest}");
 }

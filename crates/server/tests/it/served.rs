@@ -23,12 +23,15 @@ use traillake_store::Lake;
 /// A lake and the state of its server, in a folder that goes with them.
 pub struct Bench {
     folder: tempfile::TempDir,
+    /// What its servers' queries may take together.
+    pub memory_bytes: u64,
 }
 
 impl Bench {
     /// A lake whose store `default` has these records, each the text of one.
     pub async fn with(records: &[String]) -> Bench {
-        let bench = Bench { folder: tempfile::tempdir().unwrap() };
+        // A query that is to run until it is stopped holds more with every moment.
+        let bench = Bench { folder: tempfile::tempdir().unwrap(), memory_bytes: 2 << 30 };
         bench.bring_in("default", records).await;
         bench
     }
@@ -108,8 +111,7 @@ impl Bench {
         let lake = self.lake().await;
         let options = EngineOptions {
             store: "default".into(),
-            // A query that is to run until it is stopped holds more with every moment.
-            memory_bytes: 2 << 30,
+            memory_bytes: self.memory_bytes,
             temp_dir: self.folder.path().to_path_buf(),
             timeout: None,
             rows_max: None,
@@ -180,11 +182,7 @@ impl Served {
 
     /// Gets a path; returns the status and the body.
     pub async fn get(&self, path: &str) -> (u16, Value) {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        stream.write_all(self.head("GET", path, "Connection: close\r\n").as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.unwrap();
-        parts(path, answer)
+        self.ask("GET", path, "", "").await
     }
 
     /// Gets a path that must be there.
@@ -247,17 +245,20 @@ impl Served {
 
     /// Sends bytes to a target of AWS's protocol; returns the status and the body.
     pub async fn post(&self, target: &str, body: &str) -> (u16, Value) {
-        let more = format!(
-            "Connection: close\r\nX-Amz-Target: {target}\r\n\
-             Content-Type: application/x-amz-json-1.1\r\nContent-Length: {}\r\n",
-            body.len()
-        );
+        let more =
+            format!("X-Amz-Target: {target}\r\nContent-Type: application/x-amz-json-1.1\r\n");
+        self.ask("POST", "/", &more, body).await
+    }
+
+    /// Sends a request with further headers; returns the status and the body.
+    pub async fn ask(&self, method: &str, path: &str, more: &str, body: &str) -> (u16, Value) {
+        let more = format!("Connection: close\r\n{more}Content-Length: {}\r\n", body.len());
         let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let request = self.head("POST", "/", &more) + body;
+        let request = self.head(method, path, &more) + body;
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.unwrap();
-        parts(target, answer)
+        parts(path, answer)
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::aws::Fault;
 use crate::engines::names;
+use crate::error::Error;
 use crate::queries::{self, Asked, REFUSED, STATEMENT_BYTES_MAX};
 use crate::state::Listing;
 
@@ -45,8 +46,20 @@ pub(super) struct ResultConfiguration {
     pub(super) output_location: Option<String>,
 }
 
-/// `StartQueryExecution`.
+/// `StartQueryExecution`. What gets no id is told by the history.
 pub(super) async fn start(call: &Call<'_>, asked: Start) -> Answered {
+    let sql = asked.query_string.clone();
+    let started = begin(call, asked).await;
+    if let Err(fault) = &started
+        && fault.name == "InvalidRequestException"
+    {
+        let why = Error::request(&fault.message);
+        call.server.queries.refused_text(&call.identity, PROTOCOL, &sql, &why).await;
+    }
+    started
+}
+
+async fn begin(call: &Call<'_>, asked: Start) -> Answered {
     check_length("QueryString", &asked.query_string, 1..=STATEMENT_BYTES_MAX)?;
     queries::check_length(&asked.query_string).map_err(|error| fault(&error))?;
     if let Some(token) = &asked.client_request_token {

@@ -7,8 +7,8 @@ use std::io::Write as _;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use super::shown;
 use super::statement::Kind;
+use super::{bytes, shown};
 use crate::formats::{Cell, Encoder, Result, Sink, for_each_row};
 use crate::results::Beside;
 
@@ -57,7 +57,7 @@ impl Quoted {
 impl Encoder for Quoted {
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.begin()?;
-        for_each_row(batch, |cells| self.line(cells))
+        for_each_row(&bytes::spaced(batch)?, |cells| self.line(cells))
     }
 
     fn finish(&mut self) -> Result<Vec<String>> {

@@ -11,6 +11,7 @@
 //! | `statement` | which kind of statement is it, and which file does its answer make? |
 //! | `files` | how does that file read? |
 //! | `results` | what are the rows? |
+//! | `bytes` | how do bytes read? |
 //! | `shown` | under which names do clients look for what a statement shows? |
 //! | `column_types` | what does Athena call the types? |
 //! | `catalogue` | which databases, tables and columns are there? |
@@ -28,6 +29,7 @@ mod executions;
 mod parameters;
 mod statement;
 
+mod bytes;
 mod files;
 mod results;
 mod shown;
@@ -141,7 +143,7 @@ fn fault(error: &Error) -> Fault {
     let message = error.message();
     match error {
         Error::Request { .. } | Error::NotFound { .. } | Error::Inactive(_) => invalid(message),
-        Error::Busy { .. } => Fault::new("TooManyRequestsException", message),
+        Error::Busy { .. } | Error::Full { .. } => Fault::new("TooManyRequestsException", message),
         Error::Forbidden { .. } => Fault::new("AccessDeniedException", message),
         Error::Stopping => Fault {
             name: "InternalServerException",

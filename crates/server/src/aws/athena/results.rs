@@ -7,7 +7,7 @@ use super::column_types::column_info;
 use super::description::state;
 use super::details::Details;
 use super::statement::Kind;
-use super::{Answered, Call, Fault, fault, invalid, pages, shown};
+use super::{Answered, Call, Fault, bytes, fault, invalid, pages, shown};
 use crate::error::Error;
 use crate::formats::{self, for_each_row};
 use crate::results::{BATCH_ROWS, Page};
@@ -92,15 +92,15 @@ fn result_set(page: &Page, kind: Kind, labels: bool) -> formats::Result<(Value, 
         let names = fields.iter().map(|field| Some(field.name().clone()));
         rows.push(row(names));
     }
-    let (mut given, mut bytes) = (0, 0);
+    let (mut given, mut length) = (0, 0);
     for batch in &page.batches {
-        let batch = if is_shown { shown::rows(batch)? } else { batch.clone() };
+        let batch = if is_shown { shown::rows(batch)? } else { bytes::spaced(batch)? };
         for at in 0..batch.num_rows() {
-            if bytes >= PAGE_BYTES {
+            if length >= PAGE_BYTES {
                 break;
             }
             for_each_row(&batch.slice(at, 1), |cells| {
-                bytes += cells.iter().flatten().map(String::len).sum::<usize>();
+                length += cells.iter().flatten().map(String::len).sum::<usize>();
                 rows.push(row(cells.into_iter()));
                 Ok(())
             })?;

@@ -25,15 +25,14 @@ mod start;
 mod stores;
 
 use axum::http::StatusCode;
-use serde_json::{Value, json};
-use traillake_query::{Error as QueryError, ErrorKind, Parameters};
+use serde_json::Value;
+use traillake_query::{Error as QueryError, ErrorKind};
 
 use self::request::Request;
 use super::{Answered, Fault};
 use crate::auth::Identity;
 use crate::error::Error;
 use crate::http::Inner;
-use crate::queries::Asked;
 
 /// The word under which these queries stand in the history.
 const PROTOCOL: &str = "lake";
@@ -55,10 +54,10 @@ pub(crate) async fn call(
     let call = Call { server, identity, request: Request::new(request) };
     match operation {
         "StartQuery" => {
-            let (asker, statement) = (call.identity.clone(), request["QueryStatement"].as_str());
+            let asker = call.identity.clone();
             let started = start::start_query(call).await;
-            if let (Err(fault), Some(sql)) = (&started, statement) {
-                remember_refused(server, asker, sql, fault).await;
+            if let Err(fault) = &started {
+                remember_refused(server, &asker, request, fault).await;
             }
             started
         }
@@ -78,31 +77,26 @@ pub(crate) async fn call(
     }
 }
 
-/// A statement that is wrong, or names what is not there, gets no id; the history tells of it.
-async fn remember_refused(server: &Inner, identity: Identity, sql: &str, fault: &Fault) {
+/// A statement that is wrong, or may not be asked so, gets no id; the history tells of it.
+async fn remember_refused(server: &Inner, asker: &Identity, request: &Value, fault: &Fault) {
     let of_the_statement = [
         "InvalidQueryStatementException",
+        "InvalidParameterException",
+        "OperationNotPermittedException",
         "EventDataStoreNotFoundException",
         "InactiveEventDataStoreException",
     ];
-    if !of_the_statement.contains(&fault.name) {
-        return;
-    }
-    let own = &server.options.store;
-    let store = server.queries.engines().usual_store(&identity, own).await;
-    let asked = Asked {
-        identity,
-        protocol: PROTOCOL,
-        store: store.unwrap_or_default(),
-        sql: sql.to_owned(),
-        parameters: Parameters::default(),
-        client_token: None,
-        details: json!({}),
-        schema: None,
-        timeout: None,
-        rows_max: None,
+    let alias = || {
+        let alias = request["QueryAlias"].as_str()?;
+        let sample = server.options.samples.all.iter().find(|sample| sample.name == alias)?;
+        Some(sample.sql.as_str())
     };
-    server.queries.refused(&asked, &Error::request(&fault.message)).await;
+    if let Some(sql) = request["QueryStatement"].as_str().or_else(alias)
+        && of_the_statement.contains(&fault.name)
+    {
+        let why = Error::request(&fault.message);
+        server.queries.refused_text(asker, PROTOCOL, sql, &why).await;
+    }
 }
 
 /// Returns an error in CloudTrail's words.
@@ -123,7 +117,7 @@ fn fault(error: Error) -> Fault {
         Error::NotFound { what: "event data store", .. } => "EventDataStoreNotFoundException",
         Error::NotFound { .. } => "QueryIdNotFoundException",
         Error::Inactive(_) => "InactiveEventDataStoreException",
-        Error::Busy { .. } => "MaxConcurrentQueriesException",
+        Error::Busy { .. } | Error::Full { .. } => "MaxConcurrentQueriesException",
         Error::Request { .. } => "InvalidParameterException",
         Error::Unknown { .. } | Error::Forbidden { .. } => "AccessDeniedException",
         Error::Cancelled => "OperationNotPermittedException",

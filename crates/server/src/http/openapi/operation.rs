@@ -28,6 +28,15 @@ impl Operation {
         self.parameter("query", name, about, false)
     }
 
+    /// With a parameter in the URL's query that may stand there several times.
+    pub(super) fn repeated(self, name: &str, about: &str) -> Operation {
+        let mut operation = self.query(name, about);
+        if let Some(parameter) = operation.parameters.last_mut() {
+            parameter["schema"] = json!({"type": "array", "items": {"type": "string"}});
+        }
+        operation
+    }
+
     /// With a header of the request that may be left out.
     pub(super) fn header(self, name: &str, about: &str) -> Operation {
         self.parameter("header", name, about, false)

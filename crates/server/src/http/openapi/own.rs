@@ -51,6 +51,7 @@ fn beside_the_statement(operation: Operation) -> Operation {
         .query("timeout", "The longest it may take, in seconds")
         .query("rows_max", "The most rows the answer may have")
         .query("p.NAME", "The value of `:NAME` in the statement, for every NAME")
+        .repeated("p", "The value of a `?` in the statement; once for each, in their order")
 }
 
 fn with_trailers(operation: Operation) -> Operation {
