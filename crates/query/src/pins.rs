@@ -24,7 +24,7 @@ use crate::resolve::{INFORMATION_SCHEMA, Resolved, SYSTEM, SYSTEM_TABLES};
 use crate::scan::ScanLog;
 use crate::store_table::{Given, StoreTable};
 use crate::system_tables::{
-    coverage, files, information_schema, listed, objects, rejects, stores, variants,
+    coverage, files, information_schema, listed, missing, objects, rejects, stores, variants,
 };
 use crate::views;
 
@@ -110,8 +110,13 @@ impl Pins {
                     true => None,
                     false => Some(listed_scan(listed)?),
                 };
-                coverage::view(self.record_scan(store, "events").await?, listed)?
+                let missing = match self.has_digests(store).await? {
+                    true => Some(self.missing(store).await?),
+                    false => None,
+                };
+                coverage::view(self.record_scan(store, "events").await?, listed, missing)?
             }
+            "missing" => self.missing(store).await?,
             "listed" => listed_scan(self.listed(store).await?)?,
             "stores" => return memory(stores::rows(&self.all_stores)?),
             name if self.system_tables.iter().any(|table| table.name() == name) => {
@@ -120,6 +125,21 @@ impl Pins {
             _ => return memory(files::rows(&self.files(store).await?)?),
         };
         Ok(Arc::new(ViewTable::new(plan, None)))
+    }
+
+    /// Whether a store has digests: where it has none, nothing can be missing.
+    async fn has_digests(&self, store: &str) -> Result<bool> {
+        let table = self.stores.get(store).and_then(|pin| pin.snapshot.table("digests"));
+        match table.filter(|_| !self.without_files) {
+            Some(table) => Ok(!table.files().await.map_err(external)?.is_empty()),
+            None => Ok(false),
+        }
+    }
+
+    async fn missing(&self, store: &str) -> Result<LogicalPlan> {
+        let (digests, objects) =
+            (self.scan(store, "digests").await?, self.scan(store, "objects").await?);
+        missing::view(digests, objects, (self.since, self.until))
     }
 
     /// The rows of `system.listed`.
@@ -256,7 +276,8 @@ pub(crate) fn read_by(schema: &str, table: &str, hidden: &[&str]) -> Option<Vec<
     let records = ["events", "insights", "aggregated", "digests"];
     Some(match (schema, table) {
         (SYSTEM, "files") => return None,
-        (SYSTEM, "coverage") => vec!["events"],
+        (SYSTEM, "coverage") => vec!["events", "digests", "objects"],
+        (SYSTEM, "missing") => vec!["digests", "objects"],
         (SYSTEM, "stores" | "listed") | (INFORMATION_SCHEMA, _) => Vec::new(),
         (SYSTEM, table) if !SYSTEM_TABLES.contains(&table) => Vec::new(),
         (_, "objects") => vec!["objects"],

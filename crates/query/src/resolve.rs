@@ -20,7 +20,7 @@ pub(crate) const STORE_TABLES: &[&str] =
     &["events", ATHENA, "insights", "aggregated", "digests", "variants", "rejects"];
 /// Tables of `system` that every lake has.
 pub(crate) const SYSTEM_TABLES: &[&str] =
-    &["objects", "rejects", "variants", "files", "stores", "listed", "coverage"];
+    &["objects", "rejects", "variants", "files", "stores", "listed", "missing", "coverage"];
 /// Tables of `information_schema`.
 pub(crate) const INFORMATION_TABLES: &[&str] = &["schemata", "tables", "columns"];
 

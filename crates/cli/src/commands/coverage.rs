@@ -63,8 +63,9 @@ enum Span {
 
 /// Shows what was collected: events and objects by account, region, span of time and category; and
 /// the days without an event, `empty` where what was delivered was listed, `not collected` where
-/// nobody looked. `system.coverage` has it by type of resource too, `system.listed` as spans of
-/// days.
+/// nobody looked; and `missing` the days of which digests name log files that never came.
+/// `system.coverage` has it by type of resource too, `system.listed` as spans of days,
+/// `system.missing` file by file.
 pub async fn run(session: &Session, args: CoverageArgs) -> anyhow::Result<Outcome> {
     let (since, until) = window(args.since.as_deref(), args.until.as_deref(), session.now)?;
     let limits = Limits { since, until, ..Limits::default() };
@@ -106,7 +107,8 @@ fn by_day() -> String {
          LEFT JOIN system.listed ON listed.account = found.account \
               AND listed.region = found.region AND found.day BETWEEN first_day AND last_day \
          UNION ALL \
-         SELECT substr(CAST(day AS varchar), 1, 10), account, region, NULL, state, listed, 0, 0 \
+         SELECT substr(CAST(day AS varchar), 1, 10), account, region, NULL, state, listed, \
+                events, objects \
          FROM system.coverage WHERE state <> 'collected' ORDER BY 1, 2, 3, 4"
     )
 }
@@ -121,7 +123,7 @@ fn by_days(span: &str, order: &str) -> String {
          FROM ({EVENTS}) GROUP BY {order} \
          UNION ALL \
          SELECT {span}account, region, NULL AS category, state, count(DISTINCT day), \
-                NULL, NULL, 0, 0 \
+                min(first_event_at), max(last_event_at), sum(events), sum(objects) \
          FROM system.coverage WHERE state <> 'collected' GROUP BY {order} ORDER BY {order}"
     )
 }

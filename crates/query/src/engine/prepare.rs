@@ -378,7 +378,7 @@ fn validated(run: &Run, state: &SessionState) -> std::result::Result<RecordBatch
 }
 
 fn is_about_days(table: &Resolved) -> bool {
-    table.schema == SYSTEM && ["coverage", "listed"].contains(&&*table.table)
+    table.schema == SYSTEM && ["coverage", "listed", "missing"].contains(&&*table.table)
 }
 
 /// The tables of the store `own`, repeated for every other store, by schema.

@@ -1,14 +1,14 @@
 //! `system.coverage`: what was collected, by account, region, day, event category and type of
-//! resource; and days without an event: `empty` where somebody listed what was delivered and
-//! nothing was there, `not collected` where nobody did. An event on resources of several types
-//! counts once for each of them.
+//! resource; days without an event: `empty` where somebody listed what was delivered and nothing was
+//! there, `not collected` where nobody did; and beside either `missing`, of days of which digests name
+//! log files that never came. An event on resources of several types counts once for each of them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, Date32Builder, ListBuilder, StringBuilder};
 use arrow::datatypes::{DataType, Date32Type, Field};
-use datafusion::common::{JoinType, Result, ScalarValue};
+use datafusion::common::{DataFusionError, JoinType, Result, ScalarValue};
 use datafusion::functions::expr_fn::coalesce;
 use datafusion::functions_aggregate::expr_fn::{count, count_distinct, max, min};
 use datafusion::logical_expr::{
@@ -25,26 +25,72 @@ const LISTED_DAY: [&str; 3] = ["listed_account", "listed_region", "listed_day"];
 const KINDS: [&str; 2] = ["eventCategory", "resource_type"];
 const FIGURES: [&str; 4] = ["objects", "events", "first_event_at", "last_event_at"];
 
-/// The view over scans of the physical `events` and of `system.listed`, where anything was.
+/// The view over scans of the physical `events`, of `system.listed`, where anything was, and of
+/// `system.missing`, where there are digests.
 ///
 /// # Errors
 /// When the columns do not fit, which would be a fault of this module.
-pub(crate) fn view(events: LogicalPlan, listed: Option<LogicalPlan>) -> Result<LogicalPlan> {
-    let found = found(events.clone())?;
-    let shown = [&DAY[..], &KINDS, &FIGURES].concat();
+pub(crate) fn view(
+    events: LogicalPlan,
+    listed: Option<LogicalPlan>,
+    missing: Option<LogicalPlan>,
+) -> Result<LogicalPlan> {
+    let found = with_state(found(events.clone())?, "collected")?;
+    let kinds = found.clone();
+    let mut all = LogicalPlanBuilder::from(found);
+    if let Some(missing) = missing {
+        all = all.union(with_state(days_with_missing(&kinds, missing)?, "missing")?)?;
+    }
+    let shown = [&DAY[..], &KINDS, &FIGURES, &["state"]].concat();
     let shown = || shown.iter().map(|name| column(name));
-    let collected = lit("collected").alias("state");
     let Some(listed) = listed else {
-        let more = [collected, lit(false).alias("listed")];
-        return LogicalPlanBuilder::from(found).project(shown().chain(more))?.build();
+        return all.project(shown().chain([lit(false).alias("listed")]))?.build();
     };
     let days = days(listed)?;
     let was_listed = coalesce(vec![column("was_listed"), lit(false)]).alias("listed");
-    let gaps = without_events(&found, days.clone(), events)?;
-    LogicalPlanBuilder::from(found)
-        .join(days, JoinType::Left, (DAY.to_vec(), LISTED_DAY.to_vec()), None)?
-        .project(shown().chain([collected, was_listed]))?
+    let gaps = without_events(&kinds, days.clone(), events)?;
+    all.join(days, JoinType::Left, (DAY.to_vec(), LISTED_DAY.to_vec()), None)?
+        .project(shown().chain([was_listed]))?
         .union(gaps)?
+        .build()
+}
+
+fn with_state(days: LogicalPlan, state: &str) -> Result<LogicalPlan> {
+    let shown = [&DAY[..], &KINDS, &FIGURES].concat();
+    let shown = shown.iter().map(|name| column(name)).chain([lit(state).alias("state")]);
+    LogicalPlanBuilder::from(days).project(shown)?.build()
+}
+
+/// A NULL of the type that a column of the view has.
+fn null(of: &LogicalPlan, name: &str) -> Result<Expr> {
+    let kind = column(name).get_type(of.schema())?;
+    Ok(lit(ScalarValue::try_from(&kind)?).alias(name))
+}
+
+/// How many log files never came, by the day of their first event.
+fn days_with_missing(like: &LogicalPlan, missing: LogicalPlan) -> Result<LogicalPlan> {
+    let figures = vec![
+        count(lit(1)).alias(FIGURES[0]),
+        min(column(FIGURES[2])).alias(FIGURES[2]),
+        max(column(FIGURES[3])).alias(FIGURES[3]),
+    ];
+    let typed = |name: &str| {
+        let kind = column(name).get_type(like.schema())?;
+        Ok::<_, DataFusionError>(cast(column(name), kind).alias(name))
+    };
+    LogicalPlanBuilder::from(missing)
+        .aggregate(DAY.map(column), figures)?
+        .project(vec![
+            typed(DAY[0])?,
+            typed(DAY[1])?,
+            typed(DAY[2])?,
+            null(like, KINDS[0])?,
+            null(like, KINDS[1])?,
+            column(FIGURES[0]),
+            lit(0_i64).alias(FIGURES[1]),
+            typed(FIGURES[2])?,
+            typed(FIGURES[3])?,
+        ])?
         .build()
 }
 
@@ -54,19 +100,15 @@ fn without_events(
     days: LogicalPlan,
     events: LogicalPlan,
 ) -> Result<LogicalPlan> {
-    let null = |name: &str| {
-        let kind = column(name).get_type(found.schema())?;
-        Ok::<_, datafusion::error::DataFusionError>(lit(ScalarValue::try_from(&kind)?).alias(name))
-    };
     let state = when(column("was_listed"), lit("empty")).otherwise(lit("not collected"))?;
     let named = LISTED_DAY.iter().zip(DAY).map(|(name, day)| column(name).alias(day));
     let shown = named.chain([
-        null(KINDS[0])?,
-        null(KINDS[1])?,
+        null(found, KINDS[0])?,
+        null(found, KINDS[1])?,
         lit(0_i64).alias(FIGURES[0]),
         lit(0_i64).alias(FIGURES[1]),
-        null(FIGURES[2])?,
-        null(FIGURES[3])?,
+        null(found, FIGURES[2])?,
+        null(found, FIGURES[3])?,
         state.alias("state"),
         column("was_listed").alias("listed"),
     ]);

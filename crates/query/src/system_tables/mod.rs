@@ -4,6 +4,7 @@ pub(crate) mod coverage;
 pub(crate) mod files;
 pub(crate) mod information_schema;
 pub(crate) mod listed;
+pub(crate) mod missing;
 pub(crate) mod objects;
 pub(crate) mod rejects;
 pub(crate) mod stores;

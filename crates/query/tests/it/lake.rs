@@ -185,6 +185,8 @@ pub fn spec() -> StoreSpec {
     let digests = Arc::new(Schema::new(vec![
         Field::new("digestEndTime", time_type(), true),
         Field::new("awsAccountId", DataType::Utf8, true),
+        Field::new("digestS3Object", DataType::Utf8, true),
+        Field::new("logFiles", DataType::Utf8, true),
         Field::new("_object", DataType::Int64, false),
     ]));
     let plain = TableSpec {

@@ -204,7 +204,8 @@ async fn a_statement_that_is_slow_to_plan_ends_in_time_and_keeps_its_turn() {
     let options = EngineOptions { system_tables: vec![slow], ..lake.options() };
     let engine = Engine::new(lake.lake.clone(), options).await.unwrap();
     let turn: Arc<dyn Any + Send + Sync> = Arc::new(());
-    let timeout = Some(Duration::from_millis(20));
+    // Long enough that planning has begun, on a machine that is busy too.
+    let timeout = Some(Duration::from_secs(1));
     let within = || QueryLimits { timeout, turn: Some(Arc::clone(&turn)), ..engine.limits() };
     let (sql, none) = ("SELECT x FROM system.slow", Parameters::default());
     let Err(error) = engine.query_within(sql, &none, within()).await else { panic!() };

@@ -2,7 +2,7 @@
 //!
 //! CloudTrail Lake compares timestamps with text in every spelling, and people compare booleans
 //! with `'true'`. The text becomes a value of the column's type, never the reverse: only a bare
-//! column prunes.
+//! column prunes. A number as text is what most clients bind: they know no other values.
 
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::{Result, ScalarValue, plan_err};
@@ -60,6 +60,13 @@ pub(crate) fn fit_one(
         data_type if is_text(data_type) && *other_type == DataType::Boolean => {
             Ok(truth(other).map(|truth| lit(if truth { "true" } else { "false" })))
         }
+        data_type if data_type.is_numeric() && is_text(other_type) => {
+            text(other).map(number_literal).transpose()
+        }
+        // A constant is the other side's to read.
+        data_type if is_text(data_type) && other_type.is_numeric() && text(value).is_some() => {
+            Ok(None)
+        }
         // Else the text of every row would be read as a number, and the first that is none ends it.
         data_type if is_text(data_type) && other_type.is_numeric() => match other {
             Expr::Literal(number, _) => plan_err!(
@@ -68,6 +75,16 @@ pub(crate) fn fit_one(
             _ => plan_err!("a number is compared with text; `CAST(… AS varchar)` makes it text"),
         },
         _ => Ok(None),
+    }
+}
+
+/// Reads a literal as a number.
+fn number_literal(text: &str) -> Result<Expr> {
+    let trimmed = text.trim();
+    match (trimmed.parse::<i64>(), trimmed.parse::<f64>()) {
+        (Ok(number), _) => Ok(lit(number)),
+        (_, Ok(number)) => Ok(lit(number)),
+        _ => plan_err!("`'{text}'` is compared with a number but is none"),
     }
 }
 
