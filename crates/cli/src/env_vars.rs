@@ -24,6 +24,10 @@ pub const QUERY_MEMORY: &str = "TRAILLAKE_QUERY_MEMORY";
 pub const QUERY_TIMEOUT: &str = "TRAILLAKE_QUERY_TIMEOUT";
 /// The most rows an answer may have; see the setting `query.rows-max`.
 pub const QUERY_ROWS_MAX: &str = "TRAILLAKE_QUERY_ROWS_MAX";
+/// Sets `follow.days-back`.
+pub const FOLLOW_DAYS_BACK: &str = "TRAILLAKE_FOLLOW_DAYS_BACK";
+/// Sets `follow.sweep-every`.
+pub const FOLLOW_SWEEP_EVERY: &str = "TRAILLAKE_FOLLOW_SWEEP_EVERY";
 /// How often a lake is kept small; see the setting `maintain.every`.
 pub const MAINTAIN_EVERY: &str = "TRAILLAKE_MAINTAIN_EVERY";
 /// Where answers may be delivered to; see the setting `serve.deliver-to`.
@@ -48,6 +52,8 @@ pub const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
 /// The user's home folder.
 pub const HOME: &str = "HOME";
 
+/// The profile of the AWS configuration that is asked unless another is named.
+pub const AWS_PROFILE: &str = "AWS_PROFILE";
 /// Another S3 than Amazon's: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>.
 pub const AWS_ENDPOINT_URL_S3: &str = "AWS_ENDPOINT_URL_S3";
 
@@ -70,6 +76,8 @@ pub const OURS: &[&str] = &[
     QUERY_MEMORY,
     QUERY_TIMEOUT,
     QUERY_ROWS_MAX,
+    FOLLOW_DAYS_BACK,
+    FOLLOW_SWEEP_EVERY,
     MAINTAIN_EVERY,
     SERVE_DELIVER_TO,
     S3_CACHE,

@@ -55,7 +55,7 @@ pub use input::{
 pub use lake::{Lake, OpenOptions, Wrap};
 pub use layout::FORMAT;
 pub use looks::Look;
-pub use refusal::{Attempt, Refusal, spelled_out};
+pub use refusal::{Attempt, Refusal, path_of_profile, spelled_out};
 pub use round::{Mark, Step, StepHook, StoreWriter};
 pub use settings::{DELETION_WAITS, RETENTION_DAYS_MIN, Settings};
 pub use snapshot::{At, ColumnStats, LiveFile, ScalarStat, StoreSnapshot, TableSnapshot};

@@ -52,11 +52,13 @@ pub enum Refusal {
     /// Nobody is signed in any more.
     #[error(
         "no AWS credentials: the SSO session has expired or is missing ({said}); renew it with \
-         `aws sso login`, or `aws sso login --profile NAME` for a profile"
+         `{renewed_by}`"
     )]
     SignedOut {
         /// What was said of the session.
         said: String,
+        /// The command that renews it.
+        renewed_by: String,
     },
     /// The credentials were good for a while.
     #[error("the credentials have expired; renew them (`aws sso login`) and run this again")]
@@ -111,8 +113,8 @@ impl Refusal {
         let answer = Answer::of(error);
         let Answer { status, code, message } = match (answer, error) {
             (Some(answer), _) => answer,
-            (None, Error::Unauthenticated { source, .. }) => {
-                return Some(Refusal::without_credentials(source.as_ref()));
+            (None, Error::Unauthenticated { path, source }) => {
+                return Some(Refusal::without_credentials(path, source.as_ref()));
             }
             (None, Error::PermissionDenied { .. }) => Answer::default(),
             (None, _) => return None,
@@ -148,14 +150,21 @@ impl Refusal {
 
     /// Reads why there are no credentials. What the AWS configuration says of SSO ends with one of
     /// a few sentences (`aws-config`, `sso::token`; IAM Identity Center, `GetRoleCredentials`).
-    fn without_credentials(error: &(dyn StdError + 'static)) -> Refusal {
+    /// `whose` is [`path_of_profile`] where a profile was asked.
+    fn without_credentials(whose: &str, error: &(dyn StdError + 'static)) -> Refusal {
         let is_of_sso = |said: &str| {
             let said = said.to_ascii_lowercase();
             said.contains("sso token") || said.contains("session token not found or invalid")
         };
         let sso = chain(error).map(ToString::to_string).find(|said| is_of_sso(said));
         match sso {
-            Some(said) => Refusal::SignedOut { said },
+            Some(said) => {
+                let renewed_by = match whose.strip_prefix(OF_PROFILE) {
+                    Some(name) => format!("aws sso login --profile {name}"),
+                    None => "aws sso login".to_string(),
+                };
+                Refusal::SignedOut { said, renewed_by }
+            }
             None => Refusal::NoCredentials { said: spelled_out(error) },
         }
     }
@@ -187,6 +196,15 @@ impl Refusal {
         };
         Refusal::Denied { action, resource, ending }
     }
+}
+
+/// What the path of an error of credentials begins with that are a profile's.
+const OF_PROFILE: &str = "profile ";
+
+/// Returns the path that an error of a profile's credentials has ([`Error::Unauthenticated`]), so that
+/// what is told of it names the profile.
+pub fn path_of_profile(name: &str) -> String {
+    format!("{OF_PROFILE}{name}")
 }
 
 /// The resource that a message names, and what it says after it. Its key may hold any words, which
@@ -300,10 +318,10 @@ mod tests {
         let check = |words: &[&'static str], expected: &str| {
             let link = |source, words: &&'static str| Some(Box::new(Link { words, source }));
             let source = words.iter().rev().fold(None, link).unwrap();
-            let error = Error::Unauthenticated { path: "credentials".to_string(), source };
+            let error = Error::Unauthenticated { path: path_of_profile("corp"), source };
             let said = Refusal::of(&error, Attempt::List, "trail", "").unwrap().to_string();
             assert!(said.starts_with("no AWS credentials") && said.contains(expected), "{said}");
-            said.contains("renew it with `aws sso login`")
+            said.contains("renew it with `aws sso login --profile corp`")
         };
         let loading = "an error occurred while loading credentials";
         for said in [

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
@@ -15,8 +16,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::{BackoffConfig, RetryConfig};
+use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::SimpleAuth;
+use s3s::path::S3Path;
 use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{S3Result, s3_error};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -26,6 +30,9 @@ use tokio::task::JoinHandle;
 pub const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 /// Its secret.
 pub const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+
+/// The bucket that also those may use who do not sign.
+pub const PUBLIC: &str = "public";
 
 type Body = UnsyncBoxBody<Bytes, s3s::StdError>;
 
@@ -110,6 +117,7 @@ impl S3 {
             .map_err(|error| io::Error::other(format!("{error:?}")))?;
         let mut builder = S3ServiceBuilder::new(files);
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        builder.set_access(Policy);
         let (asked, spoiler) = (Mutex::new(Vec::new()), Mutex::new(None));
         let (service, healed) = (builder.build(), watch::Sender::new(()));
         let alone = tokio::sync::Mutex::default();
@@ -191,6 +199,23 @@ impl S3 {
 impl Drop for S3 {
     fn drop(&mut self) {
         self.accepting.abort();
+    }
+}
+
+/// Who may do anything: whoever signs, and in [`PUBLIC`] everybody.
+struct Policy;
+
+#[async_trait]
+impl S3Access for Policy {
+    async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
+        let bucket = match context.s3_path() {
+            S3Path::Root => "",
+            S3Path::Bucket { bucket } | S3Path::Object { bucket, .. } => bucket,
+        };
+        match context.credentials().is_some() || bucket == PUBLIC {
+            true => Ok(()),
+            false => Err(s3_error!(AccessDenied, "Signature is required")),
+        }
     }
 }
 

@@ -17,8 +17,10 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use object_store::CredentialProvider;
 use object_store::aws::AwsCredential;
 use tokio::sync::Mutex;
+use traillake_store::path_of_profile;
 
 use super::BucketArgs;
+use crate::env_vars;
 use crate::failure::Problem;
 
 /// How long before they expire credentials are renewed.
@@ -77,7 +79,9 @@ pub(super) async fn credentials(
     config: &SdkConfig,
     args: &BucketArgs,
 ) -> anyhow::Result<Credentials> {
-    Ok(Credentials { provider: provider(config, args).await?, held: Mutex::new(None) })
+    let profile = args.profile.clone().or_else(|| env_vars::read(env_vars::AWS_PROFILE));
+    let whose = profile.map_or_else(|| "credentials".to_owned(), |name| path_of_profile(&name));
+    Ok(Credentials { provider: provider(config, args).await?, whose, held: Mutex::new(None) })
 }
 
 async fn provider(
@@ -109,6 +113,8 @@ pub async fn as_whom(args: &BucketArgs) -> anyhow::Result<SdkConfig> {
 /// Credentials, renewed before they expire. The provider itself would ask for them at each request.
 pub(super) struct Credentials {
     provider: SharedCredentialsProvider,
+    /// The path of their errors.
+    whose: String,
     held: Mutex<Option<Held>>,
 }
 
@@ -137,7 +143,7 @@ impl CredentialProvider for Credentials {
         }
         let found = self.provider.provide_credentials().await;
         let found = found.map_err(|source| object_store::Error::Unauthenticated {
-            path: "credentials".to_owned(),
+            path: self.whose.clone(),
             source: source.into(),
         })?;
         let credential = Arc::new(AwsCredential {

@@ -2,7 +2,7 @@
 //!
 //! Each source has a follower, in which three things go on beside one another: *looks* at the last
 //! days every so often, *messages* where it has a queue, and *sweeps* of everything, at the start
-//! and once a day. The ledger alone decides what is new: whatever goes on at once, and whatever
+//! and once a day, unless set otherwise. The ledger alone decides what is new: whatever goes on at once, and whatever
 //! messages come twice, late or in any order, everything comes in once.
 
 mod elsewhere;
@@ -42,6 +42,8 @@ use starting::Starting;
 /// that does not answer must not hold up the others.
 const LOOKS_AT_ONCE: usize = 2;
 
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
 /// How long a bucket may take to say that it is there.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
 
@@ -50,6 +52,10 @@ pub struct Following {
     session: Session,
     lake: Lake,
     every: Duration,
+    /// How many days back a look goes: CloudTrail delivers within minutes, but may be days late.
+    days_back: u64,
+    /// How often everything is looked at, for what comes later still.
+    sweep_every: Duration,
     listener: Hearing,
     /// Turns to look, by a queue's messages too.
     looking: Semaphore,
@@ -220,10 +226,13 @@ impl Followers {
 impl Following {
     /// Returns what followers share that bring logs into `lake`, and look every `every`.
     pub fn new(session: &Session, lake: &Lake, every: Duration, listener: Hearing) -> Following {
+        let settings = &session.settings;
         Following {
             session: session.clone(),
             lake: lake.clone(),
             every,
+            days_back: settings.count("follow.days-back").unwrap_or(3),
+            sweep_every: settings.duration("follow.sweep-every").unwrap_or(DAY),
             listener,
             looking: Semaphore::new(LOOKS_AT_ONCE),
             sweeping: Mutex::new(()),

@@ -187,9 +187,11 @@ fn a_sign_on_that_is_over_says_how_to_sign_on_again() {
                    sso_role_name = reader\n[sso-session corp]\nsso_region = eu-west-1\n\
                    sso_start_url = https://corp.awsapps.com/start\n";
     world.here.write("home/.aws/config", profile);
-    let said = ingest(&world, &issuer, &["--profile", "corp"], &[]).exited(2).stderr;
-    assert!(said.contains("the SSO session has expired"), "{said}");
-    assert!(said.contains("`aws sso login --profile NAME`"), "{said}");
+    for (args, env) in [(&["--profile", "corp"][..], &[][..]), (&[], &[("AWS_PROFILE", "corp")])] {
+        let said = ingest(&world, &issuer, args, env).exited(2).stderr;
+        assert!(said.contains("the SSO session has expired"), "{said}");
+        assert!(said.contains("`aws sso login --profile corp`"), "{said}");
+    }
     assert!(!world.here.path("lake").exists());
 }
 

@@ -74,9 +74,7 @@ fn what_comes_today_does_not_wait_for_a_sweep_of_years() {
     world.s3.spoil(move |_, asked| is_old(asked).then_some(Spoiled::Late(3_600_000)));
     let mut follower = Follower::start(&world, &["s3://trail", "--every", "1s"], &[]);
     until("the sweep of the old month", || world.s3.asked().iter().any(is_old));
-    let path = world.s3.bucket_folder("trail").join(key(Utc::now()));
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, log(&[event(9_001, "GetObject", "")])).unwrap();
+    put(&world, Utc::now(), 9_001);
     let told = follower.told.next().unwrap().unwrap();
     assert!(told.ends_with("1 object, 1 record = 1 stored + 0 others"), "{told}");
     assert_eq!(world.csv("lake", COUNT), "1,1\n");
@@ -84,6 +82,26 @@ fn what_comes_today_does_not_wait_for_a_sweep_of_years() {
     world.s3.heal();
     world.run(&["ingest", "s3://trail"]).done();
     assert_eq!(world.csv("lake", COUNT), "676,676\n");
+}
+
+/// Puts an object with one event as if CloudTrail had delivered it at that time.
+fn put(world: &World, at: DateTime<Utc>, id: u32) {
+    let path = world.s3.bucket_folder("trail").join(key(at));
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, log(&[event(id, "GetObject", "")])).unwrap();
+}
+
+#[test]
+fn how_far_back_looks_go_and_how_often_all_is_listed_can_be_set() {
+    for (setting, value) in [("DAYS_BACK", "12"), ("SWEEP_EVERY", "1s")] {
+        let world = World::new();
+        let name = format!("TRAILLAKE_FOLLOW_{setting}");
+        let args = ["s3://trail", "--every", "1s"];
+        let _follower = Follower::start(&world, &args, &[(name.as_str(), value)]);
+        until("the first sweep", || world.run(&["query", COUNT]).stdout.contains("675"));
+        put(&world, Utc::now() - chrono::TimeDelta::days(10), 9_001);
+        until("what came to a day long past", || world.csv("lake", COUNT) == "676,676\n");
+    }
 }
 
 /// Lets no object be read, so that a sweep goes on until the S3 is healed.

@@ -1,6 +1,6 @@
 //! How a bucket is reached and what is asked of it, as the S3 sees it.
 
-use traillake_testkit::s3::{ACCESS_KEY, Asked, SECRET_KEY};
+use traillake_testkit::s3::{ACCESS_KEY, Asked, PUBLIC, SECRET_KEY};
 
 use crate::buckets::{World, keys};
 use crate::folder::{BINARY, Ran};
@@ -67,6 +67,22 @@ fn who_pays_says_so_and_who_is_nobody_signs_nothing() {
     assert!(asked.iter().all(|(_, value)| value.is_none()), "{asked:#?}");
     assert!(asked.iter().any(|(asked, _)| asked.is_listing()));
     assert!(asked.iter().any(|(asked, _)| asked.method == "HEAD"));
+}
+
+#[test]
+fn a_public_bucket_is_read_by_who_has_no_credentials() {
+    let world = World::new();
+    std::fs::rename(world.s3.bucket_folder("trail"), world.s3.bucket_folder(PUBLIC)).unwrap();
+    let mut command = world.here.command(BINARY);
+    // The flag says where, not the environment.
+    command.env("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1");
+    let endpoint = world.s3.endpoint();
+    let args = ["ingest", "s3://public", "--no-sign-request", "--endpoint-url", &endpoint];
+    Ran::of(&command.args(args).output().unwrap()).done();
+    assert_eq!(world.csv("lake", "SELECT count(*) FROM events"), "675\n");
+    let asked = world.s3.asked_with("authorization");
+    assert!(asked.iter().any(|(asked, _)| asked.is_reading()));
+    assert!(asked.iter().all(|(_, value)| value.is_none()), "{asked:#?}");
 }
 
 #[test]

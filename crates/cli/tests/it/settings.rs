@@ -12,21 +12,23 @@ fn each_value_says_where_it_came_from() {
     let config = here
         .sh("TRAILLAKE_QUERY_TIMEOUT=30s traillake --lake elsewhere config | sed \"s#$HOME#~#\"");
     assert_snapshot!(config.done().stdout, @r#"
-    lake             = elsewhere  # flag --lake
-    store            = audit      # traillake.toml
-    color            = never      # ~/.config/traillake/traillake.toml
-    progress         = true       # default
-    log-format       = text       # default
-    ingest.jobs      = 2          # traillake.toml
-    ingest.memory    = 512MB      # default
-    query.memory     = auto       # default
-    query.timeout    = 30s        # environment TRAILLAKE_QUERY_TIMEOUT
-    query.rows-max   = none       # default
-    maintain.every   = 1h         # default
-    serve.deliver-to = none       # default
-    s3.cache         = 1GB        # default
-    s3.encryption    = bucket     # default
-    s3.storage-class = bucket     # default
+    lake               = elsewhere  # flag --lake
+    store              = audit      # traillake.toml
+    color              = never      # ~/.config/traillake/traillake.toml
+    progress           = true       # default
+    log-format         = text       # default
+    ingest.jobs        = 2          # traillake.toml
+    ingest.memory      = 512MB      # default
+    query.memory       = auto       # default
+    query.timeout      = 30s        # environment TRAILLAKE_QUERY_TIMEOUT
+    query.rows-max     = none       # default
+    follow.days-back   = 3          # default
+    follow.sweep-every = 24h        # default
+    maintain.every     = 1h         # default
+    serve.deliver-to   = none       # default
+    s3.cache           = 1GB        # default
+    s3.encryption      = bucket     # default
+    s3.storage-class   = bucket     # default
     "#);
     here.write("traillake.toml", "stroe = 'audit'\n");
     assert_snapshot!(here.run(&["config"]).transcript(), @r#"

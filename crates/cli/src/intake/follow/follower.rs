@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::{TimeDelta, Utc};
+use chrono::Utc;
 use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, watch};
 use traillake_store::Lake;
@@ -17,10 +17,6 @@ use crate::intake::{Intake, Taken, run};
 use crate::quantities::show_duration;
 use crate::queues::Queue;
 
-/// How many days back a look goes: CloudTrail delivers within minutes, but may be days late.
-const DAYS_BACK: i64 = 3;
-/// How often everything is looked at, for what comes later still.
-const SWEEP_EVERY: Duration = Duration::from_secs(24 * 3_600);
 /// The longest pause after a sweep that failed.
 const SWEEP_AGAIN_MAX: Duration = Duration::from_secs(3_600);
 /// How often a source with a queue is looked at: a message may be lost.
@@ -145,12 +141,12 @@ impl Follower {
 
     /// Looks at the last days.
     async fn look(&self, following: &Following) -> anyhow::Result<()> {
-        self.bring_in(following, of_late(&self.intake)).await?;
+        self.bring_in(following, of_late(&self.intake, following.days_back)).await?;
         following.starting.went_well();
         Ok(())
     }
 
-    /// Looks at everything at the start and once a day, each time when no other source does. After
+    /// Looks at everything at the start and once a day (unless set), each time when no other source does. After
     /// one that failed the pause grows, for it may have listed a large bucket.
     async fn sweeps(&self, following: &Following) {
         let mut again = following.every;
@@ -158,7 +154,7 @@ impl Follower {
             let pause = match self.sweep(following).await {
                 Ok(()) => {
                     again = following.every;
-                    SWEEP_EVERY
+                    following.sweep_every
                 }
                 Err(error) => {
                     let pause = again;
@@ -279,9 +275,9 @@ impl Follower {
 }
 
 /// Returns the same intake for the last days only.
-fn of_late(intake: &Intake) -> Intake {
+fn of_late(intake: &Intake, days: u64) -> Intake {
     let mut look = intake.clone();
-    let since = Utc::now() - TimeDelta::days(DAYS_BACK);
+    let since = Utc::now() - Duration::from_secs(days * 24 * 3_600);
     look.selection.since = Some(look.selection.since.map_or(since, |own| own.max(since)));
     look
 }
