@@ -8,19 +8,24 @@
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use chrono::{DateTime, TimeDelta};
 use clap::Parser;
 use serde_json::{Value, json};
 use traillake_benches::process::size_of;
 use traillake_benches::{Program, Workload, machine};
 
-/// Commits that add the files: enough for a checkpoint to be due.
+/// Commits that add the files: enough for upkeep to write a checkpoint.
 const COMMITS: u64 = 100;
+/// Commits of one file each, with which a checkpoint is due that no round leaves to upkeep.
+const MORE_COMMITS: u64 = 900;
 /// Months over which the files are spread, from January 2001.
 const MONTHS: u64 = 24;
+/// What the names of files end with that do not exist.
+const SYNTHETIC: &str = "-0000-4000-8000-000000000000";
 /// Objects of each of the rounds that are really ingested.
 const OBJECTS: u64 = 2;
 
@@ -61,12 +66,18 @@ fn main() -> Result<()> {
     bench.ingest("making the lake", 0)?;
     bench.open("nothing but its own")?;
     bench.ingest("a commit", 1)?;
-    bench.add_files(files)?;
+    bench.add_files(0..files, COMMITS)?;
     ensure!(bench.count()? > files, "the lake has not all its files");
     bench.open("its newest files in the log alone")?;
-    bench.ingest("a commit, and the checkpoint that is due", 2)?;
+    bench.ingest("a commit, while the checkpoint is left to upkeep", 2)?;
+    bench.add_files(files..files + MORE_COMMITS, MORE_COMMITS)?;
+    bench.ingest("a commit, and the checkpoint that is left no longer", 3)?;
     bench.open("a checkpoint")?;
-    bench.ingest("a commit", 3)?;
+    bench.ingest("a commit", 4)?;
+    let last = files + MORE_COMMITS;
+    bench.add_files(last..last + MORE_COMMITS, MORE_COMMITS)?;
+    bench.open(&format!("a checkpoint and {MORE_COMMITS} commits"))?;
+    bench.ingest("a commit behind those", 5)?;
     let (bytes, _) = size_of(&bench.lake.join("stores/default/events/_delta_log"))?;
     println!("\n- the log of `events`: {:.1} MB", bytes as f64 / 1e6);
     Ok(())
@@ -116,27 +127,26 @@ impl Bench {
         self.traillake.run(&[&lake[..], arguments].concat())
     }
 
-    /// Adds `count` files to the log of `events`, each a copy of a real one in all but its name and
-    /// time.
-    fn add_files(&self, count: u64) -> Result<()> {
+    /// Adds files of those numbers to the log of `events` in so many commits, each a copy of a real
+    /// one in all but its name and time.
+    fn add_files(&self, numbers: Range<u64>, commits: u64) -> Result<()> {
         let store = self.lake.join("stores/default");
         let identity: Value = serde_json::from_slice(&fs::read(store.join("store.json"))?)?;
         let log = store.join("events/_delta_log");
         let last = newest_commit(&log)?;
-        let text = fs::read_to_string(commit_file(&log, last))?;
-        let add = text.lines().find(|line| line.starts_with("{\"add\"")).context("no file")?;
-        let add: Value = serde_json::from_str(add)?;
+        let add: Value = serde_json::from_str(&real_file(&log, last)?)?;
         let application = format!("{}/rewrite", identity["id"].as_str().unwrap_or_default());
         let info = json!({ "operation": "OPTIMIZE", "timestamp": 1_700_000_000_000u64 });
-        for commit in 0..COMMITS {
+        let count = numbers.end - numbers.start;
+        for commit in 0..commits {
             let version = last + 1 + commit;
             let mut lines = format!(
                 "{}\n{}\n",
                 json!({ "commitInfo": info }),
                 json!({ "txn": { "appId": application, "version": version } }),
             );
-            for number in count * commit / COMMITS..count * (commit + 1) / COMMITS {
-                writeln!(lines, "{}", synthetic(&add, number)?)?;
+            for number in count * commit / commits..count * (commit + 1) / commits {
+                writeln!(lines, "{}", synthetic(&add, numbers.start + number)?)?;
             }
             fs::write(commit_file(&log, version), lines)?;
         }
@@ -158,9 +168,21 @@ fn synthetic(like: &Value, number: u64) -> Result<Value> {
     stats["maxValues"]["eventTime"] = json!(text(begin + TimeDelta::seconds(59)));
     add["add"]["stats"] = json!(stats.to_string());
     add["add"]["partitionValues"] = json!({ "eventMonth": month });
-    let name = format!("eventMonth={month}/part-{number:08x}-0000-4000-8000-000000000000.parquet");
+    let name = format!("eventMonth={month}/part-{number:08x}{SYNTHETIC}.parquet");
     add["add"]["path"] = json!(name);
     Ok(add)
+}
+
+/// The line that adds a file, of the newest commit that adds a real one.
+fn real_file(log: &Path, newest: u64) -> Result<String> {
+    for version in (0..=newest).rev() {
+        let text = fs::read_to_string(commit_file(log, version))?;
+        let mut adds = text.lines().filter(|line| line.starts_with("{\"add\""));
+        if let Some(add) = adds.find(|line| !line.contains(SYNTHETIC)) {
+            return Ok(add.to_owned());
+        }
+    }
+    bail!("no file")
 }
 
 fn newest_commit(log: &Path) -> Result<u64> {

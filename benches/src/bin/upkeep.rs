@@ -25,8 +25,8 @@ struct Arguments {
     /// Where the trail and the lakes are made; lakes that are there are removed.
     #[arg(long)]
     work: PathBuf,
-    /// Number of objects, as a factor of 1,000 (each of about 2,300 events); 4.3: ten million.
-    #[arg(long, default_value_t = 4.3)]
+    /// Number of objects, as a factor of 1,000 (each of about 2,300 events); 4.5: ten million.
+    #[arg(long, default_value_t = 4.5)]
     scale: f64,
     /// Parts in which the trail comes in: so many files in each month at least.
     #[arg(long, default_value_t = 20)]

@@ -113,7 +113,7 @@ fn open_lake_prints_a_line_for_every_figure() {
         .unwrap();
     let said = succeeded(output);
     let lines = said.lines().filter(|line| line.starts_with("| `")).count();
-    assert_eq!(lines, 4 + 3 * 2, "{said}");
+    assert_eq!(lines, 6 + 4 * 2, "{said}");
     assert!(said.contains("- the log of `events`: "), "{said}");
 }
 

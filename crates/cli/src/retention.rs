@@ -2,7 +2,8 @@
 //!
 //! Nothing leaves that nobody has said should: a store keeps everything until `store update
 //! --retention-period` is confirmed. After that upkeep takes a day at a time; what would be more than
-//! a month at once is left to somebody who looks, for it may be a clock that is wrong.
+//! a month at once is left to somebody who looks, for it may be a clock that is wrong: unless events
+//! of this very month say that it is right.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -29,6 +30,8 @@ use crate::times::show_second;
 
 /// The most that leaves at once when nobody looks.
 const STEP_MAX: TimeDelta = TimeDelta::days(31);
+/// What is later than now by more than this claims a time to come, and vouches for no clock.
+const CLOCKS_DIFFER: TimeDelta = TimeDelta::days(1);
 /// How often it is begun again because files were rewritten or settings changed meanwhile.
 const ATTEMPTS_MAX: u32 = 5;
 /// Records that holds may keep past retention: each takes some 20 bytes of memory.
@@ -171,19 +174,25 @@ async fn expire_once(
         return Ok(None);
     };
     if !watched {
-        check_step(&writer, &due.tables(), before).await?;
+        check_step(&writer, &due, before, now).await?;
     }
     writer.expire(&due, now).await?;
     Ok(Some(leaving(before, &due)))
 }
 
-/// Refuses to take more than a month at once.
+/// Refuses to take more than a month at once, where no newer event vouches for the clock. Where logs
+/// come in, one event that came very late must not keep all others in the store.
 async fn check_step(
     writer: &StoreWriter,
-    due: &[TableExpiry],
+    due: &DueExpiry,
     before: DateTime<Utc>,
+    now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    for table in due.iter().filter(|table| table.rows > 0) {
+    let newest = due.newest(now + CLOCKS_DIFFER).and_then(DateTime::from_timestamp_micros);
+    if newest.is_some_and(|newest| now - newest <= STEP_MAX) {
+        return Ok(());
+    }
+    for table in due.tables().iter().filter(|table| table.rows > 0) {
         let last = writer.expired(&table.table).await?.before;
         let from = table.first.max(last).and_then(DateTime::from_timestamp_micros);
         if from.is_none_or(|from| before - from > STEP_MAX) {
@@ -298,3 +307,6 @@ async fn engine(
     };
     Ok(Engine::new(lake.clone(), options).await?)
 }
+
+#[cfg(test)]
+mod tests;

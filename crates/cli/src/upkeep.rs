@@ -14,7 +14,7 @@ use crate::times::show_second;
 pub enum How {
     /// Nothing is done; what would be is told.
     Show,
-    /// While nobody looks: no more than a month leaves at once.
+    /// While nobody looks: no more than a month leaves at once, by a clock that no event vouches for.
     Alone,
     /// As somebody has confirmed it.
     Confirmed,
@@ -31,6 +31,8 @@ pub struct Tended {
     pub expired: Option<Leaving>,
     /// Why that could not be taken out.
     pub not_expired: Option<String>,
+    /// Why nothing at all could be done.
+    pub failed: Option<String>,
     /// What was folded, shortened and removed.
     pub report: UpkeepReport,
     /// How long it took.
@@ -45,7 +47,8 @@ impl Tended {
             let name = format!("{}.{}", self.store, table.table);
             table.problems.iter().map(move |told| format!("{name}: {told}")).collect::<Vec<_>>()
         };
-        expiry.chain(self.report.tables.iter().flat_map(of_table))
+        let all = self.failed.iter().map(|told| format!("{}: {told}", self.store));
+        all.chain(expiry).chain(self.report.tables.iter().flat_map(of_table))
     }
 }
 
@@ -76,11 +79,7 @@ pub async fn tend(
     };
     match expired {
         Ok(expired) => tended.expired = expired,
-        Err(error) => {
-            let Rendered { message, causes, hint } = Rendered::of(&error);
-            let said = [vec![message], causes, hint.into_iter().collect()].concat();
-            tended.not_expired = Some(said.join(": "));
-        }
+        Err(error) => tended.not_expired = Some(said(&error)),
     }
     let writer = lake.writer(&store.name, &spec, now).await?;
     tended.report = match how {
@@ -89,4 +88,10 @@ pub async fn tend(
     };
     tended.elapsed = started.elapsed();
     Ok(tended)
+}
+
+/// Returns an error with its causes and its hint, on one line.
+pub fn said(error: &anyhow::Error) -> String {
+    let Rendered { message, causes, hint } = Rendered::of(error);
+    [vec![message], causes, hint.into_iter().collect()].concat().join(": ")
 }

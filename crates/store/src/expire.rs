@@ -26,7 +26,7 @@ use crate::log::{TableLog, TableState};
 use crate::rewrite::{Replacement, altered, fence, not_as_written};
 use crate::round::StoreWriter;
 use crate::settings;
-use crate::snapshot::{StoreSnapshot, TableSnapshot};
+use crate::snapshot::{ScalarStat, StoreSnapshot, TableSnapshot};
 use crate::spec::TableSpec;
 use crate::store::{StoreInfo, table_names};
 use crate::upkeep::{Group, Kept, fold};
@@ -72,12 +72,20 @@ pub struct TableExpiry {
 pub struct DueExpiry {
     expiry: Expiry,
     tables: Vec<(TableSnapshot, Vec<Leaving>)>,
+    /// Time of the newest row of each file of the main table.
+    newest: Vec<i64>,
 }
 
 impl DueExpiry {
     /// What leaves, table by table.
     pub fn tables(&self) -> Vec<TableExpiry> {
         self.tables.iter().map(|(table, leaving)| told(table, leaving)).collect()
+    }
+
+    /// Time of the newest record of the main table that is not after `until`, microseconds since
+    /// 1970. Files that reach further are passed over: a record may claim a time to come.
+    pub fn newest(&self, until: DateTime<Utc>) -> Option<i64> {
+        self.newest.iter().copied().filter(|newest| *newest <= until.timestamp_micros()).max()
     }
 
     /// How many records stay that are older, for a hold is in force.
@@ -113,7 +121,11 @@ impl StoreWriter {
         for table in self.expiring(state, &expiry)? {
             tables.push((table.clone(), self.leaving(table, &expiry).await?));
         }
-        Ok(DueExpiry { expiry, tables })
+        let newest = match self.tables().first() {
+            Some(spec) => newest(crate::round::table_of(state, spec.name)?, spec).await?,
+            None => Vec::new(),
+        };
+        Ok(DueExpiry { expiry, tables, newest })
     }
 
     /// Takes out what is `due` by the settings that this writer was opened with, table by table.
@@ -250,6 +262,17 @@ pub(crate) async fn expired(log: &TableLog, state: &TableState) -> Result<Expire
     let [rows, before] = log.carried(state, [&log.expired_rows(), &log.expired_before()]).await?;
     let rows = rows.and_then(|rows| u64::try_from(rows).ok()).unwrap_or_default();
     Ok(Expired { rows, before })
+}
+
+/// The time of the newest row of each of a table's files, as their statistics say.
+async fn newest(table: &TableSnapshot, spec: &TableSpec) -> Result<Vec<i64>> {
+    let Some(column) = spec.time_column else { return Ok(Vec::new()) };
+    let files = table.files().await?;
+    let latest = files.iter().filter_map(|file| match file.stats(column)?.max {
+        Some(ScalarStat::Time(micros)) => Some(micros),
+        _ => None,
+    });
+    Ok(latest.collect())
 }
 
 fn told(table: &TableSnapshot, leaving: &[Leaving]) -> TableExpiry {

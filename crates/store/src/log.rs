@@ -7,6 +7,7 @@
 //! file.)
 
 mod actions;
+mod anew;
 mod clean_up;
 mod found;
 mod names;

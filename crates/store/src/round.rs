@@ -54,6 +54,9 @@ const CHECKPOINT_EVERY_IN_BUCKET: u64 = 2;
 const CHECKPOINT_EVERY_OF_MANY: u64 = 8;
 /// About a second's checkpoint.
 const MANY_FILES: usize = 20_000;
+/// On a disk a round leaves the checkpoint of a table of so many files to upkeep, until so many
+/// commits came: whoever waits for the round need not wait for that.
+const LEFT_TO_UPKEEP: u64 = 1_000;
 
 /// A named point of a round or of recovery, where a process may die.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -372,8 +375,7 @@ async fn open_table(
 
 /// The version of a table to write a checkpoint of, when enough commits came since the last one.
 pub(crate) async fn due_checkpoint(table: &TableSnapshot, in_bucket: bool) -> Result<Option<u64>> {
-    let last = table.log().last_checkpoint().await?.unwrap_or(0);
-    let commits = table.version().saturating_sub(last);
+    let commits = commits_since_checkpoint(table).await?;
     let every = match in_bucket {
         false => CHECKPOINT_EVERY,
         true if commits < CHECKPOINT_EVERY_IN_BUCKET => return Ok(None),
@@ -383,10 +385,20 @@ pub(crate) async fn due_checkpoint(table: &TableSnapshot, in_bucket: bool) -> Re
     Ok((commits >= every).then(|| table.version()))
 }
 
+async fn commits_since_checkpoint(table: &TableSnapshot) -> Result<u64> {
+    let last = table.log().last_checkpoint().await?.unwrap_or(0);
+    Ok(table.version().saturating_sub(last))
+}
+
+/// Writes the checkpoint that is due, and is not left to upkeep.
 async fn checkpoint(table: &TableSnapshot, in_bucket: bool) -> Result<()> {
-    match due_checkpoint(table, in_bucket).await? {
-        Some(version) => table.log().checkpoint(version).await,
-        None => Ok(()),
+    let Some(version) = due_checkpoint(table, in_bucket).await? else { return Ok(()) };
+    let is_left = !in_bucket
+        && table.files().await?.len() > MANY_FILES
+        && commits_since_checkpoint(table).await? < LEFT_TO_UPKEEP;
+    match is_left {
+        true => Ok(()),
+        false => table.log().checkpoint(version).await,
     }
 }
 

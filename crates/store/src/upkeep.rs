@@ -180,6 +180,24 @@ impl StoreWriter {
         Ok(report)
     }
 
+    /// How many files of the main table [`StoreWriter::upkeep`] would fold now, as a number of files
+    /// and the number that they would become.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn folds_due(&self, now: DateTime<Utc>) -> Result<(u64, u64)> {
+        let pin = self.publisher().pin(Some(&self.pinned())).await?;
+        let (mut files, mut folded) = (0, 0);
+        if let Some(table) = pin.tables().first() {
+            let added = added_at(table, now).await?;
+            for group in plan::plan(pieces(self.spec_of(table)?, table, &added, now).await?, now) {
+                files += group.inputs.len() as u64;
+                folded += group.files();
+            }
+        }
+        Ok((files, folded))
+    }
+
     /// Folds what is due of one table.
     async fn compact(
         &self,

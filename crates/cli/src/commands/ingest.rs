@@ -93,6 +93,11 @@ pub struct IngestArgs {
     buckets: BucketArgs,
 }
 
+/// After so many records it is looked whether upkeep is due.
+const MANY_RECORDS: u64 = 100_000;
+/// From so many files on it is worth saying.
+const MANY_FILES: u64 = 32;
+
 /// The store that is made where it is missing; every other one is made by `store create`.
 const MADE_BY_ITSELF: &str = "default";
 
@@ -132,7 +137,7 @@ pub async fn run(session: &Session, args: IngestArgs) -> anyhow::Result<Outcome>
         intake::follow(following, intakes, &interrupt).await?;
         return Ok(Outcome::Interrupted);
     }
-    let mut printed = Vec::new();
+    let (mut printed, mut stored) = (Vec::new(), 0);
     let mut outcome = Outcome::Done;
     for intake in &intakes {
         let taken = intake::bring_in(session, &lake, store, intake, args.report.as_deref()).await?;
@@ -150,6 +155,7 @@ pub async fn run(session: &Session, args: IngestArgs) -> anyhow::Result<Outcome>
             }
         }
         printed.push((intake.name.clone(), intake::account(&taken)));
+        stored += taken.report.records.stored;
         outcome = match taken.report {
             report if report.cancelled => Outcome::Interrupted,
             report if !report.is_clean() => Outcome::DoneWithFailures,
@@ -160,7 +166,26 @@ pub async fn run(session: &Session, args: IngestArgs) -> anyhow::Result<Outcome>
         }
     }
     let report = intake::together(printed);
-    outcome.after(report.print(args.printed.format, session.terminal.stdout))
+    let outcome = outcome.after(report.print(args.printed.format, session.terminal.stdout))?;
+    if stored >= MANY_RECORDS && outcome != Outcome::Interrupted {
+        tell_folds(session, &lake, store).await;
+    }
+    Ok(outcome)
+}
+
+/// Says that upkeep makes questions faster, where many files came that it would fold.
+async fn tell_folds(session: &Session, lake: &Lake, store: &str) {
+    let due = async {
+        let writer = lake.writer(store, &traillake_ingest::store_spec(), session.now).await?;
+        writer.folds_due(Utc::now()).await
+    };
+    // What was brought in is told, whatever this comes to.
+    if let Ok((files @ MANY_FILES.., folded)) = due.await {
+        session.talk.note(&format!(
+            "`traillake maintain` makes {} of {files} files: questions are faster then",
+            count_of(folded, "file"),
+        ));
+    }
 }
 
 /// Refuses a store that is not there: a name that is mistyped must not become one.

@@ -14,7 +14,7 @@ use crate::output::{Report, ReportArgs};
 use crate::quantities::{count_of, parse_duration, show_duration, show_size};
 use crate::retention::Leaving;
 use crate::session::Session;
-use crate::upkeep::{How, Tended, tend};
+use crate::upkeep::{How, Tended, said, tend};
 
 /// A file that nothing needs stays for at least so long: what is being written needs it unseen.
 const GRACE_MIN: Duration = Duration::from_secs(3_600);
@@ -52,11 +52,23 @@ pub async fn run(session: &Session, args: MaintainArgs) -> anyhow::Result<Outcom
         (false, true) => How::Confirmed,
         (false, false) => How::Alone,
     };
+    let mut failure = None;
     for info in lake.stores().await? {
         match interrupt.unless(tend(&lake, &info, &options, how)).await {
-            Some(tended) => stores.push(tended?),
+            Some(Ok(tended)) => stores.push(tended),
+            // A store that is damaged keeps no other from being tended.
+            Some(Err(error)) => {
+                let (store, failed) = (info.name.clone(), Some(said(&error)));
+                stores.push(Tended { store, failed, ..Tended::default() });
+                failure.get_or_insert(error);
+            }
             None => return Ok(Outcome::Interrupted),
         }
+    }
+    if let Some(failure) = failure
+        && stores.iter().all(|store| store.failed.is_some())
+    {
+        return Err(failure);
     }
     let (swept, bytes) = match args.dry_run {
         true => (0, 0),
@@ -104,6 +116,9 @@ fn text_of(tended: &Tended, dry_run: bool) -> String {
     if let Some(deletion) = &tended.deletion {
         return format!("\nstore {}, {deletion}\n", tended.store);
     }
+    if tended.failed.is_some() {
+        return format!("\nstore {}, which could not be tended\n", tended.store);
+    }
     let mut text = format!("\nstore {}, {}\n", tended.store, show_duration(tended.elapsed));
     let mut idle = true;
     if let Some(expired) = tended.expired.as_ref().filter(|expired| expired.rows() > 0) {
@@ -130,6 +145,7 @@ fn json_of(tended: &Tended) -> Value {
         "store": tended.store, "seconds": tended.elapsed.as_secs_f64(), "tables": tables,
         "manifests_removed": tended.report.manifests_removed, "deletion": tended.deletion,
         "expired": tended.expired.as_ref().map(Leaving::json), "not_expired": tended.not_expired,
+        "failed": tended.failed,
     })
 }
 

@@ -1,10 +1,10 @@
 //! What stores are set to: retention, holds, selectors, stopping and deleting, as somebody types it.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::folder::Folder;
 
-fn json(here: &Folder, args: &[&str]) -> Value {
+fn json_of(here: &Folder, args: &[&str]) -> Value {
     let args = [args, &["--format", "json"]].concat();
     serde_json::from_str(&here.run(&args).done().stdout).unwrap()
 }
@@ -38,19 +38,19 @@ fn retention_shows_first_what_would_go_and_then_takes_it_and_nothing_else() {
         assert!(asked.stdout.contains("would leave"), "{}", asked.stdout);
         assert!(asked.stderr.contains("nothing is changed yet"), "{}", asked.stderr);
         assert_eq!(count(&here, "SELECT count(*) FROM events"), all);
-        let shown = json(&here, &["store", "show"]);
+        let shown = json_of(&here, &["store", "show"]);
         assert_eq!((&shown["retention_days"], &shown["status"]), (&Value::Null, &"ENABLED".into()));
     }
     here.run(&["store", "update", "--dry-run", "--ingestion", "stop"]).done();
-    assert_eq!(json(&here, &["store", "show"])["status"], "ENABLED");
+    assert_eq!(json_of(&here, &["store", "show"])["status"], "ENABLED");
     here.run(&["store", "update", "--dry-run", "--yes"]).exited(2);
 
-    let done = json(&here, &["store", "update", "--retention-period", &days, "--yes"]);
+    let done = json_of(&here, &["store", "update", "--retention-period", &days, "--yes"]);
     assert_eq!(done["leaving"]["rows"], going, "{done}");
     assert_eq!(count(&here, "SELECT count(*) FROM events"), all - going);
     assert_eq!(count(&here, &old), 0);
     // Everything still adds up, and is sound.
-    let status = json(&here, &["status"]);
+    let status = json_of(&here, &["status"]);
     assert_eq!(status["stores"][0]["adds_up"], true, "{status}");
     let status = here.run(&["status"]).done().stdout;
     assert!(status.contains(&format!(" present + {going} expired")), "{status}");
@@ -90,7 +90,7 @@ fn what_is_held_stays_until_it_is_released() {
     let hold = "case-7=eventName = 'GetCallerIdentity' -- whoever asked";
     let said = here.run(&["store", "update", "--hold", hold]).done();
     assert!(said.stderr.contains(&format!("keeps {held} events")), "{}", said.stderr);
-    let done = json(&here, &["store", "update", "--retention-period", "7", "--yes"]);
+    let done = json_of(&here, &["store", "update", "--retention-period", "7", "--yes"]);
     assert_eq!(done["leaving"]["held"], held, "{done}");
     assert_eq!(here.csv("SELECT DISTINCT eventName FROM events").trim(), "GetCallerIdentity");
     assert_eq!(count(&here, "SELECT count(*) FROM events"), held);
@@ -108,7 +108,7 @@ fn what_is_held_stays_until_it_is_released() {
         here.run(&["store", "update", "--hold", "case-7=eventName = 'none'", "--yes"]).exited(2);
     assert!(other.stderr.contains("there is a hold `case-7` already"), "{}", other.stderr);
     assert_eq!(count(&here, "SELECT count(*) FROM events"), held);
-    assert_eq!(json(&here, &["store", "show"])["holds"].as_object().unwrap().len(), 1);
+    assert_eq!(json_of(&here, &["store", "show"])["holds"].as_object().unwrap().len(), 1);
     let refused = here.run(&["store", "update", "--release", "case-8", "--yes"]).exited(2);
     assert!(refused.stderr.contains("no hold `case-8`"), "{}", refused.stderr);
     here.run(&["store", "update", "--release", "case-7"]).done();
@@ -116,6 +116,13 @@ fn what_is_held_stays_until_it_is_released() {
     here.run(&["store", "update", "--release", "case-7", "--yes"]).done();
     assert_eq!(count(&here, "SELECT count(*) FROM events"), 0);
     here.run(&["check", "--read-data"]).done();
+}
+
+/// The file of the settings that are in force.
+fn newest_settings(here: &Folder) -> std::path::PathBuf {
+    let settings = std::fs::read_dir(here.path("lake/stores")).unwrap();
+    let settings = settings.map(|entry| entry.unwrap().path());
+    settings.filter(|path| path.extension().is_some_and(|of| of == "json")).max().unwrap()
 }
 
 #[test]
@@ -126,12 +133,10 @@ fn upkeep_that_nobody_watches_takes_a_month_at_most() {
     // As it was set when nothing was old yet.
     let young = (days + 1_000).to_string();
     here.run(&["store", "update", "--retention-period", &young, "--yes"]).done();
-    let settings = std::fs::read_dir(here.path("lake/stores")).unwrap();
-    let mut settings: Vec<_> = settings.map(|entry| entry.unwrap().path()).collect();
-    settings.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
-    let text = std::fs::read_to_string(&settings[0]).unwrap();
+    let settings = newest_settings(&here);
+    let text = std::fs::read_to_string(&settings).unwrap();
     let text = text.replace(&format!("\"retention_days\":{young}"), "\"retention_days\":7");
-    std::fs::write(&settings[0], text).unwrap();
+    std::fs::write(&settings, text).unwrap();
     let told = here.run(&["maintain"]).exited(1);
     assert!(told.stderr.contains("more than a month at once"), "{}", told.stderr);
     assert!(told.stderr.contains("--yes"), "{}", told.stderr);
@@ -166,10 +171,10 @@ fn selectors_of_a_store_and_of_a_run_leave_out_and_count() {
     let sums = "SELECT sum(records) = sum(stored + duplicates + respelled + variants + deselected \
                 + rejects), sum(deselected) > 0 FROM system.objects";
     assert_eq!(asked(sums), "true,true");
-    let shown = json(&here, &["store", "show", "iam"]);
+    let shown = json_of(&here, &["store", "show", "iam"]);
     assert_eq!(shown["advanced_event_selectors"][0]["FieldSelectors"][1]["Field"], "eventSource");
     here.run(&["store", "update", "iam", "--advanced-event-selectors", "all"]).done();
-    assert_eq!(json(&here, &["store", "show", "iam"])["advanced_event_selectors"], Value::Null);
+    assert_eq!(json_of(&here, &["store", "show", "iam"])["advanced_event_selectors"], Value::Null);
 }
 
 #[test]
@@ -204,4 +209,55 @@ fn a_store_is_stopped_deleted_and_restored() {
     here.run(&["store", "restore", "default"]).done();
     assert!(count(&here, "SELECT count(*) FROM events") > 0);
     here.run(&["check", "--read-data"]).done();
+}
+
+#[test]
+fn a_store_that_was_deleted_a_week_ago_is_removed_by_upkeep() {
+    let here = Folder::with_lake();
+    here.run(&["--store", "other", "store", "create", "other"]).done();
+    here.run(&["store", "update", "--no-termination-protection-enabled"]).done();
+    here.run(&["store", "delete", "default"]).done();
+    let settings = newest_settings(&here);
+    let mut deleted: Value = serde_json::from_slice(&std::fs::read(&settings).unwrap()).unwrap();
+    let at = deleted["deletion_requested_at"].as_str().unwrap().to_owned();
+    let at: chrono::DateTime<chrono::Utc> = at.parse().unwrap();
+    let ago = |days| json!((at - chrono::TimeDelta::days(days)).to_rfc3339());
+    let maintained = |args: &[&str]| here.run(&[&["maintain"], args].concat()).done().stdout;
+    for (days, told) in [(6, "to be deleted after"), (8, "would be removed")] {
+        deleted["deletion_requested_at"] = ago(days);
+        std::fs::write(&settings, deleted.to_string()).unwrap();
+        let dry = maintained(&["--dry-run"]);
+        assert!(dry.contains(told), "{days} days ago: {dry}");
+        assert!(here.path("lake/stores/default").exists());
+    }
+    let done = maintained(&[]);
+    assert!(done.contains("store default, removed"), "{done}");
+    assert!(!here.path("lake/stores/default").exists());
+    let left = here.run(&["store", "list"]).done().stdout;
+    assert!(left.contains("other") && !left.contains("default"), "{left}");
+    let told = maintained(&[]);
+    assert!(!told.contains("default"), "{told}");
+    here.run(&["check", "--read-data"]).done();
+    // Its name is free, for a store that knows nothing of it.
+    here.run(&["ingest", "logs"]).done();
+    here.run(&["check", "--read-data"]).done();
+}
+
+#[test]
+fn a_store_that_is_damaged_keeps_no_other_from_being_tended() {
+    let here = Folder::with_lake();
+    here.run(&["store", "create", "sound"]).done();
+    here.run(&["--store", "sound", "ingest", "logs"]).done();
+    let log = |store: &str| here.path(&format!("lake/stores/{store}/events/_delta_log"));
+    for commit in std::fs::read_dir(log("default")).unwrap() {
+        std::fs::write(commit.unwrap().path(), "no log").unwrap();
+    }
+    let told = here.run(&["maintain"]).exited(1);
+    assert!(told.stdout.contains("store default, which could not be tended"), "{}", told.stdout);
+    assert!(told.stdout.contains("\nstore sound, "), "{}", told.stdout);
+    assert!(told.stderr.starts_with("warning: default: "), "{}", told.stderr);
+    // Where there is no other, the command could not run.
+    std::fs::remove_dir_all(here.path("lake/stores/sound")).unwrap();
+    let told = here.run(&["maintain"]).exited(2);
+    assert!(told.stderr.starts_with("error: "), "{}", told.stderr);
 }

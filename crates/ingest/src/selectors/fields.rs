@@ -91,6 +91,9 @@ const CATEGORIES: &[Category] = &[
         optional: &[Field::EventName, Field::ErrorCode, Field::VpcEndpointId],
     },
     Category { name: "Insight", required: &[], optional: &[] },
+    Category { name: "ConfigurationItem", required: &[], optional: &[] },
+    Category { name: "Evidence", required: &[], optional: &[] },
+    Category { name: "ActivityAuditLog", required: &[], optional: &[] },
     // Not among AWS's: its stores take no aggregated events, a lake does.
     Category {
         name: "Aggregated",

@@ -145,6 +145,22 @@ fn selectors_take_what_aws_says() {
     ] {
         assert_eq!(takes(selectors.clone(), fields.clone()), expected, "{selectors} of {fields}");
     }
+    let vpc = json!({"eventCategory": "NetworkActivity", "vpcEndpointId": "vpce-1"});
+    for (id, expected) in [("vpce-1", true), ("vpce-2", false)] {
+        let of_vpc = one(json!([{"Field": "eventCategory", "Equals": ["NetworkActivity"]},
+                    {"Field": "eventSource", "Equals": ["s3.amazonaws.com"]},
+                    {"Field": "vpcEndpointId", "Equals": [id]}]));
+        assert_eq!(takes(of_vpc, vpc.clone()), expected, "{id}");
+    }
+    // Records that are no calls.
+    let others = ["Insight", "ConfigurationItem", "Evidence", "ActivityAuditLog"];
+    for category in others {
+        for other in others {
+            let of_one = one(json!([{"Field": "eventCategory", "Equals": [category]}]));
+            let record = json!({"eventCategory": other});
+            assert_eq!(takes(of_one, record), category == other, "{category} of {other}");
+        }
+    }
     // Selectors are alternatives.
     let both = json!([management(json!([]))[0], data(json!([]))[0]]);
     assert!(takes(both.clone(), object("x")) && takes(both, json!({})));

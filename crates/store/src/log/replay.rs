@@ -15,6 +15,7 @@ use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::actions::{self, Entry};
+use super::anew::again;
 use super::found::{Found, FoundFiles};
 use super::stats::StatsReader;
 use super::{TableLog, TableState, logical_schema};
@@ -57,6 +58,10 @@ impl TableLog {
     /// [`Error::TableFeatures`]; [`Error::Corrupt`] when a commit is missing, was cut short or is
     /// not of this store, or when the log ends before its newest checkpoint.
     pub(crate) async fn load(&self, version: Option<u64>) -> Result<Option<TableState>> {
+        again(|| self.load_once(version)).await
+    }
+
+    async fn load_once(&self, version: Option<u64>) -> Result<Option<TableState>> {
         let checkpoint = self.last_checkpoint().await?;
         let snapshot = match Snapshot::try_new(self.log.as_ref(), version).await {
             Ok(snapshot) => Arc::new(snapshot),
@@ -274,12 +279,15 @@ impl TableLog {
         applications: [&str; N],
     ) -> Result<[Option<i64>; N]> {
         let applications = applications.map(str::to_owned);
-        let carried = self.ask(version, move |snapshot, engine| {
-            let mut carried = [None; N];
-            for (number, application) in carried.iter_mut().zip(&applications) {
-                *number = snapshot.get_app_id_version(application, engine)?;
-            }
-            Ok(carried)
+        let carried = again(|| {
+            let applications = applications.clone();
+            self.ask(version, move |snapshot, engine| {
+                let mut carried = [None; N];
+                for (number, application) in carried.iter_mut().zip(&applications) {
+                    *number = snapshot.get_app_id_version(application, engine)?;
+                }
+                Ok(carried)
+            })
         });
         carried.await.map_err(|error| self.unreadable(error))
     }
@@ -312,15 +320,18 @@ impl TableLog {
             return Ok(files.clone());
         }
         // Whoever asks meanwhile makes the list as well: twice the work, but nobody waits.
-        let files = self.list(state).await?;
+        let files = self.of_replay(state, |snapshot| self.list(snapshot, state)).await?;
         Ok(state.files.get_or_init(|| files).clone())
     }
 
     /// The checksums of the live files of `state`, by path from the table's folder, where the log
     /// has them.
     pub(crate) async fn checksums(&self, state: &TableState) -> Result<HashMap<String, String>> {
+        self.of_replay(state, |snapshot| self.checksums_of(snapshot)).await
+    }
+
+    async fn checksums_of(&self, snapshot: Arc<Snapshot>) -> Result<HashMap<String, String>> {
         let failed = |error| self.unreadable(error);
-        let snapshot = self.replayed(state).await?;
         let mut views = snapshot.file_views(self.log.as_ref(), None);
         let mut found = HashMap::new();
         while let Some(view) = views.try_next().await.map_err(failed)? {
@@ -338,7 +349,10 @@ impl TableLog {
         &self,
         state: &TableState,
     ) -> Result<HashMap<Path, DateTime<Utc>>> {
-        let snapshot = self.replayed(state).await?;
+        self.of_replay(state, |snapshot| self.times_of(snapshot)).await
+    }
+
+    async fn times_of(&self, snapshot: Arc<Snapshot>) -> Result<HashMap<Path, DateTime<Utc>>> {
         let mut views = snapshot.file_views(self.log.as_ref(), None);
         let mut times = HashMap::new();
         while let Some(view) = views.try_next().await.map_err(|error| self.unreadable(error))? {
@@ -348,31 +362,30 @@ impl TableLog {
         Ok(times)
     }
 
-    /// What replay finds at a state.
-    async fn replayed(&self, state: &TableState) -> Result<Arc<Snapshot>> {
-        match &state.snapshot {
-            Some(snapshot) => Ok(snapshot.clone()),
-            None => {
-                let at = Snapshot::try_new(self.log.as_ref(), Some(state.version)).await;
-                at.map(Arc::new).map_err(|error| self.unreadable(error))
+    /// What `read` finds in replay at a state: as the state was opened, or anew where that is gone.
+    async fn of_replay<T, F: Future<Output = Result<T>>>(
+        &self,
+        state: &TableState,
+        read: impl Fn(Arc<Snapshot>) -> F,
+    ) -> Result<T> {
+        let mut opened = state.snapshot.clone();
+        let found = again(|| {
+            let (opened, read) = (opened.take(), &read);
+            async move {
+                let snapshot = match opened {
+                    Some(snapshot) => snapshot,
+                    None => {
+                        let at = Snapshot::try_new(self.log.as_ref(), Some(state.version)).await;
+                        Arc::new(at.map_err(|error| self.unreadable(error))?)
+                    }
+                };
+                read(snapshot).await
             }
-        }
+        });
+        found.await
     }
 
-    async fn list(&self, state: &TableState) -> Result<Arc<[LiveFile]>> {
-        let files = self.list_by(&*self.replayed(state).await?, state).await;
-        if files.is_ok() || state.snapshot.is_none() {
-            return files;
-        }
-        // The checkpoint that stood when the state was opened may have been removed since, in favour
-        // of an earlier one: from that and the commits after it replay comes to the same.
-        match Snapshot::try_new(self.log.as_ref(), Some(state.version)).await {
-            Ok(anew) => self.list_by(&anew, state).await,
-            Err(_) => files,
-        }
-    }
-
-    async fn list_by(&self, snapshot: &Snapshot, state: &TableState) -> Result<Arc<[LiveFile]>> {
+    async fn list(&self, snapshot: Arc<Snapshot>, state: &TableState) -> Result<Arc<[LiveFile]>> {
         let reader = Arc::new(StatsReader::new(&state.schema));
         // Reading statistics takes as long as replay, and goes on beside it.
         let read = |found: FoundFiles| {
@@ -417,7 +430,8 @@ impl TableLog {
 
     /// Writes a checkpoint of `version`, so that replay starts there.
     pub(crate) async fn checkpoint(&self, version: u64) -> Result<()> {
-        let written = self.ask(version, |snapshot, engine| snapshot.checkpoint(engine, None));
+        let written =
+            again(|| self.ask(version, |snapshot, engine| snapshot.checkpoint(engine, None)));
         let failed = |error| Error::storage(format!("checkpoint table `{}`", self.name), error);
         written.await.map_err(failed)?;
         Ok(())

@@ -3,6 +3,7 @@
 
 mod audit;
 mod budgets;
+mod checkpoints;
 mod crashes;
 mod damage;
 mod deletion;

@@ -74,6 +74,13 @@ impl Year {
         year
     }
 
+    /// What it came to, as benches/runs has it: how often a byte was written again on average, an
+    /// event at most; the most small files of a month at the end, and of all at any time.
+    fn told(&self) -> String {
+        let (sum, small, most) = (self.sum(), self.small(), self.most);
+        format!("{:.2} | {} | {small} | {most}", sum.mean(), sum.most)
+    }
+
     fn events(&self) -> impl Iterator<Item = &Events> {
         self.lake.files.values().flatten().flat_map(|(_, events)| events)
     }
@@ -94,8 +101,10 @@ impl Year {
     }
 }
 
-fn check_year(bytes: u64, upkeep_every: i64, files_a_month: usize, files_at_most: usize) {
+fn check_year(bytes: u64, upkeep_every: i64, told: &str) {
+    let (files_a_month, files_at_most) = (8, 400);
     let year = Year::of(bytes, upkeep_every, None, FEW);
+    assert_eq!(year.told(), told);
     let (sum, small, most) = (year.sum(), year.small(), year.most);
     assert!(sum.most <= FOLDS_MAX, "an event was rewritten {} times", sum.most);
     assert!(sum.mean() < 3.5, "events are rewritten {} times on average", sum.mean());
@@ -105,8 +114,9 @@ fn check_year(bytes: u64, upkeep_every: i64, files_a_month: usize, files_at_most
 }
 
 /// A year of which so many days are kept; how often a byte is written again is less than `mean`.
-fn check_thinned_out(bytes: u64, upkeep_every: i64, days: i64, mean: f64) {
+fn check_thinned_out(bytes: u64, upkeep_every: i64, days: i64, (mean, told): (f64, &str)) {
     let year = Year::of(bytes, upkeep_every, Some(days), FEW);
+    assert_eq!(year.told(), told);
     let (sum, small, most) = (year.sum(), year.small(), year.most);
     assert!(sum.most <= REWRITES_MAX, "an event was rewritten {} times", sum.most);
     assert!(sum.mean() < mean, "events are rewritten {} times on average", sum.mean());
@@ -120,42 +130,58 @@ fn check_thinned_out(bytes: u64, upkeep_every: i64, days: i64, mean: f64) {
 
 #[test]
 fn a_small_trail_followed_for_a_year() {
-    check_year(4_000, 60, 8, 400);
+    check_year(4_000, 60, "2.97 | 3 | 8 | 189");
 }
 
 #[test]
 fn a_middling_trail_followed_for_a_year() {
-    check_year(60_000, 180, 8, 400);
+    check_year(60_000, 180, "2.00 | 3 | 7 | 95");
 }
 
 #[test]
 fn a_large_trail_followed_for_a_year() {
-    check_year(1_500_000, 60, 8, 400);
+    check_year(1_500_000, 60, "2.01 | 3 | 8 | 321");
 }
 
 #[test]
 fn a_small_trail_of_which_a_quarter_of_the_year_is_kept() {
-    check_thinned_out(4_000, 60, 90, 3.9);
+    check_thinned_out(4_000, 60, 90, (3.9, "3.85 | 4 | 31 | 189"));
 }
 
 #[test]
 fn a_middling_trail_of_which_a_quarter_of_the_year_is_kept() {
-    check_thinned_out(60_000, 180, 90, 2.9);
+    check_thinned_out(60_000, 180, 90, (2.9, "2.73 | 4 | 31 | 95"));
 }
 
 #[test]
 fn a_large_trail_of_which_a_quarter_of_the_year_is_kept() {
-    check_thinned_out(1_500_000, 60, 90, 2.3);
+    check_thinned_out(1_500_000, 60, 90, (2.3, "2.10 | 4 | 40 | 321"));
 }
 
 #[test]
 fn a_small_trail_of_which_a_week_is_kept() {
-    check_thinned_out(4_000, 60, 7, 3.1);
+    check_thinned_out(4_000, 60, 7, (3.1, "2.76 | 4 | 0 | 176"));
+}
+
+#[test]
+fn trails_of_which_a_hundredth_comes_late_and_all_is_kept() {
+    for (bytes, upkeep_every, told) in [
+        (4_000, 60, "2.96 | 3 | 10 | 239"),
+        (60_000, 180, "2.00 | 3 | 8 | 95"),
+        (1_500_000, 60, "2.02 | 3 | 8 | 339"),
+    ] {
+        let year = Year::of(bytes, upkeep_every, None, A_HUNDREDTH);
+        assert_eq!(year.told(), told, "{bytes} a minute");
+        let (most, mean) = (year.sum().most, year.sum().mean());
+        assert!(most <= FOLDS_MAX, "an event of {bytes} a minute was rewritten {most} times");
+        assert!(mean < 3.5, "events of {bytes} a minute are rewritten {mean} times on average");
+    }
 }
 
 #[test]
 fn a_trail_of_which_a_hundredth_comes_late_and_a_quarter_of_the_year_is_kept() {
     let year = Year::of(60_000, 180, Some(90), A_HUNDREDTH);
+    assert_eq!(year.told(), "2.74 | 4 | 35 | 95");
     let most = year.sum().most;
     assert!(most <= REWRITES_MAX, "an event was rewritten {most} times");
 }

@@ -7,22 +7,27 @@ use chrono::{TimeDelta, Utc};
 
 use super::{check_aftermath, one_of};
 use crate::turns::Turns;
-use crate::upkeep::{lake_of, rounds, upkeep};
-use crate::world::{self, commit};
+use crate::upkeep::{lake_in, rounds, upkeep};
+use crate::world::{self, Disk, commit};
 
 #[tokio::test]
 async fn two_upkeeps_of_one_lake_and_an_ingest_beside_them() {
-    two_upkeeps(0..30).await;
+    two_upkeeps(Disk::memory(), 0..30).await;
 }
 
 #[tokio::test]
 async fn two_other_upkeeps_of_one_lake_and_an_ingest_beside_them() {
-    two_upkeeps(30..60).await;
+    two_upkeeps(Disk::memory(), 30..60).await;
 }
 
-async fn two_upkeeps(seeds: Range<u64>) {
+#[tokio::test]
+async fn two_upkeeps_of_one_lake_in_a_bucket_and_an_ingest_beside_them() {
+    two_upkeeps(Disk::bucket(), 60..90).await;
+}
+
+async fn two_upkeeps(empty: Disk, seeds: Range<u64>) {
     let rounds = rounds(14);
-    let (lake, _) = lake_of(&rounds[..10]).await;
+    let (lake, _) = lake_in(empty, &rounds[..10]).await;
     let (mut refused, mut rebased, mut folded) = (0, 0, 0);
     for seed in seeds.step_by(one_of(5)) {
         let disk = lake.fork();

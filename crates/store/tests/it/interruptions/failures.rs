@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use traillake_testkit::faults::{Counted, Faults, Reply, Trouble};
 
 use super::{PARTS, check_aftermath, neglected_bucket, one_of};
-use crate::upkeep::{behind, lake_of, later, of, rounds, upkeep};
+use crate::upkeep::{TABLES, behind, lake_in, lake_of, later, of, rounds, upkeep};
 use crate::world::{self, Disk, Object, check_truth, commit, object, record};
 
 /// Behind a storage that fails a fifth of what it is asked to change, rounds are tried again until
@@ -123,6 +123,55 @@ async fn a_disk_that_is_full_is_told_and_vacuum_makes_space() {
     assert!(report.tables.iter().map(|table| table.files_removed).sum::<u64>() > 12);
     let all: Vec<Vec<Object>> = rounds.into_iter().chain([more]).collect();
     check_aftermath(&lake, &all, "full").await;
+}
+
+/// The newest checkpoint of each table cannot be written; what an older one stands for goes all the
+/// same, and makes space.
+#[tokio::test]
+async fn a_storage_that_is_full_at_a_checkpoint_is_told_and_logs_are_shortened() {
+    let rounds = rounds(10);
+    let (lake, writer) = lake_in(Disk::bucket(), &rounds[..6]).await;
+    let logs = TABLES.map(|table| format!("stores/default/{table}/_delta_log"));
+    let mut older = Vec::new();
+    for log in &logs {
+        let last = format!("{log}/_last_checkpoint");
+        if lake.holds(&last).await {
+            older.push((last.clone(), lake.bytes(&last).await, lake.paths(log).await));
+        }
+    }
+    for (n, round) in (7..).zip(&rounds[6..]) {
+        commit(&writer, round, n).await.unwrap();
+    }
+    // As if no round had written one since.
+    for (last, bytes, paths) in older {
+        let log = last.strip_suffix("/_last_checkpoint").unwrap();
+        for path in lake.paths(log).await {
+            if path.contains(".checkpoint.") && !paths.contains(&path) {
+                lake.delete(&path).await;
+            }
+        }
+        lake.put(&last, bytes).await;
+    }
+    let plain = Arc::new(Faults::none(Counted::Changes));
+    let writer = world::writer(&behind(&lake.fork(), &plain)).await.unwrap();
+    let told = upkeep(&writer, later()).await.unwrap();
+    assert!(told.tables.iter().any(|table| table.checkpoint.is_some()), "{told:?}");
+    let trace = plain.trace();
+    let written = |at: &usize| trace[*at].starts_with("put") && trace[*at].contains(".checkpoint.");
+    let steps: Vec<usize> = (0..trace.len()).filter(written).collect();
+    assert!(steps.len() > 3, "{trace:?}");
+    for step in steps {
+        let why = format!("full at `{}`", trace[step]);
+        let disk = lake.fork();
+        let full = Arc::new(Faults::none(Counted::Changes).with(step as u64, Trouble::Fill));
+        let writer = world::writer(&behind(&disk, &full)).await.unwrap();
+        let report = upkeep(&writer, later()).await.unwrap();
+        let problems: Vec<&String> =
+            report.tables.iter().flat_map(|table| &table.problems).collect();
+        assert!(problems.iter().any(|told| told.contains("no storage space")), "{why}: {report:?}");
+        assert!(report.tables.iter().any(|table| table.log_files_removed > 0), "{why}: {report:?}");
+        check_aftermath(&disk, &rounds, &why).await;
+    }
 }
 
 /// Full at each file that a fold writes, and at the commit that would show it.
