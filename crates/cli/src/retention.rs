@@ -32,6 +32,8 @@ use crate::times::show_second;
 const STEP_MAX: TimeDelta = TimeDelta::days(31);
 /// What is later than now by more than this claims a time to come, and vouches for no clock.
 const CLOCKS_DIFFER: TimeDelta = TimeDelta::days(1);
+/// Files are of a month at most: after a longer pause what comes may be of any clock.
+const PAUSE_MAX: TimeDelta = TimeDelta::days(62);
 /// How often it is begun again because files were rewritten or settings changed meanwhile.
 const ATTEMPTS_MAX: u32 = 5;
 /// Records that holds may keep past retention: each takes some 20 bytes of memory.
@@ -188,7 +190,8 @@ async fn check_step(
     before: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let newest = due.newest(now + CLOCKS_DIFFER).and_then(DateTime::from_timestamp_micros);
+    let newest = due.newest(now + CLOCKS_DIFFER, PAUSE_MAX);
+    let newest = newest.and_then(DateTime::from_timestamp_micros);
     if newest.is_some_and(|newest| now - newest <= STEP_MAX) {
         return Ok(());
     }

@@ -2,12 +2,15 @@
 //! nothing, and whoever began to say something is told why it ends.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::AddExtension;
 use bytes::Bytes;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use serde_json::json;
@@ -84,7 +87,14 @@ async fn answer(
         .timer(TokioTimer::new())
         .header_read_timeout(GREETING_WITHIN)
         .max_buf_size(HEAD_BYTES_MAX);
-    let service = TowerToHyperService::new(service);
+    let (asked, seen) = (Arc::new(AtomicBool::new(false)), TowerToHyperService::new(service));
+    let service = service_fn({
+        let asked = Arc::clone(&asked);
+        move |request| {
+            asked.store(true, Ordering::Relaxed);
+            seen.call(request)
+        }
+    });
     let mut served = builder.serve_connection(TokioIo::new(stream), service);
     let ended = tokio::select! {
         ended = &mut served => Some(ended),
@@ -93,8 +103,9 @@ async fn answer(
     match ended {
         Some(Err(error)) if error.is_timeout() => {
             let parts = served.into_parts();
-            // Who has said nothing since the last answer has nothing that failed.
-            if !parts.read_buf.is_empty() {
+            // Who has said nothing has nothing that failed, and what is told behind an answer could be
+            // taken for a part of it.
+            if !parts.read_buf.is_empty() && !asked.load(Ordering::Relaxed) {
                 let message =
                     format!("the request's head took longer than {} s", GREETING_WITHIN.as_secs());
                 let late = told("408 Request Timeout", "", "limit", &message);

@@ -9,11 +9,12 @@
 mod examine;
 pub(crate) mod tombstone;
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::slice;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
 
 pub(crate) use self::examine::staying;
@@ -72,8 +73,8 @@ pub struct TableExpiry {
 pub struct DueExpiry {
     expiry: Expiry,
     tables: Vec<(TableSnapshot, Vec<Leaving>)>,
-    /// Time of the newest row of each file of the main table.
-    newest: Vec<i64>,
+    /// Of each file of the main table, time of its newest row and how many it has.
+    newest: Vec<(i64, u64)>,
 }
 
 impl DueExpiry {
@@ -83,9 +84,22 @@ impl DueExpiry {
     }
 
     /// Time of the newest record of the main table that is not after `until`, microseconds since
-    /// 1970. Files that reach further are passed over: a record may claim a time to come.
-    pub fn newest(&self, until: DateTime<Utc>) -> Option<i64> {
-        self.newest.iter().copied().filter(|newest| *newest <= until.timestamp_micros()).max()
+    /// 1970, when most records lead up to it without a pause of more than `pause`: one that claims
+    /// some other time says nothing. None else.
+    pub fn newest(&self, until: DateTime<Utc>, pause: TimeDelta) -> Option<i64> {
+        let all: u64 = self.newest.iter().map(|(_, rows)| rows).sum();
+        let past = self.newest.iter().filter(|(newest, _)| *newest <= until.timestamp_micros());
+        let mut past: Vec<(i64, u64)> = past.copied().collect();
+        past.sort_unstable_by_key(|(newest, _)| Reverse(*newest));
+        let (newest, _) = *past.first()?;
+        let (mut before, mut leading) = (newest, 0);
+        for (at, rows) in past {
+            if before.saturating_sub(at) > pause.num_microseconds().unwrap_or(i64::MAX) {
+                break;
+            }
+            (before, leading) = (at, leading + rows);
+        }
+        (leading > all / 2).then_some(newest)
     }
 
     /// How many records stay that are older, for a hold is in force.
@@ -264,12 +278,12 @@ pub(crate) async fn expired(log: &TableLog, state: &TableState) -> Result<Expire
     Ok(Expired { rows, before })
 }
 
-/// The time of the newest row of each of a table's files, as their statistics say.
-async fn newest(table: &TableSnapshot, spec: &TableSpec) -> Result<Vec<i64>> {
+/// The time of the newest row of each of a table's files, as their statistics say, and their rows.
+async fn newest(table: &TableSnapshot, spec: &TableSpec) -> Result<Vec<(i64, u64)>> {
     let Some(column) = spec.time_column else { return Ok(Vec::new()) };
     let files = table.files().await?;
     let latest = files.iter().filter_map(|file| match file.stats(column)?.max {
-        Some(ScalarStat::Time(micros)) => Some(micros),
+        Some(ScalarStat::Time(micros)) => Some((micros, file.rows)),
         _ => None,
     });
     Ok(latest.collect())

@@ -85,7 +85,7 @@ impl ObjectState {
 pub struct ObjectRow {
     /// Where it was read: bucket and key, or absolute path.
     pub object_key: String,
-    /// The key from `AWSLogs/` on (what digests name), else the whole path.
+    /// The key from `AWSLogs/` on (what digests name behind a prefix), else the whole path.
     pub logical_key: String,
     /// Size as stored, in bytes.
     pub size_bytes: u64,

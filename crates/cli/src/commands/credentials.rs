@@ -253,7 +253,7 @@ fn as_json(credential: &Credential, kept_in: Option<&PathBuf>) -> Value {
         "created_at": show_second(credential.created_at),
         "expires_at": credential.expires_at.map(show_second),
         "used_at": credential.used_at.map(show_second),
-        "kept_in": kept_in,
+        "kept_in": kept_in.map(|path| path.display().to_string()),
     })
 }
 

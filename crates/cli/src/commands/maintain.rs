@@ -75,7 +75,8 @@ pub async fn run(session: &Session, args: MaintainArgs) -> anyhow::Result<Outcom
         false => lake.sweep(session.now - options.grace).await?,
     };
     let said = if args.dry_run { "would be maintained" } else { "maintained" };
-    let count = count_of(stores.len() as u64, "store");
+    let tended = stores.iter().filter(|store| store.failed.is_none()).count();
+    let count = count_of(tended as u64, "store");
     let text = format!("lake {}: {count} {said}\n", lake.location());
     let text = match swept {
         0 => text,

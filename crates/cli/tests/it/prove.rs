@@ -127,14 +127,15 @@ fn what_digests_name_and_never_came_is_missing() {
 
     let file = |hour: u32, name: &str, hash: &str| {
         json!({
-            "s3Bucket": "trail", "s3Object": format!("{folder}_20240506T{hour}05Z_{name}.json"),
+            "s3Bucket": "trail", "s3Object": format!("CloudTrail/{folder}_20240506T{hour}05Z_{name}.json"),
             "hashValue": hash, "hashAlgorithm": "SHA-256",
             "oldestEventTime": format!("2024-05-06T{hour}:00:00Z"),
             "newestEventTime": format!("2024-05-06T{hour}:04:00Z"),
         })
     };
     let other = "0".repeat(64);
-    // One is there by its key, whatever its bytes are; one by its bytes; two are not.
+    // One is there by its key, whatever its bytes are and whatever stands before it; one by its bytes;
+    // two are not.
     let files =
         [file(12, "a", &other), file(12, "b", &hash), file(13, "c", &other), file(14, "d", "")];
     let day = "AWSLogs/111122223333/CloudTrail-Digest/eu-west-1/2024/05/06";

@@ -15,11 +15,13 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 use chrono::{DateTime, Utc};
-use datafusion::common::{DataFusionError, JoinType, Result, ScalarValue};
+use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::functions::core::expr_fn::get_field;
+use datafusion::functions::expr_fn::coalesce;
+use datafusion::functions_aggregate::expr_fn::{bool_or, max, min};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, LogicalPlan, LogicalPlanBuilder, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, Volatility, cast as cast_to, lit,
+    ColumnarValue, Expr, ExprSchemable as _, LogicalPlan, LogicalPlanBuilder, ScalarFunctionArgs,
+    ScalarUDF, ScalarUDFImpl, Signature, Volatility, cast as cast_to, lit, when,
 };
 use serde::Deserialize;
 
@@ -32,6 +34,11 @@ const HASH: &str = "inflated_sha256";
 const FIRST: &str = "first_event_at";
 const LAST: &str = "last_event_at";
 const REGION: &str = "region";
+/// All that is known of a log file.
+const SHOWN: [&str; 7] = ["account", REGION, KEY, HASH, FIRST, LAST, "digest_key"];
+/// What it is known by, here and in the ledger; and whether the ledger has it.
+const ID: &str = "id";
+const KNOWN: &str = "known";
 
 /// The view over scans of the physical `digests` and of the ledger, of a session's `--since` and
 /// `--until`.
@@ -46,25 +53,36 @@ pub(crate) fn view(
     let time = |at: DateTime<Utc>| {
         lit(ScalarValue::TimestampMicrosecond(Some(at.timestamp_micros()), None))
     };
-    let since = since.map(|since| column(LAST).gt_eq(time(since)));
-    let until = until.map(|until| column(FIRST).lt(time(until)));
+    // Of what says no time nobody knows that it is of another.
+    let after = since.map(|since| column(LAST).gt_eq(time(since)).or(column(LAST).is_null()));
+    let before = until.map(|until| column(FIRST).lt(time(until)).or(column(FIRST).is_null()));
     let mut named = LogicalPlanBuilder::from(named(digests)?);
-    if let Some(range) = [since, until].into_iter().flatten().reduce(Expr::and) {
+    if let Some(range) = [after, before].into_iter().flatten().reduce(Expr::and) {
         named = named.filter(range)?;
     }
-    let known = |name: &str, data_type: DataType, of: &str| {
-        let shown = cast_to(column(name), data_type).alias(of);
-        LogicalPlanBuilder::from(objects.clone()).project(vec![shown])?.build()
+    let known = |name: &str, data_type: DataType| {
+        let id = cast_to(column(name), data_type).alias(ID);
+        LogicalPlanBuilder::from(objects.clone())
+            .filter(column(name).is_not_null())?
+            .project(vec![id])?
+            .build()
     };
-    let by_key = known("logical_key", DataType::Utf8, "known_key")?;
-    let by_hash = known("inflated_sha256", DataType::Binary, "known_hash")?;
-    named
-        .join(by_key, JoinType::LeftAnti, (vec![KEY], vec!["known_key"]), None)?
-        .join(by_hash, JoinType::LeftAnti, (vec![HASH], vec!["known_hash"]), None)?
+    let by_key = known("logical_key", DataType::Utf8)?;
+    let unknown = self::unknown(named.build()?, column(KEY), by_key)?;
+    // Where a digest gives no hash the key stands for it, which is no hash of anything. Two keys of the
+    // same bytes are one file here.
+    let hash = coalesce(vec![column(HASH), cast_to(column(KEY), DataType::Binary)]);
+    let by_hash = known("inflated_sha256", DataType::Binary)?;
+    let unknown = self::unknown(unknown, hash, by_hash)?;
+    let first = match since {
+        Some(since) => when(column(FIRST).lt(time(since)), time(since)).otherwise(column(FIRST))?,
+        None => column(FIRST),
+    };
+    LogicalPlanBuilder::from(unknown)
         .project(vec![
             column("account"),
             column(REGION),
-            cast_to(column(FIRST), DataType::Date32).alias("day"),
+            cast_to(first, DataType::Date32).alias("day"),
             column(KEY),
             hex(column(HASH)).alias(HASH),
             column(FIRST),
@@ -74,26 +92,50 @@ pub(crate) fn view(
         .build()
 }
 
-/// The log files that digests name, each once.
+/// The log files, each once, that are not among those `known`. Both sides are grouped together: what
+/// is grouped can be spilled, where a join would hold one side in memory.
+fn unknown(named: LogicalPlan, id: Expr, known: LogicalPlan) -> Result<LogicalPlan> {
+    let null = |name: &str| {
+        let kind = column(name).get_type(named.schema())?;
+        Ok::<_, DataFusionError>(lit(ScalarValue::try_from(&kind)?).alias(name))
+    };
+    let mut of_known = vec![column(ID), lit(true).alias(KNOWN)];
+    for name in SHOWN {
+        of_known.push(null(name)?);
+    }
+    let known = LogicalPlanBuilder::from(known).project(of_known)?.build()?;
+    let of_named = [id.alias(ID), lit(false).alias(KNOWN)].into_iter();
+    let figure = |name: &str| match name {
+        LAST => max(column(name)).alias(name),
+        _ => min(column(name)).alias(name),
+    };
+    let figures = [bool_or(column(KNOWN)).alias(KNOWN)].into_iter().chain(SHOWN.map(figure));
+    LogicalPlanBuilder::from(named)
+        .project(of_named.chain(SHOWN.map(column)))?
+        .union(known)?
+        .aggregate(vec![column(ID)], figures)?
+        .filter(column(KNOWN).is_false())?
+        .project(SHOWN.map(column))?
+        .build()
+}
+
+/// The log files that digests name, as often as they do.
 fn named(digests: LogicalPlan) -> Result<LogicalPlan> {
     let signature = Signature::any(1, Volatility::Immutable);
     let files = ScalarUDF::from(LogFiles { signature }).call(vec![column("logFiles")]);
-    let of_file = |name: &str| get_field(column("file"), name).alias(name);
-    let digest_key = datafusion::functions_aggregate::expr_fn::min(column("digest_key"));
-    let of_both = [REGION, KEY, HASH, FIRST, LAST];
+    let of_file = |name: &str| match name {
+        "account" | "digest_key" => column(name),
+        name => get_field(column("file"), name).alias(name),
+    };
     LogicalPlanBuilder::from(digests)
         .project(vec![
-            column("awsAccountId").alias("account"),
-            column("digestS3Object").alias("digest_key"),
+            cast_to(column("awsAccountId"), DataType::Utf8).alias("account"),
+            cast_to(column("digestS3Object"), DataType::Utf8).alias("digest_key"),
             files.alias("file"),
         ])?
         .unnest_column("file")?
         .filter(column("file").is_not_null())?
-        .project([column("account"), column("digest_key")].into_iter().chain(of_both.map(of_file)))?
-        .aggregate(
-            ["account"].into_iter().chain(of_both).map(column),
-            vec![digest_key.alias("digest_key")],
-        )?
+        .project(SHOWN.map(of_file))?
         .build()
 }
 
@@ -108,9 +150,19 @@ struct LogFile {
 }
 
 impl LogFile {
+    /// Its key from the last folder `AWSLogs` on, as the ledger knows it: before that stands what a
+    /// trail puts before all its keys.
+    fn key(&self) -> &str {
+        let key = self.s3_object.as_str();
+        match key.rfind("/AWSLogs/") {
+            Some(before) => &key[before + 1..],
+            None => key,
+        }
+    }
+
     /// The region in its key: `…/CloudTrail/eu-west-1/2024/05/01/…`, or of another kind of log.
     fn region(&self) -> Option<&str> {
-        let mut folders = self.s3_object.split('/');
+        let mut folders = self.key().split('/');
         folders.find(|folder| folder.starts_with("CloudTrail"))?;
         folders.next()
     }
@@ -161,9 +213,9 @@ impl ScalarUDFImpl for LogFiles {
         let mut files = ListBuilder::new(StructBuilder::from_fields(FIELDS.clone(), 0));
         for text in texts.as_string::<i32>() {
             let listed = text.and_then(|text| serde_json::from_str(text).ok());
-            let listed: Vec<LogFile> = listed.unwrap_or_default();
-            for file in &listed {
-                append(files.values(), file)?;
+            let listed: Vec<serde_json::Value> = listed.unwrap_or_default();
+            for file in listed.into_iter().filter_map(|file| serde_json::from_value(file).ok()) {
+                append(files.values(), &file)?;
             }
             files.append(true);
         }
@@ -180,7 +232,7 @@ fn append(row: &mut StructBuilder, file: &LogFile) -> Result<()> {
         Ok::<_, DataFusionError>(())
     };
     text(row, 0, file.region())?;
-    text(row, 1, Some(&file.s3_object))?;
+    text(row, 1, Some(file.key()))?;
     let hash: &mut BinaryBuilder = row.field_builder(2).ok_or_else(fault)?;
     hash.append_option(file.hash());
     for (at, time) in [(3, &file.oldest_event_time), (4, &file.newest_event_time)] {

@@ -134,7 +134,7 @@ pub(super) async fn by_body(
         "application/sql" => {
             let sql = String::from_utf8(body.to_vec())
                 .map_err(|_| Error::request("the statement is not UTF-8"))?;
-            of_url(url, Some(sql))?
+            told_in_url(&server, &identity, url, Some(sql)).await?
         }
         // A web page can send other kinds of bodies without asking its reader's browser.
         _ => {
@@ -154,8 +154,26 @@ pub(super) async fn by_url(
     version: Version,
     headers: HeaderMap,
 ) -> Result<Response> {
-    let question = of_url(url, None)?;
+    let question = told_in_url(&server, &identity, url, None).await?;
     answer(&server, identity, question, version, &headers).await
+}
+
+/// As [`of_url`]; of a URL that cannot be read the statement is remembered.
+async fn told_in_url(
+    server: &super::Inner,
+    identity: &Identity,
+    url: Vec<(String, String)>,
+    sql: Option<String>,
+) -> Result<Question> {
+    let in_url = || url.iter().find(|(name, _)| name == "sql").map(|(_, sql)| sql.clone());
+    let asked = sql.clone().or_else(in_url);
+    match (of_url(url, sql), asked) {
+        (Err(error), Some(asked)) => {
+            server.queries.refused_text(identity, PROTOCOL, &asked, &error).await;
+            Err(error)
+        }
+        (question, _) => question,
+    }
 }
 
 /// `HEAD /v1/query?sql=…&format=…`: what is known of an answer before its statement runs, and it

@@ -12,6 +12,7 @@ use super::refusals::Remember;
 use super::{Asked, Queries, REFUSED, STATEMENT_BYTES_MAX};
 use crate::auth::Identity;
 use crate::error::{Error, Result};
+use crate::state::Outcome;
 
 /// Bytes that are kept of a statement that is too long to be one.
 const KEPT_BYTES: usize = 1_000;
@@ -20,7 +21,8 @@ impl Queries {
     /// Remembers a statement that was refused. AWS's protocols do not list it, as its client has no
     /// id of it, and the client's own name for it stays free: asked again by that, it is to run.
     pub(crate) async fn refused(self: &Arc<Self>, asked: &Asked, why: &Error) {
-        self.remember(asked, why, 1).await;
+        let outcome = outcome_of(why, Told::default(), self.options.now());
+        self.remember(asked, outcome, 1).await;
     }
 
     /// As [`Queries::refused`], of a statement of which nothing but its text is known.
@@ -31,12 +33,11 @@ impl Queries {
         sql: &str,
         why: &Error,
     ) {
-        let store = self.engines.usual_store(identity, &self.options.store).await;
-        let asked = Asked {
+        let mut asked = Asked {
             identity: identity.clone(),
             protocol,
-            store: store.unwrap_or_default(),
-            sql: sql.to_owned(),
+            store: String::new(),
+            sql: kept_of(sql),
             parameters: Parameters::default(),
             client_token: None,
             details: json!({}),
@@ -44,7 +45,15 @@ impl Queries {
             timeout: None,
             rows_max: None,
         };
-        self.refused(&asked, why).await;
+        let outcome = outcome_of(why, Told::default(), self.options.now());
+        let queries = Arc::clone(self);
+        // Whoever hangs up meanwhile is remembered all the same.
+        let remembered = tokio::spawn(async move {
+            let usual = queries.engines.usual_store(&asked.identity, &queries.options.store);
+            asked.store = usual.await.unwrap_or_default();
+            queries.remember(&asked, outcome, 1).await;
+        });
+        let _ = remembered.await;
     }
 
     /// Refuses a statement of a user of whom too many wait.
@@ -76,20 +85,21 @@ impl Queries {
             Remember::Counted => {}
             Remember::After(wait) => {
                 let (queries, asked) = (Arc::clone(self), asked.clone());
-                let why = Error::full(why.message_alone());
+                let mut outcome = outcome_of(why, Told::default(), self.options.now());
                 // A stop waits for it.
                 let delivery = self.delivery();
                 tokio::spawn(async move {
                     let _delivery = delivery;
                     let _ = tokio::time::timeout(wait, queries.draining.cancelled()).await;
                     let count = queries.refusals.take(&asked.identity.user, Instant::now());
-                    queries.remember(&asked, &why, count).await;
+                    outcome.ended_at = queries.options.now();
+                    queries.remember(&asked, outcome, count).await;
                 });
             }
         }
     }
 
-    async fn remember(self: &Arc<Self>, asked: &Asked, why: &Error, count: u64) {
+    async fn remember(self: &Arc<Self>, asked: &Asked, mut outcome: Outcome, count: u64) {
         let mut details = asked.details.as_object().cloned().unwrap_or_default();
         details.insert(REFUSED.to_owned(), count.into());
         let asked = Asked {
@@ -98,7 +108,6 @@ impl Queries {
             sql: kept_of(&asked.sql),
             ..asked.clone()
         };
-        let mut outcome = outcome_of(why, Told::default(), self.options.now());
         if count > 1 {
             let message = outcome.error.unwrap_or_default();
             let together =

@@ -44,6 +44,10 @@ async fn whatever_is_wrong_with_a_statement_it_is_remembered() {
     expected.push(("http", "SELECT :a", "cannot be the value of a parameter"));
     request(&served, "GET", "/v1/query?sql=SELECT+7&timeout=-1", &[], "").await;
     expected.push(("http", "SELECT 7", "`timeout` cannot be -1 s"));
+    request(&served, "GET", "/v1/query?sql=SELECT+8&timeout=soon", &[], "").await;
+    expected.push(("http", "SELECT 8", "`timeout=soon` cannot be read"));
+    request(&served, "POST", "/v1/query?p=1&p.a=2", &sql, "SELECT 9").await;
+    expected.push(("http", "SELECT 9", "not both"));
     let body = json!({"QueryString": "SELECT ?", "ExecutionParameters": [""]});
     served.post("AmazonAthena.StartQueryExecution", &body.to_string()).await;
     expected.push(("athena", "SELECT ?", "ExecutionParameters"));
@@ -60,7 +64,7 @@ async fn whatever_is_wrong_with_a_statement_it_is_remembered() {
         assert_eq!(protocol, of, "{message}");
         assert!(sql.starts_with(begins) && message.contains(told), "{protocol}: {message}");
         // Of what is too long its beginning is kept.
-        assert!(sql.len() < 1_100 || protocol == "lake", "{protocol}: {}", sql.len());
+        assert!(sql.len() < 1_100, "{protocol}: {}", sql.len());
     }
 }
 

@@ -20,6 +20,10 @@ pub(crate) fn fit(
 ) -> Result<Option<(Expr, Expr)>> {
     let types = (left.get_type(schema), right.get_type(schema));
     let (Ok(left_type), Ok(right_type)) = types else { return Ok(None) };
+    if text(left).is_some() && right_type.is_numeric() {
+        let left = fit_one(right, &right_type, left, &left_type)?;
+        return Ok(left.map(|left| (left, right.clone())));
+    }
     if let Some(right) = fit_one(left, &left_type, right, &right_type)? {
         return Ok(Some((left.clone(), right)));
     }
@@ -63,10 +67,6 @@ pub(crate) fn fit_one(
         data_type if data_type.is_numeric() && is_text(other_type) => {
             text(other).map(number_literal).transpose()
         }
-        // A constant is the other side's to read.
-        data_type if is_text(data_type) && other_type.is_numeric() && text(value).is_some() => {
-            Ok(None)
-        }
         // Else the text of every row would be read as a number, and the first that is none ends it.
         data_type if is_text(data_type) && other_type.is_numeric() => match other {
             Expr::Literal(number, _) => plan_err!(
@@ -78,14 +78,30 @@ pub(crate) fn fit_one(
     }
 }
 
-/// Reads a literal as a number.
+/// Reads a literal as a number, with all its digits.
 fn number_literal(text: &str) -> Result<Expr> {
     let trimmed = text.trim();
-    match (trimmed.parse::<i64>(), trimmed.parse::<f64>()) {
-        (Ok(number), _) => Ok(lit(number)),
-        (_, Ok(number)) => Ok(lit(number)),
+    if let Ok(number) = trimmed.parse::<i64>() {
+        return Ok(lit(number));
+    }
+    if let Some(decimal) = decimal(trimmed) {
+        return Ok(lit(decimal));
+    }
+    match trimmed.parse::<f64>() {
+        Ok(number) if number.is_finite() => Ok(lit(number)),
         _ => plan_err!("`'{text}'` is compared with a number but is none"),
     }
+}
+
+/// Reads `-12.50`: no exponent, and no more digits than a decimal has.
+fn decimal(text: &str) -> Option<ScalarValue> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = format!("{whole}{fraction}");
+    let count = digits.trim_start_matches(['+', '-']).len();
+    let precision = u8::try_from(count).ok().filter(|digits| (1..=38).contains(digits))?;
+    let is_plain = fraction.bytes().all(|byte| byte.is_ascii_digit());
+    let unscaled = digits.parse::<i128>().ok().filter(|_| is_plain)?;
+    Some(ScalarValue::Decimal128(Some(unscaled), precision, i8::try_from(fraction.len()).ok()?))
 }
 
 /// Reads a literal as a value of a date or timestamp type.
