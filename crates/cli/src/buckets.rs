@@ -28,6 +28,8 @@ pub use whom::as_whom;
 
 /// Region of an endpoint that is not AWS's, where nothing names one.
 const REGION_ELSEWHERE: &str = "us-east-1";
+/// The domain of the endpoints of most partitions.
+const AMAZONS: &str = "amazonaws.com";
 /// How long one request may take: a log of hundreds of megabytes comes in one. Of an S3 that falls
 /// silent an ingest hears sooner.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(600);
@@ -208,8 +210,10 @@ impl Reach {
             .with_region(&self.region)
             .with_client_options(self.options.clone())
             .with_request_payer(self.requester_pays);
-        if let Some(endpoint) = &self.endpoint {
-            builder = builder.with_endpoint(endpoint);
+        // The library knows no partition but its own.
+        let is_elsewhere = domain_of(&self.region) != AMAZONS;
+        if self.endpoint.is_some() || is_elsewhere {
+            builder = builder.with_endpoint(self.url());
         }
         match &self.credentials {
             None => builder.with_skip_signature(true),
@@ -217,12 +221,15 @@ impl Reach {
         }
     }
 
+    /// The endpoint: the one that is named, else the region's.
+    fn url(&self) -> String {
+        let amazons = || format!("https://s3.{}.{}", self.region, domain_of(&self.region));
+        self.endpoint.clone().unwrap_or_else(amazons)
+    }
+
     fn lister(&self, bucket: &str) -> anyhow::Result<Lister> {
-        let domain = domain_of(&self.region);
-        let amazons = format!("https://s3.{}.{domain}", self.region);
-        let endpoint = self.endpoint.clone().unwrap_or(amazons);
         Ok(Lister {
-            bucket_url: format!("{}/{bucket}", endpoint.trim_end_matches('/')),
+            bucket_url: format!("{}/{bucket}", self.url().trim_end_matches('/')),
             region: self.region.clone(),
             credentials: self.credentials.clone(),
             requester_pays: self.requester_pays,
@@ -239,13 +246,44 @@ impl Reach {
 fn domain_of(region: &str) -> &'static str {
     match region.starts_with("cn-") {
         true => "amazonaws.com.cn",
-        false => "amazonaws.com",
+        false => AMAZONS,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use object_store::StaticCredentialProvider;
+    use object_store::aws::AwsCredential;
+    use object_store::signer::Signer as _;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_bucket_is_read_where_it_is_listed() {
+        let check = async |endpoint: Option<&str>, region: &str, expected: &str| {
+            let key = AwsCredential {
+                key_id: "key".to_owned(),
+                secret_key: "secret".to_owned(),
+                token: None,
+            };
+            let reach = Reach {
+                endpoint: endpoint.map(str::to_owned),
+                region: region.to_owned(),
+                options: ClientOptions::new(),
+                requester_pays: false,
+                credentials: Some(Arc::new(StaticCredentialProvider::new(key))),
+            };
+            assert_eq!(reach.lister("trail").unwrap().bucket_url, expected);
+            let objects = build(reach.builder("trail"), "trail").unwrap();
+            let get = Default::default();
+            let url = objects.signed_url(get, &Path::from("a"), CONNECT_TIMEOUT).await;
+            let url = url.unwrap().to_string();
+            assert!(url.starts_with(&format!("{expected}/a?")), "{url}");
+        };
+        check(None, "eu-west-1", "https://s3.eu-west-1.amazonaws.com/trail").await;
+        check(None, "cn-north-1", "https://s3.cn-north-1.amazonaws.com.cn/trail").await;
+        check(Some("https://minio:9000"), "cn-north-1", "https://minio:9000/trail").await;
+    }
 
     #[test]
     fn a_url_is_a_bucket_and_a_prefix() {

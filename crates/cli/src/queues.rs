@@ -165,15 +165,17 @@ impl Queue {
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         let (url, said) = (&self.url, said(error));
-        let problem = Problem::new(format!("could not {what} the queue `{url}`: {said}"));
-        let problem = match error.code().unwrap_or_default() {
-            code if is_absent(code) => problem.hint("`aws sqs list-queues` lists those there are"),
-            code if code.starts_with("AccessDenied") => {
-                problem.hint(format!("is `{action}` allowed on it?"))
-            }
-            _ => problem,
+        let code = error.code().unwrap_or_default();
+        // In the message: of what goes wrong while a source is followed no hint is told.
+        let denied = match code.starts_with("AccessDenied") {
+            true => format!(" (is `{action}` allowed on it?)"),
+            false => String::new(),
         };
-        problem.into()
+        let problem = Problem::new(format!("could not {what} the queue `{url}`: {said}{denied}"));
+        match is_absent(code) {
+            true => problem.hint("`aws sqs list-queues` lists those there are").into(),
+            false => problem.into(),
+        }
     }
 }
 

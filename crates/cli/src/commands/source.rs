@@ -160,6 +160,9 @@ async fn add(session: &Session, args: AddArgs) -> anyhow::Result<Report> {
         window(args.since.as_deref(), args.until.as_deref(), session.now)?;
     source.sqs = args.sqs;
     let lake = lakes::open_or_create(session).await?;
+    if let Some(queue) = &source.sqs {
+        refuse_shared(&lake, name, queue).await?;
+    }
     if !lake.add_source(name, serde_json::to_string_pretty(&source)?).await? {
         return Err(Problem::new(format!("there is a source `{name}` already"))
             .hint(format!("`traillake source remove {name}` forgets it"))
@@ -167,6 +170,20 @@ async fn add(session: &Session, args: AddArgs) -> anyhow::Result<Report> {
     }
     let text = format!("added the source {name}: {}\n", source.url);
     Ok(Report { text, json: json!({"name": name, "source": source}) })
+}
+
+/// Refuses a queue that another source has. Each refuses messages about places that are not its own, and
+/// of two that take from one queue each would get those of the other.
+async fn refuse_shared(lake: &Lake, name: &str, queue: &str) -> anyhow::Result<()> {
+    for (other, source) in stored::each_stored(lake).await? {
+        let has_it = source.is_ok_and(|source| source.sqs.as_deref() == Some(queue));
+        if has_it && other != name {
+            let message = format!("the queue `{queue}` tells the source `{other}` already");
+            let hint = "a queue is for one source: give this one a queue of its own";
+            return Err(Problem::new(message).hint(hint).into());
+        }
+    }
+    Ok(())
 }
 
 async fn list(lake: &Lake) -> anyhow::Result<Report> {

@@ -61,7 +61,7 @@ pub struct Note {
     pub newest_delivery: Option<DateTime<Utc>>,
     /// What was wrong with the last look, if it failed.
     pub failure: Option<String>,
-    /// Objects that the last look could not take in.
+    /// Objects that the last look could not take in, and places that it could not list.
     pub objects_failed: u64,
     /// Messages that wait in its queue, about.
     pub backlog: Option<u64>,
@@ -83,6 +83,12 @@ pub struct SweepNote {
     pub objects_failed: u64,
 }
 
+/// How much of what a look came upon the next has to come upon again: objects, and places that could
+/// not be listed, of which nobody knows how many objects they hold.
+fn failed(taken: &Taken) -> u64 {
+    taken.report.gaps.max(taken.report.objects.failed)
+}
+
 impl Note {
     /// When a look last ended well, in words.
     pub fn last_success(&self) -> String {
@@ -97,7 +103,7 @@ impl Note {
     /// Takes in what a look brought.
     pub fn of_taken(&mut self, taken: &Taken, now: DateTime<Utc>) {
         self.looked_at = Some(now);
-        self.objects_failed = taken.report.objects.failed;
+        self.objects_failed = failed(taken);
         self.failure = None;
         self.newest_delivery = self.newest_delivery.max(taken.report.newest_delivery);
         if !taken.report.cancelled {
@@ -110,7 +116,7 @@ impl Note {
     pub fn of_sweep(&mut self, taken: &Taken, began: DateTime<Utc>, now: DateTime<Utc>) {
         self.newest_delivery = self.newest_delivery.max(taken.report.newest_delivery);
         if !taken.report.cancelled {
-            let objects_failed = taken.report.objects.failed;
+            let objects_failed = failed(taken);
             self.succeeded_at = self.succeeded_at.max(Some(began));
             self.sweep = Some(SweepNote { ended_at: now, failure: None, objects_failed });
         }

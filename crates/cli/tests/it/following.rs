@@ -104,6 +104,28 @@ fn how_far_back_looks_go_and_how_often_all_is_listed_can_be_set() {
     }
 }
 
+#[test]
+fn a_place_that_cannot_be_listed_is_told_until_it_can() {
+    let world = World::new();
+    world.run(&["source", "add", "trail", "s3://trail"]).done();
+    world.s3.spoil(|_, asked| {
+        let is_there = asked.query.replace("%2F", "/").contains("/us-east-2/");
+        (asked.is_listing() && is_there).then_some(Spoiled::Refused(403, "AccessDenied"))
+    });
+    let failed = || {
+        let told = world.run(&["status", "--format", "json"]).done().stdout;
+        let told: Value = serde_json::from_str(&told).unwrap();
+        told["stores"][0]["sources"][0]["last"]["objects_failed"].as_u64().unwrap()
+    };
+    world.run(&["ingest", "trail"]).exited(1);
+    assert!(failed() > 0);
+    assert!(world.run(&["status"]).done().stdout.contains(" failed"));
+    world.s3.heal();
+    world.run(&["ingest", "trail"]).done();
+    assert_eq!(failed(), 0);
+    assert_eq!(world.csv("lake", COUNT), "675,675\n");
+}
+
 /// Lets no object be read, so that a sweep goes on until the S3 is healed.
 fn hold_up(world: &World) {
     let refused = Spoiled::Refused(503, "SlowDown");
@@ -309,7 +331,21 @@ fn what_sqs_refuses_is_told_in_its_words_alone() {
         assert!(line.starts_with(&said), "{line}");
     };
     check(400, absent, "there is no such queue");
-    check(403, denied, "AccessDeniedException: Not for you.");
+    let words = "AccessDeniedException: Not for you. (is `sqs:ReceiveMessage` allowed on it?)";
+    check(403, denied, words);
+}
+
+#[test]
+fn a_queue_is_for_one_source() {
+    let world = World::new();
+    let add = |name: &str, queue: &str| {
+        let url = format!("https://sqs.eu-west-1.amazonaws.com/111122223333/{queue}");
+        world.run(&["source", "add", name, "s3://trail", "--sqs", &url])
+    };
+    add("one", "told").done();
+    let refused = add("two", "told").exited(2).stderr;
+    assert!(refused.contains("/told` tells the source `one` already\nhint: "), "{refused}");
+    add("two", "other").done();
 }
 
 #[test]
