@@ -373,32 +373,35 @@ async fn open_table(
     Ok(TableSnapshot::new(log, Arc::new(state.ok_or_else(missing)?)))
 }
 
+/// Who writes a checkpoint.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    Round,
+    Upkeep,
+}
+
 /// The version of a table to write a checkpoint of, when enough commits came since the last one.
-pub(crate) async fn due_checkpoint(table: &TableSnapshot, in_bucket: bool) -> Result<Option<u64>> {
-    let commits = commits_since_checkpoint(table).await?;
-    let every = match in_bucket {
-        false => CHECKPOINT_EVERY,
-        true if commits < CHECKPOINT_EVERY_IN_BUCKET => return Ok(None),
-        true if table.files().await?.len() > MANY_FILES => CHECKPOINT_EVERY_OF_MANY,
-        true => CHECKPOINT_EVERY_IN_BUCKET,
-    };
-    Ok((commits >= every).then(|| table.version()))
-}
-
-async fn commits_since_checkpoint(table: &TableSnapshot) -> Result<u64> {
+pub(crate) async fn due_checkpoint(
+    table: &TableSnapshot,
+    in_bucket: bool,
+    by: By,
+) -> Result<Option<u64>> {
     let last = table.log().last_checkpoint().await?.unwrap_or(0);
-    Ok(table.version().saturating_sub(last))
+    let commits = table.version().saturating_sub(last);
+    let (few, many) = match (in_bucket, by) {
+        (true, _) => (CHECKPOINT_EVERY_IN_BUCKET, CHECKPOINT_EVERY_OF_MANY),
+        (false, By::Round) => (CHECKPOINT_EVERY, LEFT_TO_UPKEEP),
+        (false, By::Upkeep) => (CHECKPOINT_EVERY, CHECKPOINT_EVERY),
+    };
+    // Files are counted where their number decides.
+    let is_due = commits >= many || commits >= few && table.files().await?.len() <= MANY_FILES;
+    Ok(is_due.then(|| table.version()))
 }
 
-/// Writes the checkpoint that is due, and is not left to upkeep.
 async fn checkpoint(table: &TableSnapshot, in_bucket: bool) -> Result<()> {
-    let Some(version) = due_checkpoint(table, in_bucket).await? else { return Ok(()) };
-    let is_left = !in_bucket
-        && table.files().await?.len() > MANY_FILES
-        && commits_since_checkpoint(table).await? < LEFT_TO_UPKEEP;
-    match is_left {
-        true => Ok(()),
-        false => table.log().checkpoint(version).await,
+    match due_checkpoint(table, in_bucket, By::Round).await? {
+        Some(version) => table.log().checkpoint(version).await,
+        None => Ok(()),
     }
 }
 

@@ -38,7 +38,7 @@ use crate::expire::tombstone;
 use crate::lake::remove_file;
 use crate::layout;
 use crate::rewrite::{altered, live, not_as_written};
-use crate::round::{StoreWriter, due_checkpoint};
+use crate::round::{By, StoreWriter, due_checkpoint};
 use crate::snapshot::{LiveFile, ScalarStat, TableSnapshot};
 use crate::spec::TableSpec;
 use crate::vacuum::{Orphan, listed};
@@ -163,16 +163,14 @@ impl StoreWriter {
         let mut report = UpkeepReport::default();
         for table in pin.tables() {
             let mut told = TableUpkeep::of(table).await?;
-            let added = added_at(table, now).await?;
-            let pieces = pieces(self.spec_of(table)?, table, &added, now).await?;
-            for group in plan::plan(pieces, now) {
+            for group in self.groups_due(table, now).await? {
                 let (folded, files) = (group.inputs.len() as u64, group.files());
                 told.files_folded += folded;
                 told.files_written += files;
                 told.rows_rewritten += group.rows();
                 told.files_after = (told.files_after + files).saturating_sub(folded);
             }
-            told.checkpoint = due_checkpoint(table, self.in_bucket()).await?;
+            told.checkpoint = due_checkpoint(table, self.in_bucket(), By::Upkeep).await?;
             told.log_files_removed = expired(table, options, now).await?.len() as u64;
             report.tables.push(told);
         }
@@ -189,13 +187,18 @@ impl StoreWriter {
         let pin = self.publisher().pin(Some(&self.pinned())).await?;
         let (mut files, mut folded) = (0, 0);
         if let Some(table) = pin.tables().first() {
-            let added = added_at(table, now).await?;
-            for group in plan::plan(pieces(self.spec_of(table)?, table, &added, now).await?, now) {
+            for group in self.groups_due(table, now).await? {
                 files += group.inputs.len() as u64;
                 folded += group.files();
             }
         }
         Ok((files, folded))
+    }
+
+    /// What of a table would be folded now.
+    async fn groups_due(&self, table: &TableSnapshot, now: DateTime<Utc>) -> Result<Vec<Group>> {
+        let added = added_at(table, now).await?;
+        Ok(plan::plan(pieces(self.spec_of(table)?, table, &added, now).await?, now))
     }
 
     /// Folds what is due of one table.
@@ -401,7 +404,7 @@ async fn keep_log_short(
     now: DateTime<Utc>,
     told: &mut TableUpkeep,
 ) -> Result<()> {
-    if let Some(version) = due_checkpoint(table, in_bucket).await? {
+    if let Some(version) = due_checkpoint(table, in_bucket, By::Upkeep).await? {
         match table.log().checkpoint(version).await {
             Ok(()) => told.checkpoint = Some(version),
             // What older checkpoints stand for goes all the same: a full disk needs the space.

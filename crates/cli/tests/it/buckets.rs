@@ -206,39 +206,9 @@ fn a_lake_that_s3_refuses_says_what_is_missing_in_words() {
     check_truth(&world, lake, "refused");
 }
 
-/// Requests to the bucket of a lake.
-fn asked_of_home(world: &World) -> usize {
+/// Requests to the bucket of a lake since the last call.
+pub fn asked_of_home(world: &World) -> usize {
     world.s3.asked().iter().filter(|asked| asked.path.starts_with("/home")).count()
-}
-
-#[test]
-fn a_question_to_a_lake_in_a_bucket_costs_few_requests_and_again_one() {
-    let world = World::new();
-    let lake = "s3://home/lake";
-    world.run(&["--lake", lake, "ingest", "s3://trail"]).done();
-    let sql = "SELECT count(*) FROM events WHERE eventTime >= '2024-05-01' \
-               AND eventSource = 'iam.amazonaws.com'";
-    // As from another continent: who waits asks for nothing twice.
-    world.s3.spoil(|_, _| Some(Spoiled::Late(30)));
-    let cold = world.csv(lake, sql);
-    let requests = asked_of_home(&world);
-    assert!(requests <= 20, "{requests} requests");
-    assert_eq!(world.csv(lake, sql), cold);
-    assert_eq!(asked_of_home(&world), 1);
-    world.s3.heal();
-    let told = world.csv(lake, &format!("EXPLAIN ANALYZE {sql}"));
-    assert!(told.contains(" bytes in 0 requests"), "{told}");
-    assert!(told.contains("1 requests more to open the lake"), "{told}");
-    // What came since is seen, and the cache may go at any time.
-    world.here.write("more/a.json", log(&[event(7_001, "GetObject", "")]));
-    world.run(&["--lake", lake, "ingest", "more"]).done();
-    assert_eq!(world.csv(lake, "SELECT count(*) FROM events"), "676\n");
-    std::fs::remove_dir_all(world.here.path("home/.cache")).unwrap();
-    assert_eq!(world.csv(lake, "SELECT count(*) FROM events"), "676\n");
-    // A store that was made since is found.
-    world.run(&["--lake", lake, "store", "create", "other"]).done();
-    assert_eq!(world.csv(lake, "SELECT count(*) FROM other.events"), "0\n");
-    assert!(world.csv(lake, "SHOW SCHEMAS").contains("other"));
 }
 
 #[test]
@@ -333,73 +303,6 @@ fn named_objects_come_in_without_a_listing() {
     assert!(none.stderr.contains("is in no bucket"), "{}", none.stderr);
     let once = world.run(&["ingest", "s3://trail", "--keys", "/dev/null"]).exited(2);
     assert!(once.stderr.contains("a list is read more than once"), "{}", once.stderr);
-}
-
-/// Days of the demo's trail, with what coverage says of them; `in part` where there are events, but not
-/// all was listed.
-fn coverage(world: &World, account: &str, region: &str) -> Vec<String> {
-    let args = ["coverage", "--since", "2026-03-08", "--until", "2026-03-13", "--format", "ndjson"];
-    let told = world.run(&args).done().stdout;
-    let rows = told.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    let ours = rows.filter(|row| row["account"] == account && row["region"] == region);
-    let mut days: Vec<String> = ours
-        .filter(|row| row["category"].is_null() || row["category"] == "Management")
-        .map(|row| {
-            let part = row["state"] == "collected" && row["listed"] == false;
-            let state = row["state"].as_str().unwrap();
-            format!(
-                "{} {state}{}",
-                row["day"].as_str().unwrap(),
-                if part { " in part" } else { "" }
-            )
-        })
-        .collect();
-    days.sort();
-    days
-}
-
-#[test]
-fn what_nobody_listed_is_told_apart_from_what_was_empty() {
-    let world = World::new();
-    let narrow = ["ingest", "s3://trail", "--since", "2026-03-11", "--region", "eu-west-1"];
-    world.run(&narrow).done();
-    let ours = ["111122223333", "eu-west-1"];
-    let expected = [
-        "2026-03-08 not collected",
-        "2026-03-09 not collected",
-        "2026-03-10 collected in part",
-        "2026-03-11 collected",
-        "2026-03-12 collected",
-    ];
-    assert_eq!(coverage(&world, ours[0], ours[1]), expected);
-    let all_of =
-        |state: &str| (8..=12).map(|day| format!("2026-03-{day:02} {state}")).collect::<Vec<_>>();
-    assert_eq!(coverage(&world, ours[0], "us-east-1"), all_of("not collected"));
-    // Somebody else looks at another part, and says nothing of ours.
-    let other = ["ingest", "s3://trail", "--until", "2026-03-10", "--account", "111122223333"];
-    world.run(&other).done();
-    let expected = ["2026-03-08 empty", "2026-03-09 collected", "2026-03-10 collected in part"];
-    assert_eq!(coverage(&world, ours[0], ours[1])[..3], expected);
-    assert_eq!(coverage(&world, "444455556666", "us-east-2"), all_of("not collected"));
-    // An object that cannot be had leaves a gap, until it can.
-    world.s3.spoil(|_, asked| {
-        let is_it = asked.path.contains("_us-east-2_20260311") && asked.method == "GET";
-        is_it.then_some(Spoiled::Refused(403, "AccessDenied"))
-    });
-    world.run(&["ingest", "s3://trail"]).exited(1);
-    assert_eq!(coverage(&world, "444455556666", "us-east-2"), {
-        let mut days = all_of("not collected");
-        days[4] = "2026-03-12 empty".to_owned();
-        days
-    });
-    world.s3.heal();
-    world.run(&["ingest", "s3://trail"]).done();
-    let days = coverage(&world, "444455556666", "us-east-2");
-    assert_eq!(days.iter().filter(|day| day.ends_with("collected")).count(), 1, "{days:?}");
-    assert!(!days.iter().any(|day| day.ends_with("not collected")), "{days:?}");
-    let months = world.run(&["coverage", "--by", "month", "--format", "ndjson"]).done().stdout;
-    assert!(months.contains(r#""state":"empty""#) && !months.contains("not collected"), "{months}");
-    world.run(&["check"]).done();
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What a question to a large lake in a bucket costs, counted by the S3 itself.
+//! What a question to a lake in a bucket costs, counted by the S3 itself.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use traillake_testkit::damage;
 use traillake_testkit::s3::Spoiled;
 
-use crate::buckets::World;
+use crate::buckets::{World, asked_of_home};
 use crate::folder::{event, log};
 use crate::served::Served;
 
@@ -40,11 +40,6 @@ fn add_files(commit: &Path) {
 fn forget(world: &World) {
     let _ = std::fs::remove_dir_all(world.here.path("home/.cache"));
     world.s3.asked();
-}
-
-/// Requests to the lake since the last call.
-fn asked(world: &World) -> usize {
-    world.s3.asked().iter().filter(|asked| asked.path.starts_with("/home")).count()
 }
 
 /// The number before the first of these words.
@@ -81,19 +76,19 @@ fn check_costs(world: &World, expected: &str) {
     forget(world);
     let timed = ["--lake", LAKE, "query", "--format", "csv", "--no-header", "--timing", SQL];
     let cold = world.run(&timed).done();
-    let requests = asked(world);
+    let requests = asked_of_home(world);
     assert_eq!(cold.stdout, expected);
     assert!(requests <= 20, "{requests} requests");
     assert_eq!(number(&cold.stderr, " request"), requests, "{}", cold.stderr);
     let warm = world.run(&timed).done();
-    assert_eq!((asked(world), number(&warm.stderr, " request")), (1, 1), "{}", warm.stderr);
+    assert_eq!((asked_of_home(world), number(&warm.stderr, " request")), (1, 1), "{}", warm.stderr);
     assert_eq!(warm.stdout, expected);
 
     forget(world);
     let told = world.csv(LAKE, &format!("EXPLAIN ANALYZE {SQL}"));
     let told_requests = [" requests", " requests more to open the lake"];
     let sum: usize = told_requests.iter().map(|words| number(&told, words)).sum();
-    assert_eq!(sum, asked(world), "{told}");
+    assert_eq!(sum, asked_of_home(world), "{told}");
     assert!(number(&told, " bytes in ") > 0 && number(&told, " of ") == READ, "{told}");
     let table = told.split_once("table default.events: ").unwrap().1;
     assert_eq!(number(table, " of "), IN_RANGE, "{told}");
@@ -138,4 +133,34 @@ fn a_count_bounded_by_time_over_ten_thousand_files_costs_twenty_requests_and_say
         bring_in(&world, number, "2024-01-01");
     }
     check_costs(&world, &expected);
+}
+
+#[test]
+fn a_question_to_a_lake_in_a_bucket_costs_few_requests_and_again_one() {
+    let world = World::new();
+    let lake = "s3://home/lake";
+    world.run(&["--lake", lake, "ingest", "s3://trail"]).done();
+    let sql = "SELECT count(*) FROM events WHERE eventTime >= '2024-05-01' \
+               AND eventSource = 'iam.amazonaws.com'";
+    // As from another continent: who waits asks for nothing twice.
+    world.s3.spoil(|_, _| Some(Spoiled::Late(30)));
+    let cold = world.csv(lake, sql);
+    let requests = asked_of_home(&world);
+    assert!(requests <= 20, "{requests} requests");
+    assert_eq!(world.csv(lake, sql), cold);
+    assert_eq!(asked_of_home(&world), 1);
+    world.s3.heal();
+    let told = world.csv(lake, &format!("EXPLAIN ANALYZE {sql}"));
+    assert!(told.contains(" bytes in 0 requests"), "{told}");
+    assert!(told.contains("1 requests more to open the lake"), "{told}");
+    // What came since is seen, and the cache may go at any time.
+    world.here.write("more/a.json", log(&[event(7_001, "GetObject", "")]));
+    world.run(&["--lake", lake, "ingest", "more"]).done();
+    assert_eq!(world.csv(lake, "SELECT count(*) FROM events"), "676\n");
+    std::fs::remove_dir_all(world.here.path("home/.cache")).unwrap();
+    assert_eq!(world.csv(lake, "SELECT count(*) FROM events"), "676\n");
+    // A store that was made since is found.
+    world.run(&["--lake", lake, "store", "create", "other"]).done();
+    assert_eq!(world.csv(lake, "SELECT count(*) FROM other.events"), "0\n");
+    assert!(world.csv(lake, "SHOW SCHEMAS").contains("other"));
 }

@@ -1,6 +1,4 @@
-//! `event`, `status`, `coverage`, `samples`.
-
-use serde_json::json;
+//! `event`, `status`, `samples`.
 
 use crate::folder::{Folder, event, log};
 
@@ -94,90 +92,6 @@ fn status_tells_of_every_store_that_can_be_read() {
     assert!(unknown.starts_with("error: there is no store `defualt`\nhint: "), "{unknown}");
     let taken = here.run(&["store", "create", "information_schema"]).exited(2).stderr;
     assert!(taken.contains("`system` and `information_schema` are taken"), "{taken}");
-}
-
-#[test]
-fn coverage_counts_every_event_once() {
-    let here = Folder::with_lake();
-    for span in ["hour", "day", "month", "all"] {
-        let ran = here.run(&["coverage", "--by", span, "--format", "ndjson"]).done();
-        let rows: Vec<serde_json::Value> =
-            ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let events: u64 = rows.iter().map(|row| row["events"].as_u64().unwrap()).sum();
-        assert_eq!(events, 675, "{span}");
-    }
-    let ran = here.run(&["coverage", "--since", "2026-03-11", "--until", "2026-03-12"]).done();
-    let days: Vec<serde_json::Value> =
-        ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert!(!days.is_empty() && days.iter().all(|row| row["day"] == "2026-03-11"), "{days:?}");
-}
-
-#[test]
-fn what_digests_name_and_never_came_is_missing() {
-    let here = Folder::new();
-    let folder =
-        "AWSLogs/111122223333/CloudTrail/eu-west-1/2024/05/06/111122223333_CloudTrail_eu-west-1";
-    here.write(&format!("logs/{folder}_20240506T1205Z_a.json"), log(&[event(1, "GetObject", "")]));
-    here.write("logs/renamed.json", log(&[event(2, "GetObject", "")]));
-    here.run(&["ingest", "logs"]).done();
-    let hash = "SELECT inflated_sha256 FROM system.objects WHERE object_key LIKE '%renamed%'";
-    let hash = here.csv(hash).trim().to_owned();
-    let nothing = "SELECT count(*) FROM system.missing";
-    assert_eq!(here.csv(nothing), "0\n", "without a digest");
-
-    let file = |hour: u32, name: &str, hash: &str| {
-        json!({
-            "s3Bucket": "trail", "s3Object": format!("CloudTrail/{folder}_20240506T{hour}05Z_{name}.json"),
-            "hashValue": hash, "hashAlgorithm": "SHA-256",
-            "oldestEventTime": format!("2024-05-06T{hour}:00:00Z"),
-            "newestEventTime": format!("2024-05-06T{hour}:04:00Z"),
-        })
-    };
-    let other = "0".repeat(64);
-    // One is there by its key, whatever its bytes are and whatever stands before it; one by its bytes;
-    // two are not.
-    let files =
-        [file(12, "a", &other), file(12, "b", &hash), file(13, "c", &other), file(14, "d", "")];
-    let day = "AWSLogs/111122223333/CloudTrail-Digest/eu-west-1/2024/05/06";
-    for (hour, files) in [(13, &files[..3]), (14, &files[2..])] {
-        let key = format!(
-            "{day}/111122223333_CloudTrail-Digest_eu-west-1_t_eu-west-1_20240506T{hour}0000Z.json"
-        );
-        let digest = json!({
-            "awsAccountId": "111122223333", "digestStartTime": format!("2024-05-06T{}:00:00Z", hour - 1),
-            "digestEndTime": format!("2024-05-06T{hour}:00:00Z"), "digestS3Bucket": "trail",
-            "digestS3Object": key, "newestEventTime": null, "oldestEventTime": null,
-            "previousDigestS3Object": null, "logFiles": files,
-        });
-        here.write(&format!("logs/{key}"), digest.to_string());
-    }
-    here.run(&["ingest", "logs"]).done();
-    let missing = "SELECT account, region, day, substr(object_key, -6), digest_key LIKE '%T130000Z.json' \
-                   FROM system.missing ORDER BY first_event_at";
-    let expected = "111122223333,eu-west-1,2024-05-06,c.json,true\n\
-                    111122223333,eu-west-1,2024-05-06,d.json,false\n";
-    assert_eq!(here.csv(missing), expected);
-    let days = here.run(&["coverage", "--format", "ndjson"]).done().stdout;
-    let of_state = |state: &str| -> Vec<serde_json::Value> {
-        let rows = days.lines().map(|line| serde_json::from_str(line).unwrap());
-        rows.filter(|row: &serde_json::Value| row["state"] == state).collect()
-    };
-    let [row] = &of_state("missing")[..] else { panic!("{days}") };
-    assert_eq!(
-        (&row["day"], &row["objects"], &row["events"]),
-        (&json!("2024-05-06"), &json!(2), &json!(0))
-    );
-    assert_eq!(of_state("collected").len(), 1, "{days}");
-    let all = here.run(&["coverage", "--by", "all", "--format", "ndjson"]).done().stdout;
-    assert!(all.contains("\"state\":\"missing\",\"days\":1"), "{all}");
-    let before =
-        here.run(&["coverage", "--until", "2024-05-06", "--format", "ndjson"]).done().stdout;
-    assert!(before.contains("collected") && !before.contains("missing"), "{before}");
-
-    // It comes, and is missing no more.
-    here.write(&format!("logs/{folder}_20240506T1305Z_c.json"), log(&[event(3, "GetObject", "")]));
-    here.run(&["ingest", "logs"]).done();
-    assert_eq!(here.csv(nothing), "1\n");
 }
 
 /// Samples about what never happened in the demo. That they find what they should, and nothing

@@ -297,13 +297,7 @@ async fn a_query_is_described_and_listed() {
 #[tokio::test]
 async fn a_running_query_has_a_status_and_can_be_cancelled() {
     let bench = bench().await;
-    let served = bench
-        .serve_with(|options| {
-            options.no_auth = true;
-            options.queries_at_once = 1;
-            options.waiting_per_user = 1;
-        })
-        .await;
+    let served = bench.serve_narrow().await;
     let start = async || {
         let started = served.done("StartQuery", json!({ "QueryStatement": ENDLESS })).await;
         json!({ "QueryId": started["QueryId"] })

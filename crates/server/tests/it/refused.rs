@@ -71,13 +71,7 @@ async fn whatever_is_wrong_with_a_statement_it_is_remembered() {
 #[tokio::test]
 async fn those_that_find_no_place_are_counted() {
     let bench = bench().await;
-    let served = bench
-        .serve_with(|options| {
-            options.no_auth = true;
-            options.queries_at_once = 1;
-            options.waiting_per_user = 1;
-        })
-        .await;
+    let served = bench.serve_narrow().await;
     let start = async |sql: &str| {
         let body = json!({ "QueryString": sql }).to_string();
         served.post("AmazonAthena.StartQueryExecution", &body).await

@@ -98,6 +98,16 @@ impl Bench {
         self.serve_with(|options| options.no_auth = true).await
     }
 
+    /// Starts one in which a user's statements run one by one, and one waits.
+    pub async fn serve_narrow(&self) -> Served {
+        let narrow = |options: &mut ServerOptions| {
+            options.no_auth = true;
+            options.queries_at_once = 1;
+            options.waiting_per_user = 1;
+        };
+        self.serve_with(narrow).await
+    }
+
     pub async fn serve_with(&self, change: impl FnOnce(&mut ServerOptions)) -> Served {
         self.serve_until(Duration::ZERO, change).await
     }
