@@ -198,7 +198,13 @@ impl StoreWriter {
     /// What of a table would be folded now.
     async fn groups_due(&self, table: &TableSnapshot, now: DateTime<Utc>) -> Result<Vec<Group>> {
         let added = added_at(table, now).await?;
-        Ok(plan::plan(pieces(self.spec_of(table)?, table, &added, now).await?, now))
+        let pieces = pieces(self.spec_of(table)?, table, &added, now).await?;
+        Ok(plan::plan(pieces, self.folds_max(), now))
+    }
+
+    /// How often folds may rewrite a row of this store.
+    fn folds_max(&self) -> u32 {
+        plan::folds_max(self.info().settings.retention_days.is_some())
     }
 
     /// Folds what is due of one table.
@@ -217,7 +223,7 @@ impl StoreWriter {
         for _ in 0..PASSES_MAX {
             let mut pieces = pieces(spec, &table, &added, now).await?;
             pieces.retain(|piece| !failed.contains(&piece.path));
-            let groups = plan::plan(pieces, now);
+            let groups = plan::plan(pieces, self.folds_max(), now);
             if groups.is_empty() {
                 break;
             }

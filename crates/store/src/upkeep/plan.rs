@@ -1,9 +1,10 @@
 //! Which files to fold into which: sizes, times and ages in, groups out. Nothing is read here.
 //!
 //! Every fold makes files whose rows have been rewritten once more than the most often rewritten
-//! of its inputs; no fold passes [`FOLDS_MAX`], so how often folds write an event again is bounded by
-//! what this file says, whatever arrives. Once more it may be written by retention, when its file
-//! comes to the cut-off: as one of a file a day, each of which then leaves whole ([`Group::alone`]).
+//! of its inputs; no fold passes [`folds_max`], so how often an event is written again is bounded by
+//! what this file says, whatever arrives. Where events leave, the last time is kept for retention: when
+//! a file comes to the cut-off it becomes a file a day, each of which then leaves whole
+//! ([`Group::alone`]).
 //!
 //! - While a month goes on, its files are folded by *tiers*: small files that were rewritten equally
 //!   often, once together they are many times the largest of them. Minutes become half hours, half
@@ -12,7 +13,8 @@
 //!   late event does not stretch a file over the whole month.
 //! - Once a month is over and no file came for a day, what is small becomes one file, or a few that
 //!   follow one another in time. A file joins only when the others bring a tenth of it: late events
-//!   wait until they are worth it, beside it and however long (docs/decisions/0015-upkeep.md says why).
+//!   are folded with one another, and wait beside their month until they are worth it
+//!   (docs/decisions/0015-upkeep.md says why).
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -24,8 +26,10 @@ use super::times::days;
 use crate::layout;
 use crate::snapshot::LiveFile;
 
-/// How often a row is rewritten by folds in its life, at most. A file of so many is left alone.
-pub(super) const FOLDS_MAX: u32 = 3;
+/// How often a row is rewritten in its life, at most.
+pub(super) const REWRITES_MAX: u32 = 4;
+/// How often folds rewrite a row of a store whose events leave, at most.
+const FOLDS_BEFORE_RETENTION: u32 = REWRITES_MAX - 1;
 /// A file of this size is folded no more, but for late events.
 pub(super) const FULL_BYTES: u64 = 128 << 20;
 /// No file is made larger than this.
@@ -85,7 +89,7 @@ impl Group {
     pub(crate) fn alone(file: &LiveFile) -> Group {
         let rewrites = match layout::rewrites(&file.path) {
             0 => 1,
-            folded => (folded + 1).max(FOLDS_MAX),
+            folded => (folded + 1).max(FOLDS_BEFORE_RETENTION),
         };
         let (partition, inputs) = (file.partition.clone(), Vec::new());
         Group { partition, inputs, rewrites, cut: None, file_bytes: u64::MAX }
@@ -99,7 +103,7 @@ impl Group {
     /// The times of the files that a file at the cut-off `before` becomes; `last` is its latest.
     pub(super) fn left_by_day(&self, before: i64, last: i64) -> Vec<Range<i64>> {
         let all = i64::MIN..i64::MAX;
-        if self.rewrites < FOLDS_MAX { vec![all] } else { days(before, last) }
+        if self.rewrites < FOLDS_BEFORE_RETENTION { vec![all] } else { days(before, last) }
     }
 
     fn of(mut inputs: Vec<Piece>, cut: Option<i64>) -> Group {
@@ -134,16 +138,22 @@ impl Group {
     }
 }
 
-/// The folds that are due among the live files of a table, at most one for each file.
-pub(super) fn plan(pieces: Vec<Piece>, now: DateTime<Utc>) -> Vec<Group> {
+/// How often folds rewrite a row at most. Files of so many are left alone.
+pub(super) fn folds_max(events_leave: bool) -> u32 {
+    if events_leave { FOLDS_BEFORE_RETENTION } else { REWRITES_MAX }
+}
+
+/// The folds that are due among the live files of a table, at most one for each file; none rewrites a
+/// row more than `folds_max` times.
+pub(super) fn plan(pieces: Vec<Piece>, folds_max: u32, now: DateTime<Utc>) -> Vec<Group> {
     let mut months: BTreeMap<Option<String>, Vec<Piece>> = BTreeMap::new();
     for piece in pieces {
         months.entry(piece.partition.clone()).or_default().push(piece);
     }
-    months.values().flat_map(|pieces| plan_month(pieces, now)).collect()
+    months.values().flat_map(|pieces| plan_month(pieces, folds_max, now)).collect()
 }
 
-fn plan_month(pieces: &[Piece], now: DateTime<Utc>) -> Vec<Group> {
+fn plan_month(pieces: &[Piece], folds_max: u32, now: DateTime<Utc>) -> Vec<Group> {
     let day = TimeDelta::days(1);
     let month = pieces.first().and_then(|piece| piece.partition.as_deref());
     let over = month.is_none_or(|month| end_of(month).is_none_or(|end| end + day <= now));
@@ -152,7 +162,7 @@ fn plan_month(pieces: &[Piece], now: DateTime<Utc>) -> Vec<Group> {
         return tiers(pieces, 0);
     }
     if quiet {
-        return last_fold(pieces);
+        return last_fold(pieces, folds_max);
     }
     // What was never rewritten may be once, at once: whoever brings in an old month wants it whole.
     let mut groups = tiers(pieces, 1);
@@ -187,8 +197,8 @@ fn tiers(pieces: &[Piece], from: u32) -> Vec<Group> {
 }
 
 /// Everything small of a month that is over, and the full files they lie over.
-fn last_fold(pieces: &[Piece]) -> Vec<Group> {
-    let may_be_folded = |piece: &&Piece| piece.rewrites < FOLDS_MAX;
+fn last_fold(pieces: &[Piece], folds_max: u32) -> Vec<Group> {
+    let may_be_folded = |piece: &&Piece| piece.rewrites < folds_max;
     let mut inputs = worthwhile(small(pieces).filter(may_be_folded).cloned().collect());
     let full = pieces.iter().filter(|piece| piece.size >= FULL_BYTES).filter(may_be_folded);
     let overlapped: Vec<Piece> = full

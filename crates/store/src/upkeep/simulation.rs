@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use object_store::path::Path;
 
-use super::plan::{FOLDS_MAX, Group, Piece, plan};
+use super::plan::{Group, Piece, folds_max, plan};
 use crate::snapshot::LiveFile;
 
 /// Minutes of a day.
@@ -101,7 +101,7 @@ impl Lake {
         if let Some(cut) = cut.filter(|cut| *cut > self.cut) {
             self.expire(cut, now);
         }
-        self.upkeep(now);
+        self.upkeep(now, folds_max(kept_days.is_some()));
     }
 
     /// Takes out what is from before a minute, the first of a day.
@@ -130,19 +130,22 @@ impl Lake {
         }
     }
 
-    fn upkeep(&mut self, now: i64) {
+    fn upkeep(&mut self, now: i64, folds_max: u32) {
         for _ in 0..8 {
             let files = self.files.values().flatten();
-            let groups = plan(files.map(|(piece, _)| piece.clone()).collect(), at(now));
+            let files = files.map(|(piece, _)| piece.clone()).collect();
+            let groups = plan(files, folds_max, at(now));
             if groups.is_empty() {
                 return;
             }
-            groups.into_iter().for_each(|group| self.fold(&group, now));
+            for group in groups {
+                assert!(group.inputs.len() > 1 && group.rewrites <= folds_max, "{group:?}");
+                self.fold(&group, now);
+            }
         }
     }
 
     fn fold(&mut self, group: &Group, now: i64) {
-        assert!(group.inputs.len() > 1 && group.rewrites <= FOLDS_MAX, "{group:?}");
         let month = group.partition.clone().unwrap();
         let files = self.files.get_mut(&month).unwrap();
         let mut events = Vec::new();

@@ -4,14 +4,14 @@ use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, spawn};
 
 use chrono::Utc;
-use traillake_store::{Error, Lake, Settings, UpkeepOptions};
+use traillake_store::{Error, Settings, UpkeepOptions};
 
-use super::{before, check, check_sums, expire, from, rows};
+use super::{before, check, check_sums, expire, from, rows, set};
 use crate::interruptions::one_of;
 use crate::meanwhile::Meanwhile;
 use crate::turns::Turns;
-use crate::upkeep::{lake_in, later, rounds};
-use crate::world::{self, Disk, Object, STORE, commit, object, read, record};
+use crate::upkeep::{lake_in, rounds};
+use crate::world::{self, Disk, Object, commit, object, read, record};
 
 #[tokio::test]
 async fn beside_upkeep_ingest_and_another_expiry() {
@@ -104,15 +104,6 @@ async fn beside_all(disk: Disk) {
         check_sums(&disk, &snapshot, &format!("seed {seed}")).await;
     }
     assert!(overtaken > 2 && rebased > 2, "{overtaken} overtaken, {rebased} rebased");
-}
-
-async fn set(disk: &Disk, change: impl Fn(&mut Settings)) {
-    let lake = Lake::open_with(&disk.location, disk.options.clone()).await.unwrap();
-    let change = |settings: &mut Settings| {
-        change(settings);
-        Ok(())
-    };
-    lake.set_store(STORE, later(), change).await.unwrap();
 }
 
 #[tokio::test]

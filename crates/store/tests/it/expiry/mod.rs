@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 
 use arrow::array::AsArray;
 use arrow::datatypes::TimestampMicrosecondType;
-use traillake_store::{Expiry, Result, StoreSnapshot, StoreWriter, TableExpiry};
+use traillake_store::{Expiry, Lake, Result, Settings, StoreSnapshot, StoreWriter, TableExpiry};
 
 use crate::upkeep::later;
-use crate::world::{Disk, Ledger, at, audit, read, table_rows, told};
+use crate::world::{Disk, Ledger, STORE, at, audit, read, table_rows, told};
 
 /// The tables that records leave.
 const TABLES: [&str; 3] = ["events", "extras", "variants"];
@@ -26,6 +26,16 @@ pub async fn expire(writer: &StoreWriter, expiry: &Expiry) -> Result<Vec<TableEx
     let due = writer.expiry_due(&writer.latest().await?, expiry.clone()).await?;
     writer.expire(&due, later()).await?;
     Ok(due.tables())
+}
+
+/// Changes what a store is set to.
+pub async fn set(disk: &Disk, change: impl Fn(&mut Settings)) {
+    let lake = Lake::open_with(&disk.location, disk.options.clone()).await.unwrap();
+    let change = |settings: &mut Settings| {
+        change(settings);
+        Ok(())
+    };
+    lake.set_store(STORE, later(), change).await.unwrap();
 }
 
 /// A row: its table, its time, everything else of it.
