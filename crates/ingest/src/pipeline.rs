@@ -75,9 +75,11 @@ pub async fn ingest(
         keep(lookings.iter().map(|looking| looking.begun(began)), &[], &writer).await;
     }
     let mut groups = groups.into_iter().peekable();
+    let mut listed_until = began;
     while let Some(group) = groups.next() {
-        if group.month.as_ref().is_some_and(|month| resumption.passes_over(month)) {
+        if let Some(until) = group.month.as_ref().and_then(|month| resumption.listed_until(month)) {
             report.months_passed_over += 1;
+            listed_until = listed_until.min(until);
             continue;
         }
         let (missing_before, listed_at) = (missing(&report), now());
@@ -110,8 +112,7 @@ pub async fn ingest(
     if report.objects.past_retention > 0 {
         looked.since = looked.since.max(before);
     }
-    // Months that were passed over were listed when nothing more was expected of them.
-    let done = lookings.iter().map(|looking| looking.done(&looked, &report, began));
+    let done = lookings.iter().map(|looking| looking.done(&looked, &report, listed_until));
     keep(done, &course_names, &writer).await;
     Ok(report)
 }

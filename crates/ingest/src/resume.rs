@@ -14,8 +14,9 @@
 //! listed the same. But none goes on from one who reads again, nor does that one from another.
 //!
 //! A month is passed over only while all of this holds:
-//! - it had been over for [`LATE_DAYS`](crate::LATE_DAYS) when it was listed, and has the folders
-//!   that it had then;
+//! - it had been over for [`LATE_DAYS`](crate::LATE_DAYS) when it was listed, or that was a quarter of
+//!   an hour ago at most (who goes on so soon waits no longer for what is delivered meanwhile than
+//!   CloudTrail lets everybody wait), and it has the folders that it had then;
 //! - nothing of it was left out: no fault but what is in the ledger, nothing past retention;
 //! - the run is over the same prefix of the same bucket with the same selection, and for the same
 //!   reason: a follower's sweep goes on from a sweep, what somebody types from what somebody typed;
@@ -84,10 +85,11 @@ impl Resumption {
         Resumption { courses, began }
     }
 
-    /// Returns whether a month was brought in by the run from which this one goes on.
-    pub(crate) fn passes_over(&self, month: &Month) -> bool {
-        let coming = self.courses.get(month.bucket).and_then(Option::as_ref);
-        coming.is_some_and(|coming| coming.course.has(month, self.began))
+    /// Returns until when a month was listed that the run from which this one goes on has brought in:
+    /// it is passed over.
+    pub(crate) fn listed_until(&self, month: &Month) -> Option<DateTime<Utc>> {
+        let coming = self.courses.get(month.bucket).and_then(Option::as_ref)?;
+        coming.course.listed_until(month, self.began)
     }
 
     /// Takes in that a month was brought in whole, and tells the lake.

@@ -14,6 +14,9 @@ use crate::source::Month;
 /// How long after its beginning a run can be gone on with. What is delivered late to a month waits
 /// for a run that lists the month: at most so long, however often runs are cut off.
 const KEPT_DAYS: i64 = 30;
+/// How long ago a month that may still grow can have been listed by the run that is gone on with: about as long
+/// as CloudTrail takes to deliver.
+const FRESH: TimeDelta = TimeDelta::minutes(15);
 
 /// A run over a bucket, as far as it has come: with all those that it went on from, one run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,35 +30,59 @@ pub(crate) struct Course {
     /// that, by the number of a round alone, and it is not believed.
     #[serde(flatten)]
     mark: Option<Mark>,
-    /// Months that it has listed and brought in whole, each with the hash of its folders' names.
+    /// Months that were over when it listed them and that it has brought in whole, each with the hash of
+    /// its folders' names.
     #[serde(default)]
     months: BTreeMap<String, String>,
+    /// Months that it has brought in, too, but that may have grown since.
+    #[serde(default)]
+    growing: BTreeMap<String, Growing>,
+}
+
+/// A month that may have grown since it was listed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Growing {
+    listed_at: DateTime<Utc>,
+    /// Hash of its folders' names.
+    folders: String,
 }
 
 impl Course {
     /// Returns a run that has only begun.
     pub(crate) fn begun(began: DateTime<Utc>) -> Course {
-        Course { began, is_ended: false, mark: None, months: BTreeMap::new() }
+        let (months, growing) = Default::default();
+        Course { began, is_ended: false, mark: None, months, growing }
     }
 
-    /// Returns whether it has brought in a month, with the folders that the month has `now`. (A month
-    /// that is not over now was noted by a clock that was ahead.)
-    pub(crate) fn has(&self, month: &Month, now: DateTime<Utc>) -> bool {
-        is_over(&month.label, now) && self.months.get(&month.label) == Some(&month.folders)
+    /// Returns until when it has listed a month that it has brought in, with the folders that the
+    /// month has `now`: until `now` where nothing more is expected of it; none where it has not, or
+    /// so long ago that more may have come. (What was listed later than now, a clock noted that was
+    /// ahead.)
+    pub(crate) fn listed_until(&self, month: &Month, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        if is_over(&month.label, now) && self.months.get(&month.label) == Some(&month.folders) {
+            return Some(now);
+        }
+        let growing = self.growing.get(&month.label)?;
+        let is_fresh = (TimeDelta::zero()..=FRESH).contains(&(now - growing.listed_at));
+        (is_fresh && growing.folders == month.folders).then_some(growing.listed_at)
     }
 
     /// Takes in that a month was brought in whole; `mark` is the store's newest commit, where that
-    /// is known. Returns whether somebody can go on from there: not where the month may still grow,
-    /// as it may for [`LATE_DAYS`] after its end, and not without a mark.
+    /// is known. Returns whether somebody can go on from there: not without a mark. (A month may grow
+    /// for [`LATE_DAYS`] after its end.)
     pub(crate) fn finish(
         &mut self,
         month: &Month,
         listed_at: DateTime<Utc>,
         mark: Option<Mark>,
     ) -> bool {
-        let Some(mark) = mark.filter(|_| is_over(&month.label, listed_at)) else { return false };
+        let Some(mark) = mark else { return false };
         self.mark = self.mark.max(Some(mark));
-        self.months.insert(month.label.clone(), month.folders.clone());
+        let (label, folders) = (month.label.clone(), month.folders.clone());
+        match is_over(&label, listed_at) {
+            true => drop(self.months.insert(label, folders)),
+            false => drop(self.growing.insert(label, Growing { folders, listed_at })),
+        }
         true
     }
 
@@ -63,6 +90,7 @@ impl Course {
     pub(super) fn end(&mut self) {
         self.is_ended = true;
         self.months.clear();
+        self.growing.clear();
     }
 
     /// Returns the commit that a lake must have in which it can be gone on with.
@@ -82,7 +110,12 @@ impl Course {
         let is_ended = self.is_ended || other.is_ended;
         let mut months = self.months;
         months.extend(other.months);
-        let mut course = Course { mark, months, ..other };
+        let mut growing = self.growing;
+        for (label, theirs) in other.growing {
+            let latest = growing.remove(&label).map_or(theirs.clone(), |ours| ours.max(theirs));
+            growing.insert(label, latest);
+        }
+        let mut course = Course { mark, months, growing, ..other };
         if is_ended {
             course.end();
         }

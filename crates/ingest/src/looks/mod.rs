@@ -96,15 +96,15 @@ impl Looking {
         Looks { looked_at, places: places.collect(), ..Looks::default() }
     }
 
-    /// Returns what was looked at, given what went wrong.
+    /// Returns what was looked at until `listed_until`, given what went wrong.
     pub(crate) fn done(
         &self,
         selection: &Selection,
         report: &Report,
-        began: DateTime<Utc>,
+        listed_until: DateTime<Utc>,
     ) -> Looks {
-        let began = to_the_hour(began);
-        let until = selection.until.map_or(began, |until| until.min(began));
+        let looked_at = to_the_hour(listed_until);
+        let until = selection.until.map_or(looked_at, |until| until.min(looked_at));
         let mut window = Spans::of(Span::between(selection.since, until));
         // Below a prefix that names a day or a month there is nothing else.
         if let Some((first, end)) = Scope::of(&self.uri).days {
@@ -124,7 +124,7 @@ impl Looking {
         };
         let places = self.places.0.iter();
         let places = places.map(|(place, first)| (place.clone(), known(place, *first)));
-        Looks { looked_at: Some(began), places: places.collect(), ..Looks::default() }
+        Looks { looked_at: Some(looked_at), places: places.collect(), ..Looks::default() }
     }
 }
 

@@ -182,26 +182,30 @@ fn mark(round: i64) -> Option<Mark> {
 }
 
 #[test]
-fn a_run_has_only_months_of_which_nothing_more_is_expected() {
-    let mut course = Course::begun(at("2024-03-01"));
-    let mut finish = |label: &str, listed_at: &str| {
-        let had = course.finish(&month(label, "a"), at(listed_at), mark(7));
-        assert_eq!(had, course.has(&month(label, "a"), at(listed_at)), "{label}");
-        had
+fn a_run_has_months_of_which_nothing_more_is_expected_and_for_a_quarter_of_an_hour_others() {
+    let check = |label: &str, listed_at: &str, now: &str, until: Option<&str>| {
+        let mut course = Course::begun(at("2024-03-01"));
+        assert!(course.finish(&month(label, "a"), at(listed_at), mark(7)));
+        let found = course.listed_until(&month(label, "a"), at(now));
+        assert_eq!(found, until.map(at), "{label}, listed at {listed_at}, at {now}");
+        let others = course.listed_until(&month(label, "b"), at(now));
+        assert_eq!(others, None, "{label}: its folders are others now");
     };
-    assert!(!finish("2024/02", "2024-03-03T23:59:59Z"));
-    assert!(finish("2024/02", "2024-03-04"));
-    assert!(finish("2023/12", "2024-03-04"));
-    assert!(!finish("2024/03", "2024-03-04"));
-    assert!(!finish("2024/xx", "2024-03-04"));
-    let now = at("2024-03-04");
-    assert!(!course.has(&month("2024/02", "b"), now), "its folders are others now");
+    check("2024/02", "2024-03-04", "2024-03-09", Some("2024-03-09"));
+    check("2023/12", "2024-03-04", "2024-03-04", Some("2024-03-04"));
+    for growing in ["2024/02", "2024/03", "2024/xx"] {
+        let listed_at = "2024-03-03T23:50:00Z";
+        check(growing, listed_at, listed_at, Some(listed_at));
+        check(growing, listed_at, "2024-03-04T00:05:00Z", Some(listed_at));
+        check(growing, listed_at, "2024-03-04T00:05:01Z", None);
+        check(growing, listed_at, "2024-03-03T23:49:59Z", None);
+    }
     // A clock that was ahead believed that a month was over.
-    assert!(course.finish(&month("2024/06", "a"), at("2031-01-01"), mark(7)));
-    assert!(!course.has(&month("2024/06", "a"), now));
+    check("2024/06", "2031-01-01", "2024-03-04", None);
     // Nothing would tell a lake that has the month from one that does not.
-    assert!(!course.finish(&month("2023/11", "a"), now, None));
-    assert!(!course.has(&month("2023/11", "a"), now));
+    let mut course = Course::begun(at("2024-03-01"));
+    assert!(!course.finish(&month("2023/11", "a"), at("2024-03-04"), None));
+    assert_eq!(course.listed_until(&month("2023/11", "a"), at("2024-03-04")), None);
 }
 
 #[test]
@@ -209,8 +213,10 @@ fn a_run_is_gone_on_with_until_it_has_ended() {
     let mut course = Course::begun(at("2024-03-10"));
     assert!(course.finish(&month("2024/01", "a"), at("2024-03-10"), mark(7)));
     let told = |course: &Course| Looks::of_course("over".to_owned(), course.clone());
+    assert!(course.finish(&month("2024/03", "a"), at("2024-03-10"), mark(7)));
     let mut further = course.clone();
     assert!(further.finish(&month("2023/12", "a"), at("2024-03-11"), mark(9)));
+    assert!(further.finish(&month("2024/03", "a"), at("2024-03-11"), mark(9)));
     assert_eq!(further.mark(), mark(9));
     let mut later = Course::begun(at("2024-03-20"));
     assert!(later.finish(&month("2024/02", "a"), at("2024-03-20"), mark(8)));

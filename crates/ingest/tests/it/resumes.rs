@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use traillake_ingest::{CancelFlag, Progress, Report};
+use chrono::{DateTime, TimeDelta, Utc};
+use traillake_ingest::{CancelFlag, Progress, Report, ingest};
 use traillake_testkit::s3::{Asked, Spoiled};
 
 use crate::buckets::{World, count};
-use crate::{gzip, key, log, truth};
+use crate::{gzip, key, log, now, truth};
 
 /// The months of the trail, as they come in.
 const MONTHS: [&str; 3] = ["2024/05", "2024/04", "2024/03"];
@@ -148,21 +149,50 @@ async fn a_month_is_passed_over_only_where_it_is_as_it_was_and_whole() {
     }
 }
 
+/// So many minutes after the time at which the clock of these tests stands: 2025-06-15T15:06:40Z.
+fn at<const MINUTES: i64>() -> DateTime<Utc> {
+    now() + TimeDelta::minutes(MINUTES)
+}
+
+/// A run at a time, cut off when it has brought in so many parts and listed the next.
+async fn run_at(world: &World, clock: fn() -> DateTime<Utc>, after: usize) -> Report {
+    let cancel = CancelFlag::default();
+    let progress = CutOff { after, parts: AtomicUsize::new(0), cancel: cancel.clone() };
+    let (writer, sources) = (world.bench.writer().await, vec![world.source("")]);
+    let options = world.bench.options.clone();
+    ingest(writer, sources, options, &progress, &cancel, clock).await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_month_that_may_still_grow_is_listed_again() {
-    let world = World::new().await;
-    // The clock of these tests stands at 2025-06-15.
-    for (n, month) in ["2025/04", "2025/05", "2025/06"].into_iter().enumerate() {
-        let (folder, day) = (format!("{month}/10"), format!("{}10", month.replace('/', "")));
-        let name = format!("111122223333_CloudTrail_eu-west-1_{day}T1200Z_a.json.gz");
-        let key = format!("AWSLogs/111122223333/CloudTrail/eu-west-1/{folder}/{name}");
-        world.put(&key, gzip(log(n as u32..n as u32 + 1)));
+async fn a_month_that_may_still_grow_is_listed_again_but_for_who_goes_on_at_once() {
+    // Ten minutes later, and twenty. To the hour, a bucket counts as looked at until its least lately
+    // listed month was.
+    type Case = (fn() -> DateTime<Utc>, u64, &'static [&'static str], &'static str);
+    let cases: [Case; 2] = [
+        (at::<60>, 2, &["2025/04"], "2025-06-15T15:00:00Z"),
+        (at::<70>, 1, &["2025/04", "2025/06"], "2025-06-15T16:00:00Z"),
+    ];
+    for (again, passed_over, listed, until) in cases {
+        let world = World::new().await;
+        for (n, month) in ["2025/04", "2025/05", "2025/06"].into_iter().enumerate() {
+            let (folder, day) = (format!("{month}/10"), format!("{}10", month.replace('/', "")));
+            let name = format!("111122223333_CloudTrail_eu-west-1_{day}T1200Z_a.json.gz");
+            let key = format!("AWSLogs/111122223333/CloudTrail/eu-west-1/{folder}/{name}");
+            world.put(&key, gzip(log(n as u32..n as u32 + 1)));
+        }
+        assert!(run_at(&world, at::<50>, BEFORE_MONTHS + 2).await.cancelled);
+        world.s3.asked();
+        let second = run_at(&world, again, usize::MAX).await;
+        assert_eq!(second.months_passed_over, passed_over);
+        assert_eq!((second.objects.known, second.objects.read), (2 - passed_over, 1));
+        let asked: Vec<String> = months_listed(&world.s3.asked()).into_keys().collect();
+        assert_eq!(asked, listed);
+        assert_eq!(world.bench.rows("events").await, 3);
+        let looks = world.bench.writer().await.looks().await.unwrap();
+        let told: String =
+            looks.iter().map(|look| String::from_utf8(look.text.clone()).unwrap()).collect();
+        assert!(told.contains(&format!("[null,\"{until}\"]")), "{told}");
+        let third = run_at(&world, again, usize::MAX).await;
+        assert_eq!((third.months_passed_over, third.objects.known), (0, 3));
     }
-    assert!(cut_off(&world, BEFORE_MONTHS + 2).await.cancelled);
-    world.s3.asked();
-    let second = world.ingest().await;
-    assert_eq!((second.months_passed_over, second.objects.known), (1, 1));
-    let listed: Vec<String> = months_listed(&world.s3.asked()).into_keys().collect();
-    assert_eq!(listed, ["2025/04", "2025/06"]);
-    assert_eq!(world.bench.rows("events").await, 3);
 }
