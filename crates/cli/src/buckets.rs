@@ -24,7 +24,7 @@ mod whom;
 
 use class::InClass;
 pub use found::Found;
-pub use whom::as_whom;
+pub use whom::{as_whom, whose};
 
 /// Region of an endpoint that is not AWS's, where nothing names one.
 const REGION_ELSEWHERE: &str = "us-east-1";

@@ -11,7 +11,7 @@ use aws_sdk_sqs::types::{
 };
 use tokio::task::JoinHandle;
 use traillake_ingest::{Arrival, Notice, notice};
-use traillake_store::spelled_out;
+use traillake_store::{Refusal, spelled_out};
 use url::Url;
 
 use crate::buckets::{self, BucketArgs};
@@ -31,6 +31,8 @@ const EXTENDED_EVERY: Duration = Duration::from_secs(40);
 pub struct Queue {
     client: Client,
     url: Arc<str>,
+    /// Whose credentials the client has.
+    whose: Arc<str>,
 }
 
 /// A message that is held.
@@ -58,7 +60,8 @@ impl Queue {
         } else if config.region().is_none() {
             builder = builder.region(Region::new("us-east-1"));
         }
-        Ok(Queue { client: Client::from_conf(builder.build()), url: url.into() })
+        let client = Client::from_conf(builder.build());
+        Ok(Queue { client, url: url.into(), whose: buckets::whose(args).into() })
     }
 
     /// Takes what is in the queue, waiting for the first message for so long (20 s at most).
@@ -164,7 +167,11 @@ impl Queue {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        let (url, said) = (&self.url, said(error));
+        let url = &self.url;
+        let said = match Refusal::of_session(&self.whose, error.code(), error) {
+            Some(refusal) => refusal.to_string(),
+            None => said(error),
+        };
         let code = error.code().unwrap_or_default();
         // In the message: of what goes wrong while a source is followed no hint is told.
         let denied = match code.starts_with("AccessDenied") {
@@ -217,5 +224,48 @@ pub struct Held(JoinHandle<()>);
 impl Drop for Held {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_credential_types::provider::error::CredentialsError;
+    use aws_credential_types::provider::{ProvideCredentials, future};
+    use aws_sdk_sqs::config::BehaviorVersion;
+    use aws_smithy_http_client::Builder;
+    use traillake_store::path_of_profile;
+
+    use super::*;
+
+    /// A profile whose single sign-on is over.
+    #[derive(Debug)]
+    struct SignedOut;
+
+    impl ProvideCredentials for SignedOut {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            let over = "the SSO token has expired and cannot be refreshed";
+            future::ProvideCredentials::ready(Err(CredentialsError::provider_error(over)))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sign_on_that_is_over_says_how_to_sign_on_again() {
+        let config = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .http_client(Builder::new().build_http())
+            .credentials_provider(SignedOut)
+            .build();
+        let client = Client::from_conf(config);
+        let url = "https://sqs.eu-west-1.amazonaws.com/111122223333/told";
+        let queue = Queue { client, url: url.into(), whose: path_of_profile("corp").into() };
+        let said = queue.receive(Duration::ZERO).await.err().unwrap().to_string();
+        let words =
+            format!("could not read the queue `{url}`: no AWS credentials: the SSO session");
+        assert!(said.starts_with(&words), "{said}");
+        assert!(said.ends_with("renew it with `aws sso login --profile corp`"), "{said}");
     }
 }

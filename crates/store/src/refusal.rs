@@ -122,7 +122,7 @@ impl Refusal {
         Some(match code.as_str() {
             "NoSuchBucket" => Refusal::NoBucket { bucket: bucket.to_string() },
             "InvalidObjectState" => Refusal::Archived,
-            "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" => Refusal::Expired,
+            code if has_expired(code) => Refusal::Expired,
             "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" => {
                 Refusal::WrongCredentials { code }
             }
@@ -148,25 +148,39 @@ impl Refusal {
         }
     }
 
-    /// Reads why there are no credentials. What the AWS configuration says of SSO ends with one of
-    /// a few sentences (`aws-config`, `sso::token`; IAM Identity Center, `GetRoleCredentials`).
-    /// `whose` is [`path_of_profile`] where a profile was asked.
     fn without_credentials(whose: &str, error: &(dyn StdError + 'static)) -> Refusal {
+        let nobody = || Refusal::NoCredentials { said: spelled_out(error) };
+        Refusal::without_session(whose, error).unwrap_or_else(nobody)
+    }
+
+    /// Returns what an error of any service of AWS means that answered with `code`, or was not asked,
+    /// where it is a session that is over; else none.
+    ///
+    /// What the AWS configuration says of SSO ends with one of a few sentences (`aws-config`,
+    /// `sso::token`; IAM Identity Center, `GetRoleCredentials`). `whose` is [`path_of_profile`] where
+    /// a profile was asked.
+    pub fn of_session(
+        whose: &str,
+        code: Option<&str>,
+        error: &(dyn StdError + 'static),
+    ) -> Option<Refusal> {
+        match code {
+            Some(code) => has_expired(code).then_some(Refusal::Expired),
+            None => Refusal::without_session(whose, error),
+        }
+    }
+
+    fn without_session(whose: &str, error: &(dyn StdError + 'static)) -> Option<Refusal> {
         let is_of_sso = |said: &str| {
             let said = said.to_ascii_lowercase();
             said.contains("sso token") || said.contains("session token not found or invalid")
         };
-        let sso = chain(error).map(ToString::to_string).find(|said| is_of_sso(said));
-        match sso {
-            Some(said) => {
-                let renewed_by = match whose.strip_prefix(OF_PROFILE) {
-                    Some(name) => format!("aws sso login --profile {name}"),
-                    None => "aws sso login".to_string(),
-                };
-                Refusal::SignedOut { said, renewed_by }
-            }
-            None => Refusal::NoCredentials { said: spelled_out(error) },
-        }
+        let said = chain(error).map(ToString::to_string).find(|said| is_of_sso(said))?;
+        let renewed_by = match whose.strip_prefix(OF_PROFILE) {
+            Some(name) => format!("aws sso login --profile {name}"),
+            None => "aws sso login".to_string(),
+        };
+        Some(Refusal::SignedOut { said, renewed_by })
     }
 
     /// Reads which permission is missing, from S3's own words where it has some: `… is not
@@ -196,6 +210,12 @@ impl Refusal {
         };
         Refusal::Denied { action, resource, ending }
     }
+}
+
+/// Returns whether this is AWS's code for credentials that were good for a while: S3's, and those of
+/// its other services (<https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html>).
+fn has_expired(code: &str) -> bool {
+    matches!(code, "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired")
 }
 
 /// What the path of an error of credentials begins with that are a profile's.

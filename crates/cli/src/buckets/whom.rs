@@ -79,9 +79,14 @@ pub(super) async fn credentials(
     config: &SdkConfig,
     args: &BucketArgs,
 ) -> anyhow::Result<Credentials> {
+    let provider = provider(config, args).await?;
+    Ok(Credentials { provider, whose: whose(args), held: Mutex::new(None) })
+}
+
+/// Returns whose credentials they are, as the errors of a profile's name it.
+pub fn whose(args: &BucketArgs) -> String {
     let profile = args.profile.clone().or_else(|| env_vars::read(env_vars::AWS_PROFILE));
-    let whose = profile.map_or_else(|| "credentials".to_owned(), |name| path_of_profile(&name));
-    Ok(Credentials { provider: provider(config, args).await?, whose, held: Mutex::new(None) })
+    profile.map_or_else(|| "credentials".to_owned(), |name| path_of_profile(&name))
 }
 
 async fn provider(

@@ -1,10 +1,8 @@
-//! `traillake ingest --follow`: looks, messages and sweeps go on beside one another.
+//! `traillake ingest --follow`: looks and sweeps go on beside one another.
 
 use std::io::{BufRead as _, BufReader, Lines, Read as _};
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::{DateTime, Utc};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
@@ -12,22 +10,20 @@ use serde_json::Value;
 use traillake_testkit::s3::{Asked, Spoiled};
 
 use crate::buckets::World;
-use crate::double::{self, JSON, Request};
 use crate::folder::{BINARY, Folder, event, log};
 use crate::followed::until;
-use crate::queue::Queue;
 use crate::served::{Served, token};
 
 /// A follower that a test starts; it is ended with the value.
-struct Follower {
-    child: Child,
+pub struct Follower {
+    pub child: Child,
     /// What it brought in, a line each time.
-    told: Lines<BufReader<ChildStdout>>,
-    said: BufReader<ChildStderr>,
+    pub told: Lines<BufReader<ChildStdout>>,
+    pub said: BufReader<ChildStderr>,
 }
 
 impl Follower {
-    fn start(world: &World, args: &[&str], env: &[(&str, &str)]) -> Follower {
+    pub fn start(world: &World, args: &[&str], env: &[(&str, &str)]) -> Follower {
         let mut command = world.here.command(BINARY);
         world.set(command.args([&["ingest", "--follow"], args].concat()));
         command.envs(env.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -38,7 +34,7 @@ impl Follower {
     }
 
     /// Asks it to stop, and returns when it has heard.
-    fn ask_to_stop(&mut self, here: &Folder) {
+    pub fn ask_to_stop(&mut self, here: &Folder) {
         let pid = self.child.id().to_string();
         assert!(here.command("kill").args(["-TERM", &pid]).status().unwrap().success());
         let mut line = String::new();
@@ -57,13 +53,13 @@ impl Drop for Follower {
 }
 
 /// A key of `at`, as CloudTrail delivers it.
-fn key(at: DateTime<Utc>) -> String {
+pub fn key(at: DateTime<Utc>) -> String {
     let place = "111122223333_CloudTrail_eu-west-1";
     let (day, minute) = (at.format("%Y/%m/%d"), at.format("%Y%m%dT%H%MZ"));
     format!("AWSLogs/111122223333/CloudTrail/eu-west-1/{day}/{place}_{minute}_a.json")
 }
 
-const COUNT: &str = "SELECT count(*), count(DISTINCT eventID) FROM events";
+pub const COUNT: &str = "SELECT count(*), count(DISTINCT eventID) FROM events";
 
 #[test]
 fn what_comes_today_does_not_wait_for_a_sweep_of_years() {
@@ -85,7 +81,7 @@ fn what_comes_today_does_not_wait_for_a_sweep_of_years() {
 }
 
 /// Puts an object with one event as if CloudTrail had delivered it at that time.
-fn put(world: &World, at: DateTime<Utc>, id: u32) {
+pub fn put(world: &World, at: DateTime<Utc>, id: u32) {
     let path = world.s3.bucket_folder("trail").join(key(at));
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, log(&[event(id, "GetObject", "")])).unwrap();
@@ -205,157 +201,6 @@ fn logs_past_retention_are_left_out_and_do_not_stop_a_follower() {
     assert_eq!(world.csv("lake", "SELECT count(*) FROM system.objects"), "1\n");
     follower.ask_to_stop(&world.here);
     assert_eq!(follower.child.wait().unwrap().code(), Some(130));
-}
-
-/// A queue in which a message of no consequence comes as soon as it is asked for.
-struct BusyQueue {
-    url: String,
-    received: Arc<AtomicUsize>,
-}
-
-impl BusyQueue {
-    /// A queue that says `attributes` when it is asked how many messages wait.
-    fn start(attributes: &'static str) -> BusyQueue {
-        let received = Arc::new(AtomicUsize::new(0));
-        let counted = received.clone();
-        let url = double::play(JSON, move |request| {
-            (200, answer(request, &counted, attributes).to_owned())
-        });
-        BusyQueue { url, received }
-    }
-
-    fn received(&self) -> usize {
-        self.received.load(Ordering::Relaxed)
-    }
-}
-
-/// Answers a request in SQS's JSON protocol.
-fn answer<'a>(request: &Request, received: &AtomicUsize, attributes: &'a str) -> &'a str {
-    match request.header("x-amz-target") {
-        "AmazonSQS.ReceiveMessage"
-            if received.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) =>
-        {
-            r#"{"Messages":[{"MessageId":"m","ReceiptHandle":"r",
-                "Body":"{\"Event\":\"s3:TestEvent\"}"}]}"#
-        }
-        "AmazonSQS.DeleteMessageBatch" => r#"{"Successful":[{"Id":"0"}],"Failed":[]}"#,
-        "AmazonSQS.GetQueueAttributes" => attributes,
-        _ => "{}",
-    }
-}
-
-const EIGHT_WAIT: &str = r#"{"Attributes":{"ApproximateNumberOfMessages":"7",
-    "ApproximateNumberOfMessagesNotVisible":"1"}}"#;
-
-#[test]
-fn a_busy_queue_of_one_source_makes_nobody_look_at_another_more_often() {
-    let world = World::new();
-    let queue = BusyQueue::start(EIGHT_WAIT);
-    world.run(&["source", "add", "plain", "s3://trail"]).done();
-    world.run(&["source", "add", "told", "s3://home", "--sqs", &queue.url]).done();
-    let env = [("AWS_ENDPOINT_URL", queue.url.as_str())];
-    let mut follower = Follower::start(&world, &["--every", "1h"], &env);
-    let told = follower.told.next().unwrap().unwrap();
-    assert!(told.contains("plain: 141 objects, 685 records = 677 stored"), "{told}");
-    world.s3.asked();
-    let before = queue.received();
-    until("further messages", || queue.received() > before + 20);
-    let listings = world.s3.asked().into_iter().filter(|asked| asked.path.starts_with("/trail"));
-    assert_eq!(listings.collect::<Vec<_>>(), [], "it was looked at, and the hour is not over");
-    follower.ask_to_stop(&world.here);
-    assert_eq!(follower.child.wait().unwrap().code(), Some(130));
-    let status = world.run(&["status"]).done().stdout;
-    assert!(status.contains("source told: s3://home, last success"), "{status}");
-    assert_eq!(status.matches(", 8 messages wait").count(), 1, "{status}");
-}
-
-#[test]
-fn a_queue_that_does_not_say_how_many_messages_wait_is_not_taken_at_less() {
-    let world = World::new();
-    let queue = BusyQueue::start(r#"{"Attributes":{"ApproximateNumberOfMessages":"7"}}"#);
-    world.run(&["source", "add", "told", "s3://home", "--sqs", &queue.url]).done();
-    let env = [("AWS_ENDPOINT_URL", queue.url.as_str())];
-    let mut follower = Follower::start(&world, &["--every", "1h"], &env);
-    // It is asked each time that messages were removed.
-    until("further messages", || queue.received() > 20);
-    follower.ask_to_stop(&world.here);
-    assert_eq!(follower.child.wait().unwrap().code(), Some(130));
-    let status = world.run(&["status"]).done().stdout;
-    assert!(status.contains("source told: s3://home") && !status.contains(" wait"), "{status}");
-}
-
-#[test]
-fn a_message_about_an_object_that_is_gone_stays_until_its_bucket_can_be_listed() {
-    let world = World::new();
-    let queue = Queue::start();
-    let env = [("AWS_ENDPOINT_URL", queue.url.as_str())];
-    let args = ["s3://trail", "--sqs", queue.url.as_str(), "--every", "1s"];
-    let mut follower = Follower::start(&world, &args, &env);
-    // What the demo's trail holds is old: its sweep brings it in.
-    let told = follower.told.next().unwrap().unwrap();
-    assert!(told.contains("141 objects"), "{told}");
-    // To HEAD there is no word of what is not there.
-    let absent = Spoiled::Refused(404, "NoSuchBucket");
-    world.s3.spoil(move |_, asked| asked.path.starts_with("/trail").then_some(absent));
-    queue.tell_of("trail", &key(Utc::now()));
-    for _ in 0..2 {
-        until("the bucket to be listed", || {
-            queue.removed() > 0 || world.s3.asked().iter().any(Asked::is_listing)
-        });
-        assert_eq!(queue.removed(), 0, "nobody knows that it is gone");
-        queue.show();
-    }
-    world.s3.heal();
-    queue.show();
-    until("the message to be removed", || queue.removed() == 1);
-    follower.ask_to_stop(&world.here);
-    assert_eq!(follower.child.wait().unwrap().code(), Some(130));
-}
-
-#[test]
-fn what_sqs_refuses_is_told_in_its_words_alone() {
-    let absent = r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"It is not there."}"#;
-    let denied = r#"{"__type":"AccessDeniedException","message":"Not for you."}"#;
-    let check = |status: u16, answer: &'static str, words: &str| {
-        let world = World::new();
-        let url = double::play(JSON, move |_| (status, answer.to_owned()));
-        world.run(&["source", "add", "told", "s3://home", "--sqs", &url]).done();
-        let env = [("AWS_ENDPOINT_URL", url.as_str())];
-        let mut follower = Follower::start(&world, &["--every", "1h"], &env);
-        let mut line = String::new();
-        while !line.contains("could not read the queue") {
-            line.clear();
-            assert_ne!(follower.said.read_line(&mut line).unwrap(), 0, "it refused nothing");
-        }
-        let said = format!("warning: could not read the queue `{url}`: {words}; next look in ");
-        assert!(line.starts_with(&said), "{line}");
-    };
-    check(400, absent, "there is no such queue");
-    let words = "AccessDeniedException: Not for you. (is `sqs:ReceiveMessage` allowed on it?)";
-    check(403, denied, words);
-}
-
-#[test]
-fn a_queue_is_for_one_source() {
-    let world = World::new();
-    let add = |name: &str, queue: &str| {
-        let url = format!("https://sqs.eu-west-1.amazonaws.com/111122223333/{queue}");
-        world.run(&["source", "add", name, "s3://trail", "--sqs", &url])
-    };
-    add("one", "told").done();
-    let refused = add("two", "told").exited(2).stderr;
-    assert!(refused.contains("/told` tells the source `one` already\nhint: "), "{refused}");
-    add("two", "other").done();
-}
-
-#[test]
-fn a_queue_that_can_be_none_is_no_source() {
-    let here = Folder::new();
-    for url in ["notaurl", "arn:aws:sqs:eu-west-1:111122223333:trail"] {
-        let ran = here.run(&["source", "add", "trail", "s3://trail", "--sqs", url]).exited(2);
-        assert!(ran.stderr.contains(&format!("error: `{url}` is no queue\n")), "{}", ran.stderr);
-    }
-    assert!(!here.path("lake").exists());
 }
 
 #[test]

@@ -28,6 +28,7 @@ mod killed_upkeep;
 mod kills;
 mod logins;
 mod maintain;
+mod messages;
 mod prove;
 mod reached;
 mod readme;
