@@ -15,7 +15,7 @@ use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
-use object_store::{BackoffConfig, RetryConfig};
+use object_store::{BackoffConfig, ClientOptions, RetryConfig};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::SimpleAuth;
 use s3s::path::S3Path;
@@ -76,6 +76,8 @@ pub enum Spoiled {
     Late(u64),
     /// It is done and answered when the S3 is healed, even if nobody waits for it any more.
     Held,
+    /// It is done, and never answered.
+    Unanswered,
     /// It is answered with this page of XML, and nothing happens.
     Answered(&'static str),
 }
@@ -151,11 +153,27 @@ impl S3 {
     /// # Errors
     /// When the client cannot be made.
     pub fn client(&self, bucket: &str) -> object_store::Result<AmazonS3> {
+        self.client_with(bucket, ClientOptions::new())
+    }
+
+    /// Returns a client of one bucket that waits for an answer for so long.
+    ///
+    /// # Errors
+    /// When the client cannot be made.
+    pub fn client_waiting(
+        &self,
+        bucket: &str,
+        patience: std::time::Duration,
+    ) -> object_store::Result<AmazonS3> {
+        self.client_with(bucket, ClientOptions::new().with_timeout(patience))
+    }
+
+    fn client_with(&self, bucket: &str, options: ClientOptions) -> object_store::Result<AmazonS3> {
         AmazonS3Builder::new()
             .with_bucket_name(bucket)
             .with_region("us-east-1")
             .with_endpoint(self.endpoint())
-            .with_allow_http(true)
+            .with_client_options(options.with_allow_http(true))
             .with_access_key_id(ACCESS_KEY)
             .with_secret_access_key(SECRET_KEY)
             .with_retry(self.retry())
@@ -290,6 +308,7 @@ impl Desk {
             Some(Spoiled::DoneThenRefused(status, code)) => refusal(status, code, "spoiled"),
             Some(Spoiled::Agreed) => agreement(),
             Some(Spoiled::BrokenOff(bytes)) => broken_off(response, bytes).await,
+            Some(Spoiled::Unanswered) => std::future::pending().await,
             Some(Spoiled::Refused(..) | Spoiled::Told(..) | Spoiled::Late(_))
             | Some(Spoiled::Held | Spoiled::Answered(_))
             | None => response.map(|body| body.boxed_unsync()),

@@ -1,12 +1,15 @@
 //! What a lake in a bucket costs its readers, counted by the S3 itself.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use object_store::path::Path;
 use serde_json::json;
 use traillake_store::{CacheOptions, Error, Lake, OpenOptions, StoreSnapshot, StoreWriter};
 use traillake_testkit::damage;
+use traillake_testkit::random::Random;
 use traillake_testkit::s3::{Asked, S3, Spoiled};
 
 use crate::world::{self, Object, STORE, at, objects, spec};
@@ -73,7 +76,7 @@ async fn events_of(lake: &Lake) -> Result<StoreSnapshot, Error> {
 }
 
 /// Makes a commit name so many files more, which nobody reads.
-fn add_files(commit: &Path, count: usize) {
+fn add_files(commit: &std::path::Path, count: usize) {
     let mut actions = damage::actions(&std::fs::read(commit).unwrap()).unwrap();
     damage::multiply(&mut actions, count, |add, number| {
         add["path"] = json!(format!("month=2001-01/part-{number:08}.parquet"));
@@ -83,7 +86,7 @@ fn add_files(commit: &Path, count: usize) {
 }
 
 /// After how many commits a checkpoint follows on one, by those there are.
-fn commits_to_checkpoint(log: &Path) -> i64 {
+fn commits_to_checkpoint(log: &std::path::Path) -> i64 {
     let names = std::fs::read_dir(log).unwrap().map(|entry| entry.unwrap().file_name());
     let version = |name: String| name.strip_suffix(".checkpoint.parquet")?.parse::<i64>().ok();
     let mut versions: Vec<i64> =
@@ -147,6 +150,59 @@ async fn what_is_remembered_never_hides_a_round() {
     bucket.commit(&objects("b", 0, 1, 3), 6).await;
     tokio::time::sleep(std::time::Duration::from_millis(600)).await;
     assert_eq!(events_of(&lake).await.unwrap().token, 6);
+}
+
+/// Reads ranges of a data file through the cache of a lake; which bytes S3 is asked for so.
+async fn asked_for(bucket: &Bucket, file: &(Path, Vec<u8>), ranges: &[Range<u64>]) -> Vec<String> {
+    let snapshot = events_of(&bucket.open().await).await.unwrap();
+    let objects = snapshot.table("events").unwrap().object_store().clone();
+    bucket.s3.asked();
+    let read = objects.get_ranges(&file.0, ranges).await.unwrap();
+    for (range, read) in ranges.iter().zip(&read) {
+        let expected = &file.1[range.start as usize..(range.end as usize).min(file.1.len())];
+        assert!(read == expected, "{range:?}: {} bytes", read.len());
+    }
+    let mut asked: Vec<String> =
+        bucket.s3.asked_with("range").into_iter().filter_map(|(_, range)| range).collect();
+    asked.sort();
+    asked
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ranges_of_a_large_data_file_are_asked_for_in_runs_of_blocks_and_kept() {
+    const BLOCK: u64 = 1 << 20;
+    let bucket = Bucket::new().await;
+    bucket.commit(&objects("a", 0, 1, 3), 1).await;
+    let mut random = Random::new(1);
+    let bytes: Vec<u8> =
+        (0..BLOCK * 37 / 2 / 8).flat_map(|_| random.next().to_le_bytes()).collect();
+    let size = bytes.len() as u64;
+    let path = Path::from(format!("stores/{STORE}/events/month=2023-11/part-large.parquet"));
+    std::fs::write(bucket.s3.bucket_folder("home").join(path.as_ref()), &bytes).unwrap();
+    let file = (path, bytes);
+    // What is read, and what is asked for so: first bytes, and those behind the last.
+    let check = async |read: &[(u64, u64)], expected: &[(u64, u64)]| {
+        let ranges: Vec<Range<u64>> = read.iter().map(|(first, end)| *first..*end).collect();
+        let header = |(first, end): &(u64, u64)| format!("bytes={first}-{}", end - 1);
+        let expected: Vec<String> = expected.iter().map(header).collect();
+        assert_eq!(asked_for(&bucket, &file, &ranges).await, expected, "{read:?}");
+    };
+    // What lies close together is one request, what lies apart another; inside blocks, over their edges.
+    let apart = [(100, 200), (150, 300), (BLOCK - 10, BLOCK + 10), (3 * BLOCK, 3 * BLOCK + 1)];
+    check(&apart, &[(0, 2 * BLOCK), (3 * BLOCK, 4 * BLOCK)]).await;
+    check(&apart, &[]).await;
+    // Of what is known in part only the rest is asked for.
+    check(&[(10, 4 * BLOCK - 10)], &[(2 * BLOCK, 3 * BLOCK)]).await;
+    check(&[(0, 4 * BLOCK), (BLOCK, 2 * BLOCK)], &[]).await;
+    // The end of the file lies in the middle of a block.
+    check(&[(size - 8, size)], &[(18 * BLOCK, 19 * BLOCK)]).await;
+    check(&[(size - 100, size - 8), (18 * BLOCK, size)], &[]).await;
+    // A scan is asked for as it is, and not kept.
+    check(&[(5, 17 * BLOCK)], &[(5, 17 * BLOCK)]).await;
+    check(&[(5, 17 * BLOCK)], &[(5, 17 * BLOCK)]).await;
+    // A block that was lost here is asked for again.
+    bucket.forget();
+    check(&[(7 * BLOCK, 7 * BLOCK + 1)], &[(7 * BLOCK, 8 * BLOCK)]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

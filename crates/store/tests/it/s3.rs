@@ -1,17 +1,19 @@
-//! Upkeep and retention of a lake in S3, over the wire, that is cut off at every change.
+//! A lake in S3, over the wire: rounds of which a request is not answered in time, upkeep and retention
+//! that are cut off at every change.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 
 use tempfile::TempDir;
-use traillake_store::{Result, StoreWriter};
+use traillake_store::{Result, RoundReceipt, StoreWriter};
 use traillake_testkit::s3::{S3, Spoiled};
 
 use crate::expiry::{before, check, check_whole_or_nothing, expire, from, rows};
 use crate::interruptions::{check_aftermath, one_of};
 use crate::latest::copy;
-use crate::upkeep::{lake_in, later, rounds, upkeep};
-use crate::world::{self, Disk, read};
+use crate::upkeep::{lake_in, later, of, rounds, upkeep};
+use crate::world::{self, Disk, Object, check_truth, commit, read};
 
 /// Nobody answers any more, and it is not tried again.
 const GONE: Spoiled = Spoiled::Refused(403, "AccessDenied");
@@ -104,4 +106,73 @@ async fn retention_of_a_lake_in_s3_cut_off_at_every_change_loses_all_it_should_o
         leave(&world::writer(&disk(&s3)).await.unwrap()).await.unwrap();
         check(&disk(&s3), &left, &why).await;
     }
+}
+
+/// So long is an answer waited for.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Brings in a round over a client that does not wait for long; `spoiler` says of each request, by its
+/// number, what becomes of it.
+async fn impatient_round(
+    s3: &S3,
+    round: &[Object],
+    spoiler: impl Fn(usize) -> Option<Spoiled> + Send + Sync + 'static,
+) -> Result<RoundReceipt> {
+    s3.spoil(move |number, _| spoiler(number));
+    let bucket = s3.client_waiting("home", PATIENCE).unwrap();
+    let writer = world::writer(&Disk::in_bucket(Arc::new(bucket))).await?;
+    commit(&writer, round, 9).await
+}
+
+/// What is kept of a lake that has all rounds but the last, and the requests that bring that in.
+async fn before_the_last(rounds: &[Vec<Object>]) -> (TempDir, usize) {
+    let first = S3::start(&["home"]).await.unwrap();
+    let (last, before) = rounds.split_last().unwrap();
+    lake_in(disk(&first), before).await;
+    let kept = kept(&first);
+    let whole = again(&kept).await;
+    impatient_round(&whole, last, |_| None).await.unwrap();
+    let requests = whole.asked().len();
+    assert!(requests > 20, "{requests}");
+    (kept, requests)
+}
+
+/// A request that is not answered in time may have been done or not; nobody can tell, and the client
+/// sends it again. A commit that was done then meets its own file.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_round_of_which_one_request_is_not_answered_in_time_is_committed_once() {
+    let rounds = rounds(3);
+    let (kept, requests) = before_the_last(&rounds).await;
+    for at in (0..requests).step_by(one_of(31)) {
+        for late in [Spoiled::Unanswered, Spoiled::Late(10_000)] {
+            let s3 = again(&kept).await;
+            let why = format!("request {at}: {late:?}");
+            let receipt = impatient_round(&s3, &rounds[2], move |n| (n == at).then_some(late));
+            let receipt = receipt.await.unwrap_or_else(|error| panic!("{why}: {error}"));
+            assert_eq!(receipt.objects.len(), rounds[2].len(), "{why}");
+            s3.heal();
+            assert_eq!(check_truth(&disk(&s3), &of(&rounds)).await, 3, "{why}");
+        }
+    }
+}
+
+/// An S3 that falls silent is given up; what it did last may stand or not, and the next run brings in
+/// the rest.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_round_from_some_request_on_unanswered_ends_in_an_error_and_leaves_exactly_the_truth() {
+    let rounds = rounds(3);
+    let (kept, requests) = before_the_last(&rounds).await;
+    let mut told = 0;
+    for at in (0..requests).step_by(one_of(31)) {
+        let s3 = again(&kept).await;
+        let silent = move |n: usize| (n >= at).then_some(Spoiled::Unanswered);
+        let ended = impatient_round(&s3, &rounds[2], silent).await;
+        told += usize::from(ended.is_err());
+        s3.heal();
+        let why = format!("silent from request {at} on: {:?}", ended.err().map(|e| e.to_string()));
+        let writer = world::writer(&disk(&s3)).await.unwrap();
+        commit(&writer, &rounds[2], 9).await.unwrap();
+        assert_eq!(check_truth(&disk(&s3), &of(&rounds)).await, 3, "{why}");
+    }
+    assert!(told > 2, "{told} ended in an error; a round takes {requests} requests");
 }
