@@ -10,6 +10,7 @@
 //! | `open_lake` | what a lake of very many files costs to open, to prune and to commit to |
 //! | `plan` | how long it takes to tell listed keys from known ones, with a full ledger |
 //! | `beside` | what two ingesters of one lake cost one another |
+//! | `requests` | what a lake in a bucket costs to open and to ask, cold and again |
 //! | `follow` | how soon what is delivered to a bucket can be asked for |
 //! | `upkeep` | time and memory of upkeep of ten million events, and questions beside it |
 //! | `decode` | speed of decoding alone, stage by stage, beside `serde_json` |

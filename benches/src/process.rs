@@ -13,6 +13,9 @@ use anyhow::{Context, Result, anyhow, bail};
 #[derive(Debug, Clone)]
 pub struct Program {
     path: PathBuf,
+    environment: Vec<(String, String)>,
+    /// The one core that it may use.
+    core: Option<usize>,
 }
 
 /// What a run took and said.
@@ -34,7 +37,34 @@ impl Program {
     /// When nothing is there.
     pub fn at(path: &Path) -> Result<Self> {
         let path = path.canonicalize().with_context(|| format!("no program at `{path:?}`"))?;
-        Ok(Self { path })
+        Ok(Self { path, environment: Vec::new(), core: None })
+    }
+
+    /// Returns it with a variable set in its environment.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Returns it held to one core, from 0 (Linux: by `taskset`).
+    #[must_use]
+    pub fn on_core(mut self, core: usize) -> Self {
+        self.core = Some(core);
+        self
+    }
+
+    fn command(&self) -> Command {
+        let mut command = match self.core {
+            Some(core) => {
+                let mut command = Command::new("taskset");
+                command.args(["--cpu-list", &core.to_string()]).arg(&self.path);
+                command
+            }
+            None => Command::new(&self.path),
+        };
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
     }
 
     /// Runs the program to its end.
@@ -43,7 +73,8 @@ impl Program {
     /// When it cannot be started or exits other than 0; the error has what it said.
     pub fn run(&self, arguments: &[&OsStr]) -> Result<Finished> {
         let begun = Instant::now();
-        let mut child = Command::new(&self.path)
+        let mut child = self
+            .command()
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -224,6 +224,23 @@ fn what_is_delivered_is_counted_by_the_next_question() {
 }
 
 #[test]
+fn requests_of_a_lake_in_a_bucket_are_counted() {
+    let Some(traillake) = traillake() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_requests"))
+        .arg("--traillake")
+        .arg(traillake)
+        .arg("--work")
+        .arg(folder.path())
+        .args(["--files", "50", "--latency", "1"])
+        .output()
+        .unwrap();
+    let said = succeeded(output);
+    let again = said.lines().filter(|line| line.contains(" | again | 1 | 0 | 1 | 0 | "));
+    assert_eq!(again.count(), 4, "two questions behind two states: {said}");
+}
+
+#[test]
 fn beside_prints_what_was_thrown_away() {
     let Some(traillake) = traillake() else { return };
     let folder = tempfile::tempdir().unwrap();
