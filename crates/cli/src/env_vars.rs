@@ -54,6 +54,8 @@ pub const HOME: &str = "HOME";
 
 /// The profile of the AWS configuration that is asked unless another is named.
 pub const AWS_PROFILE: &str = "AWS_PROFILE";
+/// A key of AWS's, with its secret in another variable.
+pub const AWS_ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
 /// Another S3 than Amazon's: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>.
 pub const AWS_ENDPOINT_URL_S3: &str = "AWS_ENDPOINT_URL_S3";
 

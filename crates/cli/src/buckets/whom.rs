@@ -36,7 +36,15 @@ pub(super) async fn load(args: &BucketArgs) -> anyhow::Result<SdkConfig> {
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .build_https();
     let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone());
-    let Some(name) = &args.profile else { return Ok(loader.load().await) };
+    let Some(name) = &args.profile else {
+        // Nobody asks it where nothing is signed, or where the environment has keys, which come first.
+        let has_keys = env_vars::read(env_vars::AWS_ACCESS_KEY_ID).is_some();
+        let named = env_vars::read(env_vars::AWS_PROFILE).filter(|name| name != "default");
+        if let Some(name) = named.filter(|_| !has_keys && !args.no_sign_request) {
+            check_profile(&name).await?;
+        }
+        return Ok(loader.load().await);
+    };
     check_profile(name).await?;
     let config = loader.profile_name(name).load().await;
     let shared = ProviderConfig::without_region()

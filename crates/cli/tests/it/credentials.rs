@@ -200,16 +200,21 @@ fn a_profile_that_is_nowhere_is_named_and_nobody_else_is_asked() {
     let world = World::new();
     let issuer = Issuer::start();
     let keys = [("AWS_ACCESS_KEY_ID", ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", SECRET_KEY)];
+    let named = ("AWS_PROFILE", "nope");
+    let words = "error: there is no profile `nope` in the AWS configuration files\n";
     for config in [None, Some("[profile corp]\nregion = eu-west-1\n")] {
         if let Some(config) = config {
             world.here.write("home/.aws/config", config);
         }
         for set in [&keys[..0], &keys[..]] {
             let said = ingest(&world, &issuer, &["--profile", "nope"], set).exited(2).stderr;
-            let words = "error: there is no profile `nope` in the AWS configuration files\n";
             assert!(said.starts_with(words), "{said}");
         }
+        let said = ingest(&world, &issuer, &[], &[named]).exited(2).stderr;
+        assert!(said.starts_with(words), "{said}");
     }
     assert_eq!(issuer.asked(), "");
     assert!(!world.here.path("lake").exists());
+    // Keys of the environment need no profile.
+    ingest(&world, &issuer, &[], &[&keys[..], &[named]].concat()).done();
 }
