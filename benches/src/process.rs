@@ -47,10 +47,12 @@ impl Program {
         self
     }
 
-    /// Returns it held to one core, from 0 (Linux: by `taskset`).
+    /// Returns it held to one core, by its number from 0, or where there are fewer to one of those
+    /// there are. (By `taskset`: elsewhere than on Linux it may use all.)
     #[must_use]
     pub fn on_core(mut self, core: usize) -> Self {
-        self.core = Some(core);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        self.core = cfg!(target_os = "linux").then_some(core % cores);
         self
     }
 

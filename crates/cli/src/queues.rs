@@ -137,7 +137,7 @@ impl Queue {
             let request = self.client.change_message_visibility_batch().queue_url(&*self.url);
             if let Err(error) = request.set_entries(Some(entries.collect())).send().await {
                 // Somebody else may get them meanwhile: twice the work, the same rows.
-                tracing::warn!(error = said(&error), "messages may be shown again");
+                tracing::warn!(error = self.said(&error), "messages may be shown again");
             }
         }
     }
@@ -163,15 +163,22 @@ impl Queue {
         })
     }
 
+    /// What went wrong, in the words of whoever has to mend it.
+    fn said<E>(&self, error: &SdkError<E>) -> String
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        match Refusal::of_session(&self.whose, error.code(), error) {
+            Some(refusal) => refusal.to_string(),
+            None => said(error),
+        }
+    }
+
     fn failed<E>(&self, what: &str, action: &str, error: &SdkError<E>) -> anyhow::Error
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        let url = &self.url;
-        let said = match Refusal::of_session(&self.whose, error.code(), error) {
-            Some(refusal) => refusal.to_string(),
-            None => said(error),
-        };
+        let (url, said) = (&self.url, self.said(error));
         let code = error.code().unwrap_or_default();
         // In the message: of what goes wrong while a source is followed no hint is told.
         let denied = match code.starts_with("AccessDenied") {

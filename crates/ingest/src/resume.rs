@@ -15,8 +15,8 @@
 //!
 //! A month is passed over only while all of this holds:
 //! - it had been over for [`LATE_DAYS`](crate::LATE_DAYS) when it was listed, or that was a quarter of
-//!   an hour ago at most (who goes on so soon waits no longer for what is delivered meanwhile than
-//!   CloudTrail lets everybody wait), and it has the folders that it had then;
+//!   an hour ago at most, in a run that begins nowhere or with a day (what is delivered meanwhile then waits for the next
+//!   run, as if this were one with the run before), and it has the folders that it had then;
 //! - nothing of it was left out: no fault but what is in the ledger, nothing past retention;
 //! - the run is over the same prefix of the same bucket with the same selection, and for the same
 //!   reason: a follower's sweep goes on from a sweep, what somebody types from what somebody typed;
@@ -25,11 +25,11 @@
 //!   then, not others with their numbers, as a lake that was restored from a backup may. (A commit
 //!   that a clean-up has removed from the log, after a week or later, counts as not there.)
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveTime, Utc};
 use sha2::{Digest, Sha256};
 use traillake_store::StoreWriter;
 
-use crate::looks::{Course, Looks};
+use crate::looks::{Course, Looks, may_grow};
 use crate::options::IngestOptions;
 use crate::plan::Opened;
 use crate::report::Report;
@@ -48,6 +48,9 @@ pub(crate) struct Resumption {
     courses: Vec<Option<Coming>>,
     /// When this run began.
     began: DateTime<Utc>,
+    /// It begins nowhere, or with a day. A window that begins so many days or hours ago is another with
+    /// each run: nobody goes on from it, and what is noted of its newest month would only pile up.
+    is_lasting: bool,
 }
 
 struct Coming {
@@ -68,11 +71,13 @@ impl Resumption {
             let months = opened.groups.iter().filter_map(|group| group.month.as_ref());
             months.filter(|month| month.bucket == bucket).count()
         };
+        let since = options.selection.since;
+        let is_lasting = since.is_none_or(|since| since.time() == NaiveTime::MIN);
         // Who reads again what is known passes over nothing.
         let goes_on = |bucket: usize| !options.rehash && months(bucket) > 1;
         let names = &opened.course_names;
         if !(0..names.len()).any(goes_on) {
-            return Resumption { courses: Vec::new(), began };
+            return Resumption { courses: Vec::new(), began, is_lasting };
         }
         let kept = Looks::kept(writer).await;
         let mut courses = Vec::new();
@@ -82,7 +87,7 @@ impl Resumption {
                 false => None,
             });
         }
-        Resumption { courses, began }
+        Resumption { courses, began, is_lasting }
     }
 
     /// Returns until when a month was listed that the run from which this one goes on has brought in:
@@ -101,6 +106,9 @@ impl Resumption {
     ) {
         let coming = self.courses.get_mut(month.bucket).and_then(Option::as_mut);
         let Some(Coming { name, course }) = coming else { return };
+        if may_grow(&month.label, listed_at) && !self.is_lasting {
+            return;
+        }
         if course.finish(month, listed_at, writer.mark().await) {
             Looks::of_course(name.clone(), course.clone()).keep(&[], writer).await;
         }

@@ -292,7 +292,7 @@ impl Desk {
         let is_conditional = ["if-none-match", "if-match"]
             .iter()
             .any(|header| asked.method != "GET" && request.headers().contains_key(*header));
-        let _alone = match is_conditional {
+        let alone = match is_conditional {
             true => Some(self.alone.lock().await),
             false => None,
         };
@@ -300,6 +300,7 @@ impl Desk {
             Ok(response) => response,
             Err(error) => return refusal(500, "InternalError", &format!("{error:?}")),
         };
+        drop(alone);
         let response = match asked.is_listing() && asked.query.contains("encoding-type=url") {
             true => as_spelled(response).await,
             false => response,

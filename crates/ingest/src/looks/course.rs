@@ -59,7 +59,7 @@ impl Course {
     /// so long ago that more may have come. (What was listed later than now, a clock noted that was
     /// ahead.)
     pub(crate) fn listed_until(&self, month: &Month, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        if is_over(&month.label, now) && self.months.get(&month.label) == Some(&month.folders) {
+        if !may_grow(&month.label, now) && self.months.get(&month.label) == Some(&month.folders) {
             return Some(now);
         }
         let growing = self.growing.get(&month.label)?;
@@ -79,9 +79,9 @@ impl Course {
         let Some(mark) = mark else { return false };
         self.mark = self.mark.max(Some(mark));
         let (label, folders) = (month.label.clone(), month.folders.clone());
-        match is_over(&label, listed_at) {
-            true => drop(self.months.insert(label, folders)),
-            false => drop(self.growing.insert(label, Growing { folders, listed_at })),
+        match may_grow(&label, listed_at) {
+            true => drop(self.growing.insert(label, Growing { folders, listed_at })),
+            false => drop(self.months.insert(label, folders)),
         }
         true
     }
@@ -157,9 +157,9 @@ impl Looks {
     }
 }
 
-/// Returns whether a month, `yyyy/mm`, was over for so long that nothing more is expected of it.
-fn is_over(label: &str, at: DateTime<Utc>) -> bool {
+/// Returns whether more may be delivered of a month, `yyyy/mm`.
+pub(crate) fn may_grow(label: &str, at: DateTime<Utc>) -> bool {
     let first = NaiveDate::parse_from_str(&format!("{label}/01"), "%Y/%m/%d").ok();
     let end = first.and_then(|first| first.checked_add_months(Months::new(1)));
-    end.is_some_and(|end| midnight(end) + TimeDelta::days(LATE_DAYS) <= at)
+    end.is_none_or(|end| at < midnight(end) + TimeDelta::days(LATE_DAYS))
 }

@@ -25,7 +25,7 @@ use traillake_store::{Look, StoreWriter};
 use crate::options::{LATE_DAYS, Selection};
 use crate::report::Report;
 
-pub(crate) use course::Course;
+pub(crate) use course::{Course, may_grow};
 pub use runs::DayRun;
 pub(crate) use scope::Scope;
 use spans::{Span, Spans};

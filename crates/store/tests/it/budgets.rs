@@ -201,8 +201,9 @@ async fn ranges_of_a_large_data_file_are_asked_for_in_runs_of_blocks_and_kept() 
     check(&[(5, 17 * BLOCK)], &[(5, 17 * BLOCK)]).await;
     check(&[(5, 17 * BLOCK)], &[(5, 17 * BLOCK)]).await;
     // A block that was lost here is asked for again.
+    check(&[(3 * BLOCK, 3 * BLOCK + 1)], &[]).await;
     bucket.forget();
-    check(&[(7 * BLOCK, 7 * BLOCK + 1)], &[(7 * BLOCK, 8 * BLOCK)]).await;
+    check(&[(3 * BLOCK, 3 * BLOCK + 1)], &[(3 * BLOCK, 4 * BLOCK)]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -238,8 +238,19 @@ async fn most_rewrites(disk: &Disk) -> u32 {
 
 #[tokio::test]
 async fn folds_write_no_row_again_more_than_four_times_where_events_stay() {
-    let (_, folded) = late_rounds(&Disk::memory()).await;
+    let disk = Disk::memory();
+    let (_, folded) = late_rounds(&disk).await;
     assert_eq!(folded, 4);
+    // A retention that is set late writes the month as files a day, which no fold takes.
+    set(&disk, |settings| settings.retention_days = Some(36_500)).await;
+    let writer = world::writer(&disk).await.unwrap();
+    let mut files = 0;
+    for day in 1..=2 {
+        files += expire(&writer, &before(day)).await.unwrap()[0].files_rewritten;
+        upkeep(&writer, later() + TimeDelta::days(100 + 2 * day)).await.unwrap();
+    }
+    let most = most_rewrites(&disk).await;
+    assert!(files > 0 && most == 5, "{files} files written, {most} times at most");
 }
 
 #[tokio::test]
