@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use traillake_benches::{Program, Workload, fresh, machine};
 use traillake_testkit::damage;
 use traillake_testkit::s3::{ACCESS_KEY, Asked, S3, SECRET_KEY, Spoiled};
+use traillake_testkit::table_log::{checkpoints, commits_to_checkpoint};
 
 const LAKE: &str = "s3://home/lake";
 /// Objects of each round.
@@ -74,19 +75,15 @@ fn main() -> Result<()> {
     }
     add_files(&bench.log().join(format!("{MULTIPLIED:020}.json")), files)?;
     bench.round()?;
-    let checkpoints = bench.checkpoints()?;
-    ensure!(
-        checkpoints.len() > 1 && checkpoints[0] == bench.rounds,
-        "checkpoints: {checkpoints:?}"
-    );
+    let checkpoints = checkpoints(&bench.log())?;
+    ensure!(checkpoints.first() == Some(&bench.rounds), "checkpoints: {checkpoints:?}");
 
     println!("{files} files of `events`, {latency} ms a request\n");
     println!("| what | when | requests | GET | LIST | other | seconds |");
     println!("|---|---|--:|--:|--:|--:|--:|");
     bench.ask("behind a checkpoint", latency)?;
     // It costs most just before the next: commits that none holds are read each.
-    let commits = checkpoints[0] - checkpoints[1] - 1;
-    for _ in 0..commits {
+    for _ in 1..commits_to_checkpoint(&bench.log())? {
         bench.round()?;
     }
     bench.ask("just before the next", latency)
@@ -151,18 +148,6 @@ impl Bench {
     /// The log of `events`, as the S3 keeps it.
     fn log(&self) -> PathBuf {
         self.s3.bucket_folder("home").join("lake/stores/default/events/_delta_log")
-    }
-
-    /// The versions that have a checkpoint, the newest first.
-    fn checkpoints(&self) -> Result<Vec<u64>> {
-        let mut versions = Vec::new();
-        for entry in fs::read_dir(self.log())? {
-            let name = entry?.file_name().to_string_lossy().into_owned();
-            let version = name.strip_suffix(".checkpoint.parquet");
-            versions.extend(version.and_then(|version| version.parse::<u64>().ok()));
-        }
-        versions.sort_unstable_by(|a, b| b.cmp(a));
-        Ok(versions)
     }
 }
 

@@ -10,6 +10,7 @@
 //! | [`corpus`] | where the real events lie that some tests read, and what their absence means |
 //! | [`demo`] | the small trail `traillake demo` carries, with its story and its truth |
 //! | [`s3`] | an S3 on this machine, whose answers can be counted and spoiled |
+//! | [`table_log`] | which versions of a lake's table have a checkpoint |
 //! | [`scenario`] | the runner of `testdata/scenarios` |
 //!
 //! *Invariant*: knows nothing of the other crates, so that each of them can depend on it in its
@@ -24,4 +25,5 @@ pub mod faults;
 pub mod random;
 pub mod s3;
 pub mod scenario;
+pub mod table_log;
 pub mod trail;

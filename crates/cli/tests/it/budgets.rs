@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use traillake_testkit::damage;
 use traillake_testkit::s3::Spoiled;
+use traillake_testkit::table_log::commits_to_checkpoint;
 
 use crate::buckets::{World, asked_of_home};
 use crate::folder::{event, log};
@@ -56,16 +57,6 @@ fn bring_in(world: &World, number: u32, day: &str) {
     world.here.write(&format!("more/{number}.json"), log(&[event]));
     let ran = world.run(&["--lake", LAKE, "ingest", "more"]).done();
     assert!(ran.stdout.contains("1 stored"), "round {number}: {}{}", ran.stdout, ran.stderr);
-}
-
-/// After how many commits a checkpoint follows on one, by those there are.
-fn commits_to_checkpoint(log: &Path) -> u32 {
-    let names = std::fs::read_dir(log).unwrap().map(|entry| entry.unwrap().file_name());
-    let version = |name: String| name.strip_suffix(".checkpoint.parquet")?.parse::<u32>().ok();
-    let mut versions: Vec<u32> =
-        names.filter_map(|name| version(name.into_string().unwrap())).collect();
-    versions.sort_unstable();
-    versions.pop().unwrap() - versions.pop().unwrap_or(0)
 }
 
 /// Asserts what the question costs who asks for the first time, and who asks again, and that both
@@ -129,7 +120,8 @@ fn a_count_bounded_by_time_over_ten_thousand_files_costs_twenty_requests_and_say
 
     // It costs most just before the next checkpoint: commits that none holds are read each.
     world.s3.heal();
-    for number in 9..8 + commits_to_checkpoint(&log_folder) {
+    let commits = commits_to_checkpoint(&log_folder).unwrap() as u32;
+    for number in 9..8 + commits {
         bring_in(&world, number, "2024-01-01");
     }
     check_costs(&world, &expected);

@@ -26,7 +26,8 @@ use super::times::days;
 use crate::layout;
 use crate::snapshot::LiveFile;
 
-/// How often a row is rewritten in its life, at most.
+/// How often a row is rewritten in its life, at most. (Where folds have used that up before a retention
+/// is set, once more.)
 pub(super) const REWRITES_MAX: u32 = 4;
 /// How often folds rewrite a row of a store whose events leave, at most.
 const FOLDS_BEFORE_RETENTION: u32 = REWRITES_MAX - 1;

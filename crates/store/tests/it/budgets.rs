@@ -11,6 +11,7 @@ use traillake_store::{CacheOptions, Error, Lake, OpenOptions, StoreSnapshot, Sto
 use traillake_testkit::damage;
 use traillake_testkit::random::Random;
 use traillake_testkit::s3::{Asked, S3, Spoiled};
+use traillake_testkit::table_log::commits_to_checkpoint;
 
 use crate::world::{self, Object, STORE, at, objects, spec};
 
@@ -85,16 +86,6 @@ fn add_files(commit: &std::path::Path, count: usize) {
     std::fs::write(commit, damage::commit(&actions)).unwrap();
 }
 
-/// After how many commits a checkpoint follows on one, by those there are.
-fn commits_to_checkpoint(log: &std::path::Path) -> i64 {
-    let names = std::fs::read_dir(log).unwrap().map(|entry| entry.unwrap().file_name());
-    let version = |name: String| name.strip_suffix(".checkpoint.parquet")?.parse::<i64>().ok();
-    let mut versions: Vec<i64> =
-        names.filter_map(|name| version(name.into_string().unwrap())).collect();
-    versions.sort_unstable();
-    versions.pop().unwrap() - versions.pop().unwrap_or(0)
-}
-
 /// Asserts that a lake of so many files is opened with ten requests at most, and again with one.
 async fn check_opening(bucket: &Bucket, files: usize) {
     // What takes long is asked for once, too.
@@ -125,7 +116,7 @@ async fn a_lake_of_ten_thousand_files_is_opened_with_ten_requests_and_again_with
     check_opening(&bucket, 10_000 + 8).await;
     // It costs most just before the next checkpoint: commits that none holds are read each.
     let writer = bucket.writer().await;
-    let commits = commits_to_checkpoint(&bucket.log("events")) - 1;
+    let commits = commits_to_checkpoint(&bucket.log("events")).unwrap() as i64 - 1;
     for n in 9..9 + commits {
         world::commit(&writer, &more(n), n).await.unwrap();
     }
